@@ -1,0 +1,90 @@
+"""`dalikit plugins`, `recipes` and `config`: what there is, and what a run would be."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from dalikit.cli import settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command()(plugins)
+    app.command()(recipes)
+    app.command("config")(print_config)
+
+
+def plugins(json_: Json = False, strict: settings.Strict = False) -> None:
+    """List every component, where it comes from, and whether it can be used."""
+    import warnings
+
+    from dalikit.registry import PluginWarning, Registry
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # each has a row of its own below
+        rows = Registry.discover(strict=strict).rows
+    fields = ("kind", "name", "distribution", "version", "state", "detail")
+    document = [{field: getattr(row, field) for field in fields} for row in rows]
+    if json_:
+        print(json.dumps(document, indent=2))
+    else:
+        _print_table(document, fields)
+
+
+def recipes(json_: Json = False) -> None:
+    """List the recipes: what each trains, and the paper's row it stands for."""
+    from dalikit.registry import Registry
+
+    fields = ("name", "description", "stands_for")
+    found = Registry.discover().all("recipe")
+    if json_:
+        document = [{f: getattr(r, f) for f in fields} | {"settings": dict(r.settings)} for r in found]
+        print(json.dumps(document, indent=2))
+    else:
+        _print_table([{field: getattr(recipe, field) for field in fields} for recipe in found], fields)
+
+
+def print_config(
+    method: settings.Method = None,
+    game: settings.Game = None,
+    posterior: settings.Posterior = None,
+    backbone: settings.Backbone = None,
+    dataset: settings.Dataset = None,
+    recipe: settings.Recipe = None,
+    config: settings.ConfigFile = None,
+    assignments: settings.Assignments = None,
+    seed: settings.Seed = None,
+    steps: settings.Steps = None,
+    device: settings.Device = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of a configuration.")
+    ] = False,
+    strict: settings.Strict = False,
+) -> None:
+    """Print the complete configuration that the same options would train, as YAML."""
+    from dalikit import build
+    from dalikit.config import to_yaml
+    from dalikit.registry import Registry
+
+    registry = Registry.discover(strict=strict)
+    if schema:
+        print(json.dumps(build.json_schema(registry), indent=2))
+        return
+    given = settings.layers(
+        method, game, posterior, backbone, dataset, recipe, config, assignments, seed, steps, device
+    )
+    print(to_yaml(build.layered(given, registry)), end="")
+
+
+def _print_table(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*(field.replace("_", " ") for field in fields))
+    for row in rows:
+        table.add_row(*(Text(str(row[field])) for field in fields))
+    Console().print(table)

@@ -1,0 +1,162 @@
+"""`dalikit sample`, `reconstruct`, `encode`, `vary`, `interpolate` and `evaluate`: use a trained run."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dalikit.cli import output
+from dalikit.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dalikit.model import RunModel
+
+Run = Annotated[Path, typer.Argument(help="Folder of a trained run.", show_default=False)]
+Images = Annotated[list[Path] | None, typer.Argument(help="Image files.", show_default="the run's test part")]
+Out = Annotated[
+    Path | None, typer.Option(help="Where to write.", show_default="a new file in the run's folder")
+]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+Seed = Annotated[int, typer.Option(help="Seed of what is drawn.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
+Number = Annotated[int, typer.Option("--n", min=1, help="How many.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    for command in (sample, reconstruct, encode, vary, interpolate, evaluate):
+        app.command()(command)
+
+
+def sample(
+    run: Run, n: Number = 64, seed: Seed = 0, out: Out = None, force: Force = False, device: Device = "cpu"
+) -> None:
+    """Draw samples: a picture (.png), an array (.npy, .npz), or a folder of single images."""
+    model = _load(run, device)
+    target = output.target(out, model.run.path, "sample.png", (".png", ".npy", ".npz", ""), force)
+    output.write_data(model, model.sample(n, seed), target)
+
+
+def reconstruct(
+    run: Run,
+    images: Images = None,
+    n: Number = 32,
+    out: Out = None,
+    force: Force = False,
+    device: Device = "cpu",
+) -> None:
+    """Draw images beside their reconstructions: image files, or the first of the test part."""
+    model = _load(run, device)
+    x = _given(model, images, n)
+    target = output.target(out, model.run.path, "reconstruct.png", (".png", ".npy", ".npz"), force)
+    output.write_pairs(model, x, model.reconstruct(x), target)
+
+
+def encode(
+    run: Run, images: Images = None, out: Out = None, force: Force = False, device: Device = "cpu"
+) -> None:
+    """Write codes: .npy has each datum's code; .npz has `code`, and the posterior's `mean` and `stddev`."""
+    model = _load(run, device)
+    x = _given(model, images, None)
+    target = output.target(out, model.run.path, "encode.npz", (".npy", ".npz"), force)
+    posterior = model.encode(x)
+    arrays = {"code": model.code(x), "mean": posterior.mean, "stddev": posterior.stddev}
+    output.write_arrays(arrays, "code", target)
+
+
+def vary(
+    run: Run,
+    image: Annotated[str, typer.Argument(help="An image file, or the index of a test datum.")] = "0",
+    n: Number = 15,
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    device: Device = "cpu",
+) -> None:
+    """Draw a datum, and others whose codes come from its posterior q(z|x)."""
+    import torch
+
+    model = _load(run, device)
+    x = _one(model, image)
+    target = output.target(out, model.run.path, "vary.png", (".png", ".npy", ".npz"), force)
+    variations = model.vary(x, n, seed)[0]
+    output.write_data(model, torch.cat([x, variations]) if target.suffix == ".png" else variations, target)
+
+
+def interpolate(
+    run: Run,
+    start: Annotated[str, typer.Argument(help="An image file, or the index of a test datum.")] = "0",
+    end: Annotated[str, typer.Argument(help="An image file, or the index of a test datum.")] = "1",
+    steps: Annotated[int, typer.Option(min=2, help="Data on the way, both ends among them.")] = 10,
+    out: Out = None,
+    force: Force = False,
+    device: Device = "cpu",
+) -> None:
+    """Walk between two data in a straight line between their codes."""
+    model = _load(run, device)
+    target = output.target(out, model.run.path, "interpolate.png", (".png", ".npy", ".npz"), force)
+    walk = model.interpolate(_one(model, start), _one(model, end), steps)[0]
+    output.write_data(model, walk, target, columns=steps)
+
+
+def evaluate(
+    run: Run,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="A metric; may be repeated.", show_default="the data set's")
+    ] = None,
+    part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    seed: Seed = 0,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    device: Device = "cpu",
+) -> None:
+    """Score a run by metrics, each with its protocol beside it."""
+    from dalikit.cli.report import scores_document, scores_table
+
+    if part not in ("train", "validation", "test"):
+        raise UserError(f"--part {part}: it is train, validation or test")
+    model = _load(run, device)
+    scores, skipped = model.evaluate(tuple(metric) if metric else None, part, seed)  # type: ignore[arg-type]
+    if not json_:
+        scores_table(scores, skipped)
+        return
+    document = {
+        "run": str(model.run.path),
+        "step": model.step,
+        "weights": "averaged",
+        "seed": seed,
+        "metrics": scores_document(scores),
+        "skipped": skipped,
+    }
+    print(json.dumps(document, indent=2))
+
+
+def _load(run: Path, device: str) -> "RunModel":
+    from dalikit.model import load
+
+    return load(run, device)
+
+
+def _given(model: "RunModel", images: list[Path] | None, n: int | None) -> "Tensor":
+    """The image files as x (N, *X), or else the first n data of the test part."""
+    if not images:
+        return model.data("test", n)
+    import torch
+
+    from dalikit.pictures import read_image
+
+    if model.value_range is None:
+        raise UserError(f"This run's data have shape {model.x_shape}: they are no images")
+    return torch.stack([read_image(path, model.x_shape, model.value_range) for path in images])
+
+
+def _one(model: "RunModel", which: str) -> "Tensor":
+    """An image file, or a test datum by its index, as x (1, *X)."""
+    if not which.isdecimal():
+        return _given(model, [Path(which)], None).to(model.device)
+    data = model.data("test", int(which) + 1)
+    if len(data) <= int(which):
+        raise UserError(f"The test part has {len(data)} data: there is no index {which}")
+    return data[-1:]

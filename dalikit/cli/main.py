@@ -1,0 +1,76 @@
+"""`dalikit`: the application, and how every error ends it."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from dalikit.cli import components, infer, train
+from dalikit.errors import DalikitError
+
+app = typer.Typer(
+    name="dalikit",
+    help="Train and use adversarial generative models that can also infer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+train.register(app)
+infer.register(app)
+components.register(app)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option(help="Show the traceback of an error. Works after a command too.")
+    ] = False,
+) -> None:
+    """Train and use adversarial generative models that can also infer."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0; 2, what the user gave; 1, what failed; 130 and 143, signals."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    _plain_warnings()
+    try:
+        code = app([word for word in words if word != "--debug"], standalone_mode=False) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        code = _report("Interrupted.", 130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:  # the last line of defence: one line, unless the user wants to see it all
+        if debug:
+            raise
+        code = _explain(error)
+    sys.exit(code)
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, DalikitError):
+        return _report(f"Error: {error}", error.exit_code)
+    if usage := getattr(error, "format_message", None):  # what the parser of the command line raises
+        return _report(
+            f"Error: {usage()} `dalikit --help` and `dalikit COMMAND --help` list what there is.", 2
+        )
+    return _report(f"Error: {type(error).__name__}: {error} (--debug shows where)", 1)
+
+
+def _report(text: str, code: int) -> int:
+    print(" ".join(text.split()), file=sys.stderr)
+    return code
+
+
+def _plain_warnings() -> None:
+    """Warnings as one line on standard error, without the source line that raised them."""
+
+    def show(message: Warning | str, *_: object) -> None:
+        print(f"Warning: {message}", file=sys.stderr)
+
+    warnings.showwarning = show  # type: ignore[assignment]

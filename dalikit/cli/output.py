@@ -1,0 +1,92 @@
+"""What commands write: pictures, arrays, folders of images. Nothing is written over unasked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dalikit.errors import RunError, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dalikit.model import RunModel
+
+
+def target(out: Path | None, run: Path, default: str, suffixes: tuple[str, ...], force: bool) -> Path:
+    """The path to write to: `out`, or a free name made from `default` in the run's folder.
+
+    Raises:
+        UserError: its ending is none of `suffixes`, or it is there and not to be written over.
+    """
+    if out is None:
+        path, n = run / default, 2
+        while path.exists() and not force:
+            path, n = run / f"{Path(default).stem}-{n}{Path(default).suffix}", n + 1
+        return path
+    if out.suffix not in suffixes:
+        kinds = ", ".join(suffix or "a folder" for suffix in suffixes)
+        raise UserError(f"--out {out}: what can be written here is {kinds}")
+    if out.exists() and not force and (out.suffix or any(out.iterdir())):
+        raise UserError(f"--out {out} is there already: choose another, or give --force to write over it")
+    return out
+
+
+def write_data(model: "RunModel", x: "Tensor", path: Path, columns: int | None = None) -> None:
+    """Write x (N, *X) as a picture, an array `x`, or single images, as the path's ending says."""
+    from dalikit import pictures
+
+    if path.suffix in (".npy", ".npz"):
+        write_arrays({"x": x}, "x", path)
+        return
+    bounds = _drawable_range(model)
+    if bounds is None:
+        pictures.save(pictures.scatter(x, model.data("test")), path)
+    elif path.suffix == ".png":
+        pictures.save(pictures.grid(x, bounds, columns), path)
+    else:
+        for i, image in enumerate(x):
+            pictures.save(pictures.single(image, bounds), path / f"{i:05d}.png")
+    print(f"Wrote {path}")
+
+
+def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path) -> None:
+    """Write originals and reconstructions (N, *X): in turn in a picture, else as arrays."""
+    from dalikit import pictures
+
+    if path.suffix in (".npy", ".npz"):
+        write_arrays({"x": x, "reconstruction": again}, "reconstruction", path)
+        return
+    bounds = _drawable_range(model)
+    if bounds is None:
+        pictures.save(pictures.scatter(again, x), path)
+    else:
+        pictures.save(pictures.grid(pictures.pairs(x, again.to(x)), bounds, columns=8), path)
+    print(f"Wrote {path}")
+
+
+def write_arrays(arrays: Mapping[str, "Tensor"], main: str, path: Path) -> None:
+    """Write tensors as .npz, or the `main` one alone as .npy.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    import numpy as np
+
+    plain = {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".npy":
+            np.save(path, plain[main], allow_pickle=False)
+        else:
+            np.savez(path, allow_pickle=False, **plain)
+    except OSError as error:
+        raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
+    print(f"Wrote {path}: " + ", ".join(f"{name} {array.shape}" for name, array in plain.items()))
+
+
+def _drawable_range(model: "RunModel") -> tuple[float, float] | None:
+    from dalikit.pictures import drawable
+
+    if not drawable(model.x_shape):
+        raise UserError(f"Data of shape {model.x_shape} cannot be drawn: write .npy or .npz")
+    return model.value_range

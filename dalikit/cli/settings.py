@@ -1,0 +1,62 @@
+"""The options from which a configuration is made, shared by `train` and `config`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Method = Annotated[str | None, typer.Option(help="Objective, e.g. dali, gan.", show_default="dali")]
+Game = Annotated[
+    str | None, typer.Option(help="Adversarial game, e.g. gan, fkl, wgan, hinge.", show_default="gan")
+]
+Posterior = Annotated[
+    str | None, typer.Option(help="Family of q(z|x), e.g. diag, identity.", show_default="diag")
+]
+Backbone = Annotated[
+    str | None, typer.Option(help="Family of networks, e.g. dcgan, mlp.", show_default="the data set's")
+]
+Dataset = Annotated[
+    str | None, typer.Option(help="Data set, e.g. digits, grid25, ring8.", show_default="digits")
+]
+Recipe = Annotated[
+    str | None, typer.Option(help="Named configuration to start from.", show_default="the data set's own")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of settings, e.g. a run's config.yaml.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. method.lam=0.5; may be repeated."),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and noise.", show_default="0")]
+Steps = Annotated[int | None, typer.Option(help="Iterations in all.", show_default="the recipe's")]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default="a GPU if there is one")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at a broken plugin instead of warning.")]
+
+
+def layers(
+    method: str | None = None,
+    game: str | None = None,
+    posterior: str | None = None,
+    backbone: str | None = None,
+    dataset: str | None = None,
+    recipe: str | None = None,
+    config: Path | None = None,
+    assignments: list[str] | None = None,
+    seed: int | None = None,
+    steps: int | None = None,
+    device: str | None = None,
+) -> list[dict[str, Any]]:
+    """The layers of settings that the options make, the weakest first."""
+    from dalikit.config import from_assignment, from_file
+
+    named = {"method": method, "game": game, "posterior": posterior, "dataset": dataset}
+    options: dict[str, Any] = {key: {"name": value} for key, value in named.items() if value is not None}
+    plain = {"backbone": backbone, "recipe": recipe, "seed": seed, "device": device}
+    options |= {key: value for key, value in plain.items() if value is not None}
+    if steps is not None:
+        options["trainer"] = {"steps": steps}
+    file = [] if config is None else [from_file(config)]
+    return [*file, options, *(from_assignment(text) for text in assignments or [])]

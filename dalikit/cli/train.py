@@ -1,0 +1,190 @@
+"""`dalikit train`: train, resume, and say what was reached."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dalikit.cli import settings
+from dalikit.errors import UserError
+
+if TYPE_CHECKING:
+    from dalikit.registry import Registry
+    from dalikit.runs import RunDirectory
+    from dalikit.training import Trainer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(train)
+
+
+def train(
+    method: settings.Method = None,
+    game: settings.Game = None,
+    posterior: settings.Posterior = None,
+    backbone: settings.Backbone = None,
+    dataset: settings.Dataset = None,
+    recipe: settings.Recipe = None,
+    config: settings.ConfigFile = None,
+    assignments: settings.Assignments = None,
+    seed: settings.Seed = None,
+    steps: settings.Steps = None,
+    device: settings.Device = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run.", show_default="a new one under runs/")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with this run; only --steps may change.")
+    ] = None,
+    strict: settings.Strict = False,
+) -> int:
+    """Train a method: with no options, DALI on 8×8 digits, in about a minute and a half."""
+    started = time.monotonic()
+    from dalikit import build
+    from dalikit.registry import Registry
+    from dalikit.runs import RunDirectory
+
+    registry = Registry.discover(strict=strict)
+    if resume is None:
+        given = settings.layers(
+            method, game, posterior, backbone, dataset, recipe, config, assignments, seed, steps, device
+        )
+        resolved = build.layered(given, registry)
+        run = RunDirectory(out or _new_folder(f"{resolved.method.name}-{resolved.dataset.name}"))
+        run.check_free()
+        trainer = build.make_trainer(resolved, registry, run)
+        run.create(resolved, _facts(trainer, registry))
+        print(f"Training {resolved.method.name} on {resolved.dataset.name} into {run.path}", flush=True)
+    else:
+        others = (method, game, posterior, backbone, dataset, recipe, config, assignments, seed, device, out)
+        if any(option is not None for option in others):
+            raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
+        run = RunDirectory.open(resume)
+        trainer = _resumed(run, registry, steps)
+        print(f"Going on with {run.path} at step {trainer.step} of {trainer.steps}", flush=True)
+    with _signals_stop(trainer) as caught:
+        trainer.fit()
+    if caught and trainer.step < trainer.steps:
+        return _say_interrupted(trainer, run, caught[0])
+    _finish(trainer, registry, run, started)
+    return 0
+
+
+def _new_folder(what: str) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    folder, n = Path("runs") / f"{stamp}-{what}", 2
+    while folder.exists():
+        folder, n = Path("runs") / f"{stamp}-{what}-{n}", n + 1
+    return folder
+
+
+def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "Trainer":
+    from dalikit import build
+
+    config = run.config
+    if steps is not None:
+        config = config.model_copy(update={"trainer": {**config.trainer, "steps": steps}})
+        config = build.resolved(config, registry)
+    state = run.load_state()
+    trainer = build.make_trainer(config, registry, run)
+    try:
+        trainer.load_state(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        message = " ".join(str(error).split())[:300]
+        raise UserError(f"Run {run.path} is damaged: its checkpoint does not fit: {message}") from None
+    if trainer.step >= trainer.steps:
+        raise UserError(
+            f"Run {run.path} is complete at step {trainer.step}: --steps N with a greater N trains it further"
+        )
+    run.rewind(trainer.step)
+    if steps is not None:
+        run.replace_config(config)
+    return trainer
+
+
+def _facts(trainer: "Trainer", registry: "Registry") -> dict[str, Any]:
+    """What run.json says beside the configuration."""
+    import platform
+
+    import numpy
+    import torch
+
+    import dalikit
+
+    data = trainer.dataset
+    plugins = sorted({(row.distribution, row.version) for row in registry.rows})
+    return {
+        "data": {
+            "x_shape": list(data.x_shape),
+            "value_range": data.value_range,
+            "preparation": data.preparation,
+        },
+        "dalikit": dalikit.__version__,
+        "plugins": [{"distribution": name, "version": version} for name, version in plugins],
+        "environment": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "platform": platform.platform(),
+            "device": str(next(trainer.method.parameters()).device),
+            "threads": torch.get_num_threads(),
+        },
+        "command": sys.argv[1:],
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+@contextmanager
+def _signals_stop(trainer: "Trainer") -> Iterator[list[int]]:
+    """Let the first Ctrl-C or SIGTERM end training after its iteration; a second one ends it at once."""
+    caught: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+        trainer.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_interrupted(trainer: "Trainer", run: "RunDirectory", number: int) -> int:
+    name = f"step-{trainer.step:06d}"
+    saved = any(folder.name == name for folder in run.checkpoints())
+    where = f"a checkpoint is in {run.path}" if saved else "no checkpoint was asked for"
+    print(f"\nStopped by {signal.Signals(number).name} at step {trainer.step} of {trainer.steps}; {where}.")
+    if saved:
+        print(f"Go on with: dalikit train --resume {run.path}")
+    return 128 + number
+
+
+def _finish(trainer: "Trainer", registry: "Registry", run: "RunDirectory", started: float) -> None:
+    from dalikit.cli.report import scores_document, scores_table
+    from dalikit.model import scores_of
+
+    scores, skipped = scores_of(trainer.inference, trainer.dataset, registry)
+    run.save_scores({"step": trainer.step, "metrics": scores_document(scores), "skipped": skipped})
+    scores_table(scores, skipped)
+    seconds = time.monotonic() - started
+    print(f"Reached step {trainer.step} in {seconds:.0f} s. Everything lies in {run.path}")
+    print(
+        f"  pictures   {run.path / 'samples'}"
+        + ("/ and reconstructions/" if trainer.inference.infers else "/")
+    )
+    print("Next:")
+    print(f"  dalikit sample {run.path}")
+    if trainer.inference.infers:
+        print(f"  dalikit reconstruct {run.path}")
+    print(f"  dalikit evaluate {run.path}")

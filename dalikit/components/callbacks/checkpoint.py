@@ -1,0 +1,48 @@
+"""Checkpoints, so that a run goes on where it stopped."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Callback, Fit
+from dalikit.runs import Context
+
+DALIKIT_API = 1
+
+
+class Checkpoint(Callback):
+    """Writes a checkpoint every `every` steps and at the end, interrupted or not; keeps the last `keep`."""
+
+    name = "checkpoint"
+
+    def __init__(
+        self,
+        context: Context,
+        /,
+        *,
+        every: Annotated[int, Field(ge=1)] = 1000,
+        keep: Annotated[int, Field(ge=1)] = 2,
+    ) -> None:
+        self.run = context.run
+        self.every = every
+        self.keep = keep
+
+    def step_end(self, fit: Fit) -> None:
+        """Write one when it is due."""
+        if fit.step % self.every == 0 and fit.running:
+            self._save(fit)
+
+    def fit_end(self, fit: Fit) -> None:
+        """Write the last one."""
+        self._save(fit)
+
+    def _save(self, fit: Fit) -> None:
+        fit.losses()  # raises where they are not finite: such weights must not replace good ones
+        self.run.save_checkpoint(fit.state(), self.keep)
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the callback."""
+    return [Checkpoint]

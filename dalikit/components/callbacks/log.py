@@ -1,0 +1,32 @@
+"""Losses as JSON lines in the run's metrics.jsonl."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Callback, Fit
+from dalikit.runs import Context
+
+DALIKIT_API = 1
+
+
+class Log(Callback):
+    """Writes the losses, averaged, every `every` steps; a NaN among them ends the run."""
+
+    name = "log"
+
+    def __init__(self, context: Context, /, *, every: Annotated[int, Field(ge=1)] = 50) -> None:
+        self.run = context.run
+        self.every = every
+
+    def step_end(self, fit: Fit) -> None:
+        """Write a line when one is due."""
+        if fit.step % self.every == 0 or not fit.running:
+            self.run.log({"event": "losses", "step": fit.step, "images": fit.images, **fit.losses()})
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the callback."""
+    return [Log]

@@ -1,0 +1,91 @@
+"""Sample and reconstruction grids as PNG files, through training."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dalikit import evaluation, pictures
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Callback, Fit
+from dalikit.randomness import RandomState
+from dalikit.runs import Context
+
+DALIKIT_API = 1
+
+SEED = 0
+POINTS = 2500
+
+
+class Pictures(Callback):
+    """Draws samples, always from the same codes, and validation data beside their reconstructions.
+
+    Args:
+        every: steps between two pictures; the start and the end are always drawn.
+        count: images in a grid.
+    """
+
+    name = "pictures"
+
+    def __init__(
+        self,
+        context: Context,
+        /,
+        *,
+        every: Annotated[int, Field(ge=1)] = 500,
+        count: Annotated[int, Field(ge=1)] = 64,
+    ) -> None:
+        self.run = context.run
+        self.dataset = context.dataset
+        self.every = every
+        self.count = count
+        self.points = context.dataset.value_range is None
+        self._real: Tensor | None = None
+
+    def fit_start(self, fit: Fit) -> None:
+        """Draw what untrained networks make."""
+        if fit.step == 0:
+            self._draw(fit)
+
+    def step_end(self, fit: Fit) -> None:
+        """Draw when it is due."""
+        if fit.step % self.every == 0 and fit.running:
+            self._draw(fit)
+
+    def fit_end(self, fit: Fit) -> None:
+        """Draw what training ended with."""
+        self._draw(fit)
+
+    @torch.no_grad()
+    def _draw(self, fit: Fit) -> None:
+        if not pictures.drawable(self.dataset.x_shape):
+            return
+        with RandomState.seeded(SEED).swapped_in():
+            count = POINTS if self.points else self.count
+            samples = torch.cat(list(evaluation.samples(fit.inference, count)))
+            real = self._reference(samples)
+        self._save("samples", fit.step, samples)
+        if fit.inference.infers:
+            again = fit.inference.generate(fit.inference.code(real))
+            self._save("reconstructions", fit.step, again if self.points else pictures.pairs(real, again))
+
+    def _reference(self, like: Tensor) -> Tensor:
+        if self._real is None:
+            count = POINTS if self.points else self.count // 2
+            batches = evaluation.data(self.dataset, "validation", like.device, count)
+            self._real = torch.cat(list(batches))
+        return self._real
+
+    def _save(self, folder: str, step: int, x: Tensor) -> None:
+        if self.dataset.value_range is None:
+            picture = pictures.scatter(x, self._reference(x))
+        else:
+            picture = pictures.grid(x, self.dataset.value_range)
+        pictures.save(picture, self.run.path / folder / f"step-{step:06d}.png")
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the callback."""
+    return [Pictures]

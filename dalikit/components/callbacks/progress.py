@@ -1,0 +1,84 @@
+"""A live progress bar in a terminal, and plain lines where there is none."""
+
+import time
+from typing import Annotated
+
+from pydantic import Field
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Callback, Fit
+from dalikit.runs import Context
+
+DALIKIT_API = 1
+
+
+class ProgressBar(Callback):
+    """Shows step, losses, images per second and the time left.
+
+    Args:
+        every: steps between two looks at the losses, for each waits for the device.
+        seconds: at least so long between two plain lines.
+    """
+
+    name = "progress"
+
+    def __init__(
+        self,
+        context: Context,
+        /,
+        *,
+        every: Annotated[int, Field(ge=1)] = 50,
+        seconds: Annotated[float, Field(ge=0)] = 5.0,
+    ) -> None:
+        self.every = every
+        self.seconds = seconds
+        self.console = Console()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def fit_start(self, fit: Fit) -> None:
+        """Start the clock, and the bar where there is a terminal."""
+        self._start = self._printed = time.monotonic()
+        self._start_step, self._start_images = fit.step, fit.images
+        if self.console.is_terminal:
+            self._bar = Progress(
+                MofNCompleteColumn(),
+                BarColumn(bar_width=20),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+                console=self.console,
+            )
+            self._task = self._bar.add_task("", total=fit.steps, completed=fit.step)
+            self._bar.start()
+
+    def step_end(self, fit: Fit) -> None:
+        """Bring the bar up to date, or print a line when one is due."""
+        if fit.step % self.every and fit.running:
+            return
+        now = time.monotonic()
+        if self._bar:
+            self._bar.update(self._task, completed=fit.step, description=self._losses(fit, now))
+        elif now - self._printed >= self.seconds or not fit.running:
+            self._printed = now
+            left = (now - self._start) / (fit.step - self._start_step) * (fit.steps - fit.step)
+            print(f"step {fit.step}/{fit.steps}  {self._losses(fit, now)}  {left:.0f} s left", flush=True)
+
+    def fit_end(self, fit: Fit) -> None:
+        """Leave the bar as it stands."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def _losses(self, fit: Fit, now: float) -> str:
+        speed = (fit.images - self._start_images) / max(now - self._start, 1e-9)
+        terms = {name: value for name, value in fit.losses().items() if not name.endswith("/total")}
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
+        return f"{shown}  {speed:,.0f} images/s"
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the callback."""
+    return [ProgressBar]

@@ -1,0 +1,52 @@
+"""The UCI handwritten digits that ship inside scikit-learn: 1,797 grey images of 8×8, nothing to download.
+
+Source: Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+Repository, doi:10.24432/C50P49.
+"""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Dataset, Part, TensorSplit
+
+DALIKIT_API = 1
+
+
+class Digits(Dataset):
+    """8×8 digits in [-1, 1], shape (1, 8, 8), in a fixed, stratified split."""
+
+    name = "digits"
+    x_shape = (1, 8, 8)
+    value_range = (-1.0, 1.0)
+    latent_size = 16
+    preparation = (
+        "scikit-learn load_digits: 16 grey levels scaled to uint8, then to [-1, 1]; train_test_split with "
+        "random_state=0, stratified by digit: 20 % test (360), of the rest 10 % validation (144), 1,293 train"
+    )
+
+    def split(self, part: Part) -> TensorSplit:
+        """The part as uint8 (N, 1, 8, 8)."""
+        return TensorSplit(self._parts[part])
+
+    @cached_property
+    def _parts(self) -> dict[Part, torch.Tensor]:
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+
+        digits = load_digits()
+        pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]
+        rest, test, labels, _ = train_test_split(
+            pixels, digits.target, test_size=0.2, random_state=0, stratify=digits.target
+        )
+        train, validation = train_test_split(rest, test_size=0.1, random_state=0, stratify=labels)
+        parts: dict[Part, np.ndarray] = {"train": train, "validation": validation, "test": test}
+        return {part: torch.from_numpy(images) for part, images in parts.items()}
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the data set."""
+    return [Digits]

@@ -1,0 +1,49 @@
+"""The logistic game of the original GAN.
+
+Value: V = E_q log s(D(x)) + E_p log(1 - s(D(x))), s the logistic function; at the optimal discriminator
+D* = log q/p it is 2·JSD(q, p) - log 4.
+
+Source: Goodfellow et al. 2014, "Generative Adversarial Nets", section 3.
+"""
+
+from typing import Literal
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from dalikit.functional.several import sum_over_samples
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import AdversarialGame
+
+DALIKIT_API = 1
+
+
+class GAN(AdversarialGame):
+    """The GAN game, with a choice of the generator's loss.
+
+    `nonsaturating`: -log s(D), at D* equal to E_p log(1 + p/q). `saturating`: log(1 - s(D)), the value
+    function itself. `kl`: -D, at D* equal to KL(p‖q), which is term (I) of DALI's objective (5).
+    """
+
+    name = "gan"
+
+    def __init__(
+        self, *, generator_loss: Literal["nonsaturating", "saturating", "kl"] = "nonsaturating"
+    ) -> None:
+        self.kind = generator_loss
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """-log s(D(x)) - log(1 - s(D(x̃))), in logits so that it cannot overflow."""
+        return softplus(-real) + sum_over_samples(softplus(fake), len(real))
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """The loss chosen, on the logits of generated data."""
+        if self.kind == "nonsaturating":
+            return softplus(-fake)
+        return -softplus(fake) if self.kind == "saturating" else -fake
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the game."""
+    return [GAN]

@@ -1,0 +1,110 @@
+"""Multilayer perceptrons for data of any shape: 2-D mixtures first of all.
+
+Source: the layout of the mixture experiments of VEEGAN (Srivastava et al. 2017, appendix), in ReLU layers.
+"""
+
+import math
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from dalikit.functional.ranges import squash
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
+
+DALIKIT_API = 1
+
+Width = Annotated[int, Field(ge=1)]
+Depth = Annotated[int, Field(ge=1)]
+Scale = Annotated[float, Field(gt=0)]
+
+
+def _layers(inputs: int, width: int, depth: int) -> list[nn.Module]:
+    sizes = [inputs] + [width] * depth
+    return [module for a, b in pairwise(sizes) for module in (nn.Linear(a, b), nn.ReLU())]
+
+
+class MLPGenerator(Generator):
+    """`depth` ReLU layers of `width`, then a linear layer to x; `x_scale` multiplies unbounded outputs."""
+
+    name = "mlp"
+
+    def __init__(
+        self,
+        latent_size: int,
+        x_shape: Shape,
+        value_range: Range | None,
+        /,
+        *,
+        width: Width = 128,
+        depth: Depth = 2,
+        x_scale: Scale = 1.0,
+    ) -> None:
+        super().__init__(latent_size, x_shape, value_range)
+        self.x_shape = x_shape
+        self.value_range = value_range
+        self.x_scale = x_scale
+        self.net = nn.Sequential(*_layers(latent_size, width, depth), nn.Linear(width, math.prod(x_shape)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map z (B, Z) to x (B, *X)."""
+        return squash(self.x_scale * self.net(z), self.value_range).unflatten(1, self.x_shape)
+
+
+class MLPDiscriminator(Discriminator):
+    """`depth` ReLU layers of `width` as features of x / `x_scale`, then `head_depth` layers to a logit."""
+
+    name = "mlp"
+
+    def __init__(
+        self,
+        x_shape: Shape,
+        /,
+        *,
+        width: Width = 128,
+        depth: Depth = 1,
+        head_depth: Depth = 1,
+        x_scale: Scale = 1.0,
+    ) -> None:
+        super().__init__()
+        self.feature_shape = (width,)
+        self.x_scale = x_scale
+        self.trunk = nn.Sequential(nn.Flatten(), *_layers(math.prod(x_shape), width, depth))
+        self.logit = nn.Sequential(*_layers(width, width, head_depth), nn.Linear(width, 1))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map x (B, *X) to h (B, width)."""
+        return self.trunk(x / self.x_scale)
+
+    def head(self, h: Tensor) -> Tensor:
+        """Map h (B, width) to logits (B,)."""
+        return self.logit(h).squeeze(1)
+
+
+class MLPEncoder(Encoder):
+    """`depth` shared ReLU layers of `width`, then one hidden layer and a linear one for each head."""
+
+    name = "mlp"
+
+    def __init__(
+        self, in_shape: Shape, head_sizes: tuple[int, ...], /, *, width: Width = 128, depth: Depth = 1
+    ) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Flatten(), *_layers(math.prod(in_shape), width, depth))
+        self.heads = nn.ModuleList(
+            nn.Sequential(*_layers(width, width, 1), nn.Linear(width, size)) for size in head_sizes
+        )
+
+    def forward(self, h: Tensor) -> tuple[Tensor, ...]:
+        """Map h (B, *in_shape) to one tensor (B, size) a head."""
+        shared = self.trunk(h)
+        return tuple(head(shared) for head in self.heads)
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the three networks and the family they make."""
+    family = Backbone("mlp", "multilayer perceptrons, for data of any shape", "mlp", "mlp", "mlp")
+    return [MLPGenerator, MLPDiscriminator, MLPEncoder, family]

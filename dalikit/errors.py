@@ -1,0 +1,43 @@
+"""Errors that end a command with one clear line, and the exit code each stands for."""
+
+
+class DalikitError(Exception):
+    """Base of every error dalikit raises on purpose; its text names the culprit and what to do."""
+
+    exit_code = 1
+
+
+class UserError(DalikitError):
+    """What the user gave cannot be used: a name, a parameter, a file, a combination. Exit code 2."""
+
+    exit_code = 2
+
+
+class RunError(DalikitError):
+    """Something failed while running: a non-finite loss, a full disk. Exit code 1."""
+
+
+class NonFiniteLossError(RunError):
+    """A loss became NaN or infinite; the message names the phase and the term."""
+
+
+class PluginError(UserError):
+    """A plugin or a component cannot be used; the message names its distribution."""
+
+
+class UnfitError(UserError):
+    """Components do not fit together: a missing role, a shape, a combination that means nothing."""
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint that names the known word closest to `name`, or nothing.
+
+    >>> nearest("digit", ["digits", "grid25"])
+    " Did you mean 'digits'?"
+    >>> nearest("qqq", ["digits"])
+    ''
+    """
+    from difflib import get_close_matches
+
+    match = get_close_matches(name, known, n=1)
+    return f" Did you mean '{match[0]}'?" if match else ""

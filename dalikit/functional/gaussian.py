@@ -1,0 +1,30 @@
+"""Gaussian maths: a bound on log σ² that never kills a gradient, and diagonal distributions."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+
+def soft_bound(value: Tensor, low: float, high: float, knee: float) -> Tensor:
+    r"""Bound `value` (any shape) to [low, high], as the identity but near the ends.
+
+    Within [low + knee, high - knee] the result is `value` itself. Beyond, a distance t from the knee, in
+    units of `knee`, becomes L / (1 + L) with L = log(1 + t): slope 1 at the knee and never zero after it,
+    for a logistic or tanh bound saturates in floating point and a clamp has no slope at all.
+
+    >>> soft_bound(torch.tensor([-1e30, 0.0, 2.5, 1e30]), -8.0, 4.0, 1.0)
+    tensor([-7.9857,  0.0000,  2.5000,  3.9857])
+    """
+    centre, reach = (low + high) / 2, (high - low) / 2 - knee
+    offset = value - centre
+    # A second, harmless argument where the identity holds: `where` would pass NaN from an unused branch.
+    beyond = (offset.abs() - reach).clamp_min(0) / knee
+    tail = reach + knee * (1 - 1 / (1 + torch.log1p(beyond)))
+    return centre + torch.where(beyond > 0, torch.copysign(tail, offset), offset)
+
+
+def diagonal_normal(mean: Tensor, log_variance: Tensor) -> Independent:
+    """N(mean, diag(exp(log_variance))) with batch shape (B,) and event shape (Z,); both inputs (B, Z)."""
+    # Validation reads the values back, which would make each iteration wait for the device.
+    normal = Normal(mean, torch.exp(0.5 * log_variance), validate_args=False)
+    return Independent(normal, 1, validate_args=False)

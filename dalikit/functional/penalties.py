@@ -1,0 +1,32 @@
+"""Gradient penalties on a critic, a callable from data (B, *X) to logits (B,)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def squared_gradient_norm(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """‖∇ critic(x)‖² (B,) at each datum x (B, *X), with the graph that a penalty needs."""
+    x = x.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return gradient.flatten(1).square().sum(1)
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+    """(‖∇ critic(x̂)‖ - 1)² (B,) at points x̂ drawn uniformly between real and fake data (B, *X).
+
+    Source: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", equation (3).
+    """
+    t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+    # The small constant keeps the root's slope finite where the critic is flat.
+    norm = torch.sqrt(squared_gradient_norm(critic, torch.lerp(fake, real, t)) + 1e-12)
+    return (norm - 1).square()
+
+
+def zero_centred_penalty(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """½‖∇ critic(x)‖² (B,): R1 at real data, R2 at generated data (B, *X).
+
+    Source: Mescheder et al. 2018, "Which Training Methods for GANs do actually Converge?", equation (9).
+    """
+    return 0.5 * squared_gradient_norm(critic, x)

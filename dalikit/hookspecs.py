@@ -1,0 +1,27 @@
+"""The one hook through which every component, built-in or not, comes to dalikit.
+
+A plugin is a module that an entry point of the group `dalikit` names. It says `DALIKIT_API = 1` and
+implements `dalikit_components`.
+"""
+
+from collections.abc import Sequence
+
+import pluggy
+
+API_VERSION = 1
+"""The contract's version; a plugin states the one it was written for as `DALIKIT_API`."""
+
+ENTRY_POINT_GROUP = "dalikit"
+
+hookspec = pluggy.HookspecMarker("dalikit")
+hookimpl = pluggy.HookimplMarker("dalikit")
+
+
+@hookspec
+def dalikit_components() -> Sequence[object]:  # type: ignore[empty-body]
+    """Return the plugin's components.
+
+    Returns:
+        Subclasses of the ABCs in `dalikit.interfaces`, each with a `name`; and `Recipe` and `Backbone`
+        objects. The ABC tells the kind, so a new kind never changes this hook.
+    """

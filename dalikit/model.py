@@ -1,0 +1,204 @@
+"""A trained run as an object that samples, infers and reconstructs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dalikit import build, evaluation
+from dalikit.config import RunConfig
+from dalikit.errors import UserError
+from dalikit.interfaces import Dataset, Method, Part, Range, Score, Shape
+from dalikit.randomness import RandomState
+from dalikit.registry import Registry
+from dalikit.runs import RunDirectory
+
+
+class Model:
+    """A method for use: in eval mode, without gradients, on data x (B, *X) in `value_range`.
+
+    Attributes:
+        x_shape: the shape of one datum.
+        value_range: the least and greatest value of x, or None where it is unbounded.
+        latent_size: Z.
+    """
+
+    def __init__(self, method: Method, x_shape: Shape, value_range: Range | None) -> None:
+        self.method = method.eval()
+        self.x_shape = x_shape
+        self.value_range = value_range
+        self.latent_size = method.generator.latent_size
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; inputs may lie anywhere, outputs lie here."""
+        return evaluation.device_of(self.method)
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int | None = None) -> Tensor:
+        """Draw x (n, *X) from the generator. A `seed` makes it repeatable, and leaves torch's state alone."""
+        return self._drawn(seed, lambda: torch.cat(list(evaluation.samples(self.method, _count("n", n)))))
+
+    @torch.no_grad()
+    def generate(self, z: Tensor) -> Tensor:
+        """Map codes z (B, Z) to x (B, *X)."""
+        if z.dim() != 2 or z.shape[1] != self.latent_size:
+            raise UserError(f"Codes have shape {tuple(z.shape)}, (B, {self.latent_size}) is needed")
+        return self.method.generate(z.to(self.device))
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Distribution:
+        """The posterior q(z|x) of x (B, *X): batch shape (B,), event shape (Z,)."""
+        return self.method.posterior(self._checked(x))
+
+    @torch.no_grad()
+    def code(self, x: Tensor) -> Tensor:
+        """The code z (B, Z) that stands for x (B, *X) in reconstructions."""
+        return self.method.code(self._checked(x))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """G(code(x)) (B, *X) for x (B, *X)."""
+        return self.generate(self.code(x))
+
+    @torch.no_grad()
+    def vary(self, x: Tensor, n: int, seed: int | None = None) -> Tensor:
+        """Draw n codes from q(z|x) for each x (B, *X), and generate from them: (B, n, *X).
+
+        Source: DALI, section 3.5.
+        """
+        posterior = self.encode(x)
+        z = self._drawn(seed, lambda: posterior.sample((_count("n", n),)))
+        return self.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2]).transpose(0, 1)
+
+    def interpolate(self, a: Tensor, b: Tensor, steps: int) -> Tensor:
+        """Walk from a to b, both (B, *X), in a straight line between their codes: (B, steps, *X).
+
+        The first and last are the reconstructions of a and b.
+        """
+        start, end = self.code(a), self.code(b)
+        if start.shape != end.shape:
+            raise UserError(f"Interpolation needs as many starts as ends, not {len(start)} and {len(end)}")
+        t = torch.linspace(0, 1, _count("steps", steps), device=self.device)[:, None]
+        z = torch.lerp(start[:, None], end[:, None], t)
+        return self.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+
+    def to(self, device: str | torch.device) -> "Model":
+        """Move it to a device; returns itself."""
+        self.method.to(device)
+        return self
+
+    def _drawn(self, seed: int | None, draw: Callable[[], Tensor]) -> Tensor:
+        if seed is None:
+            return draw()
+        with RandomState.seeded(seed).swapped_in():
+            return draw()
+
+    def _checked(self, x: Tensor) -> Tensor:
+        if tuple(x.shape[1:]) != tuple(self.x_shape):
+            raise UserError(
+                f"Data have shape {tuple(x.shape)}, (B, {', '.join(map(str, self.x_shape))}) is needed"
+            )
+        if not x.is_floating_point():
+            raise UserError(
+                f"Data are {x.dtype}; floats in {self.value_range or 'their own range'} are needed"
+            )
+        if self.value_range is not None and x.numel():
+            low, high = self.value_range
+            if x.min() < low - 1e-3 or x.max() > high + 1e-3:
+                raise UserError(
+                    f"Data reach from {x.min():.3g} to {x.max():.3g}, outside [{low:g}, {high:g}]"
+                )
+        return x.to(self.device)
+
+
+class RunModel(Model):
+    """A run read from its directory, with the averaged weights of its last checkpoint.
+
+    Attributes:
+        run: the directory.
+        config: the resolved configuration.
+        step: the iterations it was trained for.
+    """
+
+    def __init__(self, run: RunDirectory, config: RunConfig, registry: Registry) -> None:
+        self.run = run
+        self.config = config
+        self.registry = registry
+        facts = run.facts
+        try:
+            bounds = facts["data"]["value_range"]
+            data = build.DataShape(tuple(facts["data"]["x_shape"]), bounds and (bounds[0], bounds[1]))
+        except (KeyError, TypeError):
+            raise UserError(f"Run {run.path} is damaged: run.json does not say the data's shape") from None
+        self.step, weights = run.load_averaged()
+        method = build.make_method(config, data, registry)
+        try:
+            method.load_state_dict(weights)
+        except RuntimeError as error:
+            message = " ".join(str(error).split())[:300]
+            raise UserError(f"Run {run.path} is damaged: its weights do not fit: {message}") from None
+        super().__init__(method, data.x_shape, data.value_range)
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set it was trained on."""
+        return build.make_dataset(self.config.dataset, self.registry)
+
+    def data(self, part: Part = "test", size: int | None = None) -> Tensor:
+        """The x (N, *X) of one part of its data set, or the first `size` of them."""
+        return torch.cat(list(evaluation.data(self.dataset, part, self.device, size)))
+
+    def evaluate(
+        self, metrics: tuple[str, ...] | None = None, part: Part = "test", seed: int = 0
+    ) -> tuple[list[Score], dict[str, str]]:
+        """The scores of the named metrics (else the data set's own), and why others were left out.
+
+        Raises:
+            UnfitError: a metric that was asked for by name cannot be computed.
+        """
+        return scores_of(self.method, self.dataset, self.registry, metrics, part, seed)
+
+
+def scores_of(
+    method: Method,
+    dataset: Dataset,
+    registry: Registry,
+    metrics: tuple[str, ...] | None = None,
+    part: Part = "test",
+    seed: int = 0,
+) -> tuple[list[Score], dict[str, str]]:
+    """What `RunModel.evaluate` says, for any method on any data set."""
+    scores, skipped = [], {}
+    for name in metrics or dataset.metrics:
+        metric = build.make_metric(name, dataset, registry)
+        reason = metric.unfit(method)
+        if metrics is None and reason:
+            skipped[name] = reason
+        else:
+            scores.append(evaluation.score(metric, method, part, seed))
+    return scores, skipped
+
+
+def load(run: str | Path, device: str = "cpu", registry: Registry | None = None) -> RunModel:
+    """Read a trained run.
+
+    Args:
+        run: its directory.
+        device: where to compute, e.g. "cuda".
+        registry: the components to build it from; all installed ones by default.
+
+    Raises:
+        UserError: there is no run, it is damaged, or it needs a component that is not installed.
+    """
+    directory = RunDirectory.open(Path(run))
+    model = RunModel(directory, directory.config, registry or Registry.discover())
+    model.to(build.device(device))
+    return model
+
+
+def _count(name: str, n: int) -> int:
+    if n < 1:
+        raise UserError(f"{name} is {n}; it must be at least 1")
+    return n

@@ -1,0 +1,26 @@
+"""A game played on a critic: the losses that the phases of most methods are made of."""
+
+import torch
+from torch import Tensor
+
+from dalikit.interfaces import AdversarialGame, Critic, PhaseLoss
+
+
+def discriminator_loss(game: AdversarialGame, critic: Critic, real: Tensor, fake: Tensor) -> PhaseLoss:
+    """The mean loss of a critic on real, then generated data (B, *X), and the game's penalty."""
+    loss = game.discriminator_loss(critic(real), critic(fake)).mean()
+    terms = {"loss": loss.detach()}
+    penalty = game.penalty(critic, real, fake)
+    if penalty is None:
+        return PhaseLoss(loss, terms)
+    mean = penalty.mean()
+    return PhaseLoss(loss + mean, {**terms, "penalty": mean.detach()})
+
+
+def generator_loss(game: AdversarialGame, critic: Critic, fake_logits: Tensor, real: Tensor) -> Tensor:
+    """The mean loss of a generator whose data have `fake_logits` (B,); `real` (B, *X) for paired games."""
+    if not game.needs_real:
+        return game.generator_loss(fake_logits).mean()
+    with torch.no_grad():  # the critic is not trained here, and real data do not depend on G
+        real_logits = critic(real)
+    return game.generator_loss(fake_logits, real_logits).mean()

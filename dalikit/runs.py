@@ -1,0 +1,229 @@
+"""The run directory on disk: what is written where, and how it is read back.
+
+    config.yaml               the resolved configuration
+    run.json                  the data's shape, versions of dalikit and of every plugin, environment
+    metrics.jsonl             losses and scores, one JSON object a line
+    samples/step-000500.png   samples, through training
+    reconstructions/…         originals and reconstructions in turn
+    checkpoints/step-000500/  averaged.safetensors, training.safetensors, state.json
+    scores.json               the final scores
+
+Nothing here is ever loaded by running code: weights are safetensors, the rest is JSON and YAML.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from dalikit.config import RunConfig, from_file, merged, to_yaml
+from dalikit.errors import RunError, UserError
+from dalikit.interfaces import Dataset, Metric, TrainingState
+
+FORMAT = 1
+"""The version of this layout, stored in run.json."""
+
+_AVERAGE = "average/"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A run on disk, at `path`."""
+
+    path: Path
+
+    def check_free(self) -> None:
+        """Raise `UserError` if the folder holds something already. Changes nothing."""
+        path = self.path
+        if (path / "config.yaml").exists():
+            raise UserError(
+                f"Output {path} holds a run already: go on with it by `dalikit train --resume {path}`, or "
+                "choose another --out. Nothing was changed."
+            )
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(
+                f"Output {path} is not an empty folder: choose another --out. Nothing was changed."
+            )
+
+    def create(self, config: RunConfig, facts: Mapping[str, Any]) -> None:
+        """Make the folder, and write the configuration and the `facts` of the run into it.
+
+        Raises:
+            UserError: the folder holds something already, or cannot be made.
+        """
+        self.check_free()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._write("run.json", json.dumps({"format": FORMAT, **facts}, indent=2))
+            self._write("config.yaml", to_yaml(config))
+        except OSError as error:
+            raise UserError(f"Output {self.path} cannot be written: {error.strerror}") from None
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDirectory":
+        """The run at `path`.
+
+        Raises:
+            UserError: there is none, or it is of another format.
+        """
+        run = cls(path)
+        if not path.is_dir() or not (path / "config.yaml").is_file():
+            raise UserError(f"{path} is not a run: it has no config.yaml. `dalikit train` makes runs.")
+        if run.facts.get("format") != FORMAT:
+            raise UserError(f"Run {path} is of format {run.facts.get('format')}, this dalikit reads {FORMAT}")
+        return run
+
+    @property
+    def config(self) -> RunConfig:
+        """The resolved configuration.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        return merged([from_file(self.path / "config.yaml")])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What run.json says.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        return self._read_json(self.path / "run.json")
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append one line to metrics.jsonl; `time` is added to it."""
+        line = json.dumps({**record, "time": datetime.now(UTC).isoformat(timespec="milliseconds")})
+        try:
+            with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise RunError(f"Cannot write {self.path / 'metrics.jsonl'}: {error.strerror}") from None
+
+    def rewind(self, step: int) -> None:
+        """Drop the log's lines of after `step`, which a resumed run will write again.
+
+        Raises:
+            UserError: the log is damaged.
+        """
+        log = self.path / "metrics.jsonl"
+        if not log.exists():
+            return
+        try:
+            lines = [
+                line for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if line.strip()
+            ]
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"Run {self.path} is damaged: metrics.jsonl has a line that is not a record"
+            ) from None
+        self._write("metrics.jsonl", "".join(kept))
+
+    def save_scores(self, scores: Mapping[str, Any]) -> None:
+        """Write scores.json."""
+        try:
+            self._write("scores.json", json.dumps(scores, indent=2))
+        except OSError as error:
+            raise RunError(f"Cannot write {self.path / 'scores.json'}: {error.strerror}") from None
+
+    def replace_config(self, config: RunConfig) -> None:
+        """Write another configuration, e.g. with more steps."""
+        self._write("config.yaml", to_yaml(config))
+
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints' folders, the oldest first."""
+        return sorted(self.path.glob("checkpoints/step-*[0-9]"), key=lambda p: int(p.name[5:]))
+
+    def save_checkpoint(self, state: TrainingState, keep: int) -> Path:
+        """Write a checkpoint whole or not at all, and drop all but the last `keep`.
+
+        Raises:
+            RunError: the disk is full or the folder cannot be written.
+        """
+        target = self.path / "checkpoints" / f"step-{state.scalars['step']:06d}"
+        unfinished = target.with_suffix(".unfinished")
+        try:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            averaged = {
+                n.removeprefix(_AVERAGE): t for n, t in state.tensors.items() if n.startswith(_AVERAGE)
+            }
+            training = {n: t for n, t in state.tensors.items() if not n.startswith(_AVERAGE)}
+            _save(averaged, unfinished / "averaged.safetensors")
+            _save(training, unfinished / "training.safetensors")
+            (unfinished / "state.json").write_text(json.dumps(state.scalars), encoding="utf-8")
+            if target.exists():
+                shutil.rmtree(target)
+            unfinished.rename(target)
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise RunError(f"Cannot write checkpoint {target}: {error}") from None
+        for old in self.checkpoints()[:-keep]:
+            shutil.rmtree(old, ignore_errors=True)
+        return target
+
+    def load_averaged(self) -> tuple[int, dict[str, Tensor]]:
+        """The step and the averaged weights of the last checkpoint.
+
+        Raises:
+            UserError: there is no checkpoint, or it is damaged.
+        """
+        folder = self._last_checkpoint()
+        return int(folder.name[5:]), _load(folder / "averaged.safetensors")
+
+    def load_state(self) -> TrainingState:
+        """All of the last checkpoint; raises as `load_averaged` does."""
+        folder = self._last_checkpoint()
+        averaged = {f"{_AVERAGE}{n}": t for n, t in _load(folder / "averaged.safetensors").items()}
+        tensors = {**_load(folder / "training.safetensors"), **averaged}
+        return TrainingState(tensors, self._read_json(folder / "state.json"))
+
+    def _last_checkpoint(self) -> Path:
+        if not (found := self.checkpoints()):
+            raise UserError(f"Run {self.path} has no checkpoint: it ended before it wrote one")
+        return found[-1]
+
+    def _write(self, name: str, text: str) -> None:
+        unfinished = self.path / f"{name}.unfinished"
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(self.path / name)
+
+    def _read_json(self, path: Path) -> dict[str, Any]:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+            raise UserError(f"Run {self.path} is damaged: {path.name}: {reason}") from None
+        if not isinstance(content, dict):
+            raise UserError(f"Run {self.path} is damaged: {path.name} holds no object")
+        return content
+
+
+@dataclass(frozen=True)
+class Context:
+    """What callbacks are built with: the run directory, the data set, and new metrics by name."""
+
+    run: RunDirectory
+    dataset: Dataset
+    metrics: Mapping[str, Callable[[], Metric]]
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+
+def _load(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"Run {path.parents[2]} is damaged: {path.parent.name}/{path.name}: {error}"
+        ) from None
