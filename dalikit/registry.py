@@ -159,11 +159,12 @@ def _components_of(point: EntryPoint) -> list[Any]:
 
 def _identify(component: Any) -> tuple[str, str]:
     """The kind and the name of what a plugin returned."""
+    offered: Any = component  # which the checks below do not narrow
     for kind, base in KINDS.items():
         if inspect.isclass(component) and issubclass(component, base):
             if missing := sorted(getattr(component, "__abstractmethods__", ())):
                 raise PluginError(f"{component.__name__} does not define {', '.join(missing)}")
-            parameter_model(component)
+            parameter_model(offered)
             break
         if isinstance(component, base) and kind in ("backbone", "recipe"):
             break

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution, Independent, Normal
 
 
 def soft_bound(value: Tensor, low: float, high: float, knee: float) -> Tensor:
@@ -23,7 +23,7 @@ def soft_bound(value: Tensor, low: float, high: float, knee: float) -> Tensor:
     return centre + torch.where(beyond > 0, torch.copysign(tail, offset), offset)
 
 
-def diagonal_normal(mean: Tensor, log_variance: Tensor) -> Independent:
+def diagonal_normal(mean: Tensor, log_variance: Tensor) -> Distribution:
     """N(mean, diag(exp(log_variance))) with batch shape (B,) and event shape (Z,); both inputs (B, Z)."""
     # Validation reads the values back, which would make each iteration wait for the device.
     normal = Normal(mean, torch.exp(0.5 * log_variance), validate_args=False)

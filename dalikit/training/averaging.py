@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from torch import Tensor
 
 from dalikit.interfaces import Method
 
@@ -17,8 +18,8 @@ class Average:
     def __init__(self, method: Method, decay: float) -> None:
         self.decay = decay
         self.method = copy.deepcopy(method).eval().requires_grad_(False)
-        self._averaged = list(self.method.parameters())
-        self._trained = list(method.parameters())
+        self._averaged: list[Tensor] = list(self.method.parameters())
+        self._trained: list[Tensor] = list(method.parameters())
         self._buffers = list(zip(self.method.buffers(), method.buffers(), strict=True))
 
     @torch.no_grad()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, with_config
 from torch import Tensor, nn
 from typing_extensions import TypedDict
 
@@ -14,10 +14,9 @@ Rate = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
+@with_config(ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class RoleOptions(TypedDict, total=False):
     """The settings in which one role differs from the others; see `Optimization`."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)  # type: ignore[misc]
 
     lr: Rate
     betas: tuple[Beta, Beta]

@@ -176,7 +176,7 @@ class Trainer:
         parameters = [p for optimizer in optimizers for p in optimizer.parameters]
         for parameter in parameters:
             parameter.grad = None
-        loss.total.backward(inputs=parameters)  # type: ignore[no-untyped-call]
+        loss.total.backward(inputs=parameters)
         for optimizer in optimizers:
             optimizer.step(optimizer.settings.rate(self.step, self.steps, self.stream.epoch))
         if phase.after:
