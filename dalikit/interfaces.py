@@ -106,6 +106,9 @@ class AdversarialGame(ABC):
     discriminator_steps: int = 1
     """Discriminator steps for each generator step that the game's paper asks for."""
 
+    penalty_every: int = 1
+    """Compute the penalty in every n-th iteration only, n times as heavy (lazy regularisation)."""
+
     @abstractmethod
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """Losses (B,) of D, from the logits of real (B,) and generated (K·B,) data."""
@@ -155,15 +158,21 @@ class PhaseLoss:
 class Iteration:
     """What the phases of one iteration share: `real` (B, *X), `z` (B, Z), and x̃ = G(z), made once.
 
-    `progress` is the share of training that is done, 0 at the first step. `shared` says whether a later
-    phase will use x̃ as well: if none does, no graph is kept for `fake_detached`.
+    `step` counts iterations from 0, and `progress` is the share of training that is done. `shared` says
+    whether a later phase will use x̃ as well: if none does, no graph is kept for `fake_detached`.
     """
 
     def __init__(
-        self, generate: Callable[[Tensor], Tensor], real: Tensor, z: Tensor, progress: float = 0.0
+        self,
+        generate: Callable[[Tensor], Tensor],
+        real: Tensor,
+        z: Tensor,
+        step: int = 0,
+        progress: float = 0.0,
     ) -> None:
         self.real = real
         self.z = z
+        self.step = step
         self.progress = progress
         self.shared = True
         self._generate = generate

@@ -4,7 +4,8 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -75,8 +76,16 @@ def _summary(model: type[BaseModel]) -> str:
 
 
 def _type_name(annotation: Any) -> str:
-    plain = inspect.isclass(annotation) and not hasattr(annotation, "__args__")
-    return annotation.__name__ if plain else str(annotation).replace("typing.", "")
+    """A type as people write it, without the bounds that pydantic checks."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_name(arguments[0])
+    if origin is Literal:
+        return " | ".join(repr(choice) for choice in arguments)
+    if origin in (Union, UnionType):
+        return " | ".join(_type_name(choice) for choice in arguments)
+    name = "None" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+    return f"{name}[{', '.join(map(_type_name, arguments))}]" if arguments else name
 
 
 def _first_fault(owner: str, model: type[BaseModel], error: ValidationError) -> str:

@@ -6,15 +6,21 @@ from torch import Tensor
 from dalikit.interfaces import AdversarialGame, Critic, PhaseLoss
 
 
-def discriminator_loss(game: AdversarialGame, critic: Critic, real: Tensor, fake: Tensor) -> PhaseLoss:
-    """The mean loss of a critic on real, then generated data (B, *X), and the game's penalty."""
+def discriminator_loss(
+    game: AdversarialGame, critic: Critic, real: Tensor, fake: Tensor, step: int = 0
+) -> PhaseLoss:
+    """The mean loss of a critic on real, then generated data (B, *X), and the game's penalty if it is due.
+
+    A penalty that is computed in every n-th step alone weighs n times as much there. Source: Karras et al.
+    2020, "Analyzing and Improving the Image Quality of StyleGAN", section 3.1, lazy regularisation.
+    """
     loss = game.discriminator_loss(critic(real), critic(fake)).mean()
     terms = {"loss": loss.detach()}
-    penalty = game.penalty(critic, real, fake)
+    penalty = game.penalty(critic, real, fake) if step % game.penalty_every == 0 else None
     if penalty is None:
         return PhaseLoss(loss, terms)
     mean = penalty.mean()
-    return PhaseLoss(loss + mean, {**terms, "penalty": mean.detach()})
+    return PhaseLoss(loss + game.penalty_every * mean, {**terms, "penalty": mean.detach()})
 
 
 def generator_loss(game: AdversarialGame, critic: Critic, fake_logits: Tensor, real: Tensor) -> Tensor:

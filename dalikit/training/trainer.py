@@ -168,7 +168,7 @@ class Trainer:
         self.images += len(raw)
         real = self.dataset.scale(raw.to(self._device, non_blocking=True))
         z = self.method.prior(len(raw))
-        return Iteration(self.method.generate, real.to(z.dtype), z, self.step / self.steps)
+        return Iteration(self.method.generate, real.to(z.dtype), z, self.step, self.step / self.steps)
 
     def _run(self, phase: Phase, iteration: Iteration) -> None:
         loss = phase.loss(iteration)

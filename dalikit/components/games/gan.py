@@ -6,14 +6,16 @@ D* = log q/p it is 2·JSD(q, p) - log 4.
 Source: Goodfellow et al. 2014, "Generative Adversarial Nets", section 3.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from dalikit.functional.penalties import zero_centred_penalty
 from dalikit.functional.several import sum_over_samples
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import AdversarialGame
+from dalikit.interfaces import AdversarialGame, Critic
 
 DALIKIT_API = 1
 
@@ -23,14 +25,25 @@ class GAN(AdversarialGame):
 
     `nonsaturating`: -log s(D), at D* equal to E_p log(1 + p/q). `saturating`: log(1 - s(D)), the value
     function itself. `kl`: -D, at D* equal to KL(p‖q), which is term (I) of DALI's objective (5).
+
+    Args:
+        generator_loss: one of the three.
+        r1: the weight γ of the zero-centred penalty γ/2·‖∇ D(x)‖² at real data (Mescheder et al. 2018).
+        penalty_every: compute that penalty in every n-th iteration only, n times as heavy.
     """
 
     name = "gan"
 
     def __init__(
-        self, *, generator_loss: Literal["nonsaturating", "saturating", "kl"] = "nonsaturating"
+        self,
+        *,
+        generator_loss: Literal["nonsaturating", "saturating", "kl"] = "nonsaturating",
+        r1: Annotated[float, Field(ge=0)] = 0.0,
+        penalty_every: Annotated[int, Field(ge=1)] = 1,
     ) -> None:
         self.kind = generator_loss
+        self.r1 = r1
+        self.penalty_every = penalty_every
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """-log s(D(x)) - log(1 - s(D(x̃))), in logits so that it cannot overflow."""
@@ -41,6 +54,10 @@ class GAN(AdversarialGame):
         if self.kind == "nonsaturating":
             return softplus(-fake)
         return -softplus(fake) if self.kind == "saturating" else -fake
+
+    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | None:
+        """½ r1 ‖∇ D(x)‖² at real data, where `r1` is not 0."""
+        return self.r1 * zero_centred_penalty(critic, real) if self.r1 else None
 
 
 @hookimpl

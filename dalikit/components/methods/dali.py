@@ -96,7 +96,8 @@ class DALI(Method):
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_d of Algorithm 1, and the game's penalty."""
-        return play.discriminator_loss(self.game, self.discriminator, iteration.real, iteration.fake_detached)
+        real, fake = iteration.real, iteration.fake_detached
+        return play.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_rec = L_g + L_e of Algorithm 1, both from one pass through the features."""

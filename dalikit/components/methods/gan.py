@@ -58,7 +58,8 @@ class PlainGAN(Method):
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D, real data first, and its penalty."""
-        return play.discriminator_loss(self.game, self.discriminator, iteration.real, iteration.fake_detached)
+        real, fake = iteration.real, iteration.fake_detached
+        return play.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, with the updated D."""
