@@ -1,12 +1,12 @@
 """DCGAN-like networks for square images of any size from 8×8 up and any number of channels.
 
-Sizes are halved, rounding up, until 4 or less is left: 8-4, 28-14-7-4, 32-16-8-4, 64-32-16-8-4. The generator
-doubles from the smallest, cropping where a size is odd; the discriminator halves, after a first convolution
-at full size. The encoder goes on from the discriminator's features with convolutions of its own, then two
-separate fully connected networks, as the paper's section 4 describes it.
+The generator starts at the size that halving, rounded up, brings to 4 or less, and doubles from there,
+cropping where a size is odd: 8 from 4, 28 from 4-7-14, 64 from 4-8-16-32. The discriminator halves, rounded
+down, until 4 or less is left: these convolutions are its features. The encoder goes on from them, with
+convolutions of its own if asked, then separate fully connected networks, as the paper's section 4 has it.
 
-Source: Radford et al. 2015, "Unsupervised Representation Learning with DCGANs"; Miyato et al. 2018,
-"Spectral Normalization for GANs", for the first convolution and the spectral norm.
+Source: Radford et al. 2015, "Unsupervised Representation Learning with Deep Convolutional Generative
+Adversarial Networks"; spectral norm: Miyato et al. 2018, "Spectral Normalization for GANs".
 """
 
 import math
@@ -31,16 +31,13 @@ SMALLEST = 8
 SLOPE = 0.2
 
 
-def halvings(size: int) -> list[int]:
-    """The sizes from `size` down to 4 or less.
+def doublings(size: int) -> list[int]:
+    """The sizes by which the generator grows to `size`.
 
-    >>> halvings(28)
-    [28, 14, 7, 4]
+    >>> doublings(28)
+    [4, 7, 14, 28]
     """
-    sizes = [size]
-    while sizes[-1] > 4:
-        sizes.append(math.ceil(sizes[-1] / 2))
-    return sizes
+    return [size] if size <= 4 else [*doublings(math.ceil(size / 2)), size]
 
 
 class DCGANGenerator(Generator):
@@ -64,7 +61,7 @@ class DCGANGenerator(Generator):
         super().__init__(latent_size, x_shape, value_range)
         channels, size = _image(x_shape)
         self.value_range = value_range
-        self.sizes = halvings(size)[::-1]
+        self.sizes = doublings(size)
         widest = width * 2 ** (len(self.sizes) - 1)
         smallest = (widest, self.sizes[0], self.sizes[0])
         self.stem = nn.Sequential(
@@ -90,46 +87,46 @@ class DCGANGenerator(Generator):
 
 
 class DCGANDiscriminator(Discriminator):
-    """A convolution at full size, then one a halving; channels double from `width`.
+    """A strided convolution a halving, `width` channels doubling, as features; two dense layers as head.
 
-    The features are what the first halving gives; the head has the rest, and a dense layer to the logit.
+    The first convolution has no batch norm, and neither has the head.
     """
 
     name = "dcgan"
 
-    def __init__(self, x_shape: Shape, /, *, width: Width = 64, norm: Norm = "none") -> None:
+    def __init__(
+        self, x_shape: Shape, /, *, width: Width = 64, hidden: Width = 256, norm: Norm = "none"
+    ) -> None:
         super().__init__()
         channels, size = _image(x_shape)
-        sizes = halvings(size)
         wrap: Callable[[nn.Module], nn.Module] = spectral_norm if norm == "spectral" else _as_it_is
-        self.feature_shape = (2 * width, sizes[1], sizes[1])
-        self.trunk = nn.Sequential(
-            wrap(nn.Conv2d(channels, width, 3, 1, 1)),
-            nn.LeakyReLU(SLOPE),
-            wrap(nn.Conv2d(width, 2 * width, 3, 2, 1)),
-            *_after(2 * width, norm, nn.LeakyReLU(SLOPE)),
-        )
         layers: list[nn.Module] = []
-        for i in range(1, len(sizes) - 1):
-            wider = width * 2 ** (i + 1)
-            layers += [
-                wrap(nn.Conv2d(wider // 2, wider, 3, 2, 1)),
-                *_after(wider, norm, nn.LeakyReLU(SLOPE)),
-            ]
-        widest = width * 2 ** (len(sizes) - 1)
-        self.rest = nn.Sequential(*layers, nn.Flatten(), wrap(nn.Linear(widest * sizes[-1] ** 2, 1)))
+        while size > 4:
+            out = 2 * channels if layers else width
+            kept = norm if layers else "none"
+            convolution = wrap(nn.Conv2d(channels, out, 4, 2, 1))
+            layers += [convolution, *_after(out, kept, nn.LeakyReLU(SLOPE))]
+            channels, size = out, size // 2
+        self.feature_shape = (channels, size, size)
+        self.trunk = nn.Sequential(*layers)
+        self.logit = nn.Sequential(
+            nn.Flatten(),
+            wrap(nn.Linear(channels * size**2, hidden)),
+            nn.LeakyReLU(SLOPE),
+            wrap(nn.Linear(hidden, 1)),
+        )
 
     def features(self, x: Tensor) -> Tensor:
-        """Map x (B, C, S, S) to h (B, 2·width, S/2, S/2), halves rounded up."""
+        """Map x (B, C, S, S) to h (B, *feature_shape)."""
         return self.trunk(x)
 
     def head(self, h: Tensor) -> Tensor:
         """Map h to logits (B,)."""
-        return self.rest(h).squeeze(1)
+        return self.logit(h).squeeze(1)
 
 
 class DCGANEncoder(Encoder):
-    """One convolution a halving, until 4 or less is left, then a one-layer network for each head."""
+    """`convs` convolutions of `width` channels at the features' size, then a network for each head."""
 
     name = "dcgan"
 
@@ -139,17 +136,18 @@ class DCGANEncoder(Encoder):
         head_sizes: tuple[int, ...],
         /,
         *,
+        convs: Annotated[int, Field(ge=0)] = 0,
         width: Width = 128,
-        hidden: Width = 128,
+        hidden: Width = 256,
     ) -> None:
         super().__init__()
-        channels, size = _image(in_shape, 1)
-        sizes = halvings(size)
-        layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, 1, 1), nn.LeakyReLU(SLOPE)]
-        for _ in sizes[1:]:
-            layers += [nn.Conv2d(width, width, 3, 2, 1), nn.LeakyReLU(SLOPE)]
+        channels = in_shape[0]
+        layers: list[nn.Module] = []
+        for _ in range(convs):
+            layers += [nn.Conv2d(channels, width, 3, 1, 1), nn.LeakyReLU(SLOPE)]
+            channels = width
         self.trunk = nn.Sequential(*layers, nn.Flatten())
-        flat = width * sizes[-1] ** 2
+        flat = channels * math.prod(in_shape[1:])
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(flat, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, size))
             for size in head_sizes
@@ -169,9 +167,9 @@ def _as_it_is(module: nn.Module) -> nn.Module:
     return module
 
 
-def _image(shape: Shape, smallest: int = SMALLEST) -> tuple[int, int]:
+def _image(shape: Shape) -> tuple[int, int]:
     """The channels and the side of a square image."""
-    if len(shape) != 3 or shape[1] != shape[2] or shape[1] < smallest:
+    if len(shape) != 3 or shape[1] != shape[2] or shape[1] < SMALLEST:
         raise UnfitError(
             f"Backbone 'dcgan' takes square images from {SMALLEST}×{SMALLEST} up, (C, S, S); the data have "
             f"shape {shape}. Another backbone may fit: 'mlp' takes any shape"

@@ -12,10 +12,18 @@ def dalikit_components() -> list[object]:
     settings = {
         "dataset": {"name": "digits"},
         "method": {"name": "dali"},
+        "game": {"name": "gan", "r1": 0.2, "penalty_every": 4},
+        "posterior": {"name": "diag", "log_variance_min": -6.0, "log_variance_max": 2.0},
         "backbone": "dcgan",
         "generator": {"width": 32},
         "discriminator": {"width": 32},
-        "trainer": {"steps": 1500, "batch_size": 64, "lr": 1e-3, "schedule": "linear"},
+        "trainer": {
+            "steps": 2500,
+            "batch_size": 32,
+            "lr": 2e-3,
+            "betas": (0.5, 0.99),
+            "schedule": "linear",
+        },
     }
     return [
         Recipe(
