@@ -385,7 +385,10 @@ class Fit(Protocol):
     """Iterations at the end of training."""
 
     images: int
-    """Data read so far by this process."""
+    """Data read so far."""
+
+    failed: bool
+    """Whether an error is ending training: what is in memory may be worthless then."""
 
     @property
     def running(self) -> bool:
@@ -417,7 +420,7 @@ class Callback(ABC):
         """After each iteration."""
 
     def fit_end(self, fit: Fit) -> None:
-        """After the last iteration, also when training was interrupted."""
+        """After the last iteration, also when training was interrupted or `failed`."""
 
 
 # --- named combinations ----------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ class Trainer:
         self.steps = steps
         self.step = 0
         self.images = 0
+        self.failed = False
         self.phases: Sequence[Phase] = method.phases()
         base = Optimization(
             lr=lr, betas=betas, schedule=schedule, period=period, clip_value=clip_value, clip_norm=clip_norm
@@ -144,14 +145,19 @@ class Trainer:
         self._terms.since = self.step
 
     def _loop(self) -> None:
-        self._announce("fit_start")
-        while self.running:
-            self._iterate()
-            self.step += 1
-            self.average.update(self.step)
-            self._announce("step_end")
-        self.losses()
-        self._announce("fit_end")
+        try:
+            self._announce("fit_start")
+            while self.running:
+                self._iterate()
+                self.step += 1
+                self.average.update(self.step)
+                self._announce("step_end")
+            self.losses()
+        except BaseException:
+            self.failed = True
+            raise
+        finally:
+            self._announce("fit_end")
 
     def _iterate(self) -> None:
         due = [phase for phase in self.phases if self.step % phase.every == 0]

@@ -34,8 +34,9 @@ class Checkpoint(Callback):
             self._save(fit)
 
     def fit_end(self, fit: Fit) -> None:
-        """Write the last one."""
-        self._save(fit)
+        """Write the last one, unless an error has ended training."""
+        if not fit.failed:
+            self._save(fit)
 
     def _save(self, fit: Fit) -> None:
         fit.losses()  # raises where they are not finite: such weights must not replace good ones

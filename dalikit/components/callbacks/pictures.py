@@ -54,8 +54,9 @@ class Pictures(Callback):
             self._draw(fit)
 
     def fit_end(self, fit: Fit) -> None:
-        """Draw what training ended with."""
-        self._draw(fit)
+        """Draw what training ended with, unless that was an error."""
+        if not fit.failed:
+            self._draw(fit)
 
     @torch.no_grad()
     def _draw(self, fit: Fit) -> None:
