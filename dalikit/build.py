@@ -1,6 +1,6 @@
 """From a configuration and a registry to a trainer: the only place that knows both sides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,17 +9,15 @@ import torch
 
 from dalikit import shapes
 from dalikit.compose import EncoderWithTrunk, JointDiscriminator
-from dalikit.config import NETWORKS, SLOTS, GeneratorSlot, RunConfig, Slot, merged
+from dalikit.config import GeneratorSlot, RunConfig, Slot
 from dalikit.errors import UnfitError, UserError
-from dalikit.interfaces import Backbone, Callback, Dataset, Method, Metric, Range, Role, Shape
-from dalikit.parameters import jsonable, parameter_model, validated
+from dalikit.interfaces import Callback, Dataset, Method, Metric, Range, Role, Shape
+from dalikit.parameters import validated
 from dalikit.randomness import RandomState
 from dalikit.registry import Registry
+from dalikit.resolve import parameters_of
 from dalikit.runs import Context, RunDirectory
 from dalikit.training import Trainer
-
-DEFAULTS = {"game": "gan", "posterior": "diag"}
-"""The components that complete the paper's DALI, where a method needs such a role and none is named."""
 
 
 @dataclass(frozen=True)
@@ -28,76 +26,6 @@ class DataShape:
 
     x_shape: Shape
     value_range: Range | None
-
-
-def layered(layers: Sequence[Mapping[str, Any]], registry: Registry) -> RunConfig:
-    """The complete configuration that `layers`, the weakest first, make on top of their recipe.
-
-    The recipe is the one they name, else the one that bears the data set's name, where there is one.
-
-    Raises:
-        UserError: a name or a parameter is unknown, or a combination means nothing.
-    """
-    config = merged(list(layers))
-    name = config.recipe
-    if name is None and config.dataset.name in registry.names("recipe"):
-        name = config.dataset.name
-    settings: Mapping[str, Any] = {}
-    if name is not None:
-        settings = registry.get("recipe", name).settings
-        config = merged([settings, *layers, {"recipe": name}])
-    roles = _roles(config, registry)
-    for layer in layers:
-        _refuse_unused(layer, roles, str(config.method.name))
-    return resolved(merged([_pruned(settings, roles), *layers, {"recipe": name}]), registry)
-
-
-def _roles(config: RunConfig, registry: Registry) -> dict[str, Role]:
-    method = _filled("method", config.method, registry)
-    roles: dict[str, Role] = registry.get("method", str(method.name)).roles(**method.params)
-    return roles
-
-
-def _refuse_unused(layer: Mapping[str, Any], roles: Mapping[str, Role], method: str) -> None:
-    kinds = {role.kind for role in roles.values()}
-    for kind in ("game", "posterior", "encoder", "discriminator", "generator"):
-        if kind not in kinds and (given := layer.get(kind)):
-            named = f" '{given['name']}'" if isinstance(given, Mapping) and given.get("name") else ""
-            raise UnfitError(f"Method '{method}' has no {kind}, so {kind}{named} means nothing: leave it out")
-
-
-def _pruned(settings: Mapping[str, Any], roles: Mapping[str, Role]) -> dict[str, Any]:
-    """A recipe's settings without those for roles that the method, another than its own, does not have."""
-    kinds = {role.kind for role in roles.values()}
-    absent = {kind for kind in ("game", "posterior", *NETWORKS) if kind not in kinds}
-    kept = {section: value for section, value in settings.items() if section not in absent}
-    if "roles" in kept.get("trainer", {}):
-        own = {role: options for role, options in kept["trainer"]["roles"].items() if role in roles}
-        kept["trainer"] = {**kept["trainer"], "roles": own}
-    return kept
-
-
-def resolved(config: RunConfig, registry: Registry) -> RunConfig:
-    """The configuration with every component named and every parameter filled in and checked."""
-    needed = {role.kind for role in _roles(config, registry).values()}
-    dataset_slot = _filled("dataset", config.dataset, registry)
-    dataset = make_dataset(dataset_slot, registry)
-    backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
-    method = _filled("method", config.method, registry)
-    changes: dict[str, Any] = {"method": method, "dataset": dataset_slot, "backbone": backbone.name}
-    for kind in ("game", "posterior", *NETWORKS):
-        slot: Slot = getattr(config, kind) or Slot()
-        default = DEFAULTS.get(kind) or getattr(backbone, kind)
-        changes[kind] = _filled(kind, slot, registry, default) if kind in needed else None
-    generator = changes["generator"]
-    if generator is not None and generator.latent_size is None:
-        changes["generator"] = generator.model_copy(update={"latent_size": dataset.latent_size})
-    changes["trainer"] = jsonable(Trainer, validated(Trainer, "trainer", config.trainer))
-    changes["callbacks"] = {
-        name: params if params is None else _filled("callback", Slot(name=name, **params), registry).params
-        for name, params in config.callbacks.items()
-    }
-    return config.model_copy(update=changes)
 
 
 def make_dataset(slot: Slot, registry: Registry) -> Dataset:
@@ -120,7 +48,9 @@ def make_method(config: RunConfig, data: DataShape, registry: Registry) -> Metho
     roles: dict[str, Role] = cls.roles(**config.method.params)
     with RandomState.seeded(config.seed).swapped_in():
         players = _Players(config, data, roles, registry)
-        return cls(*[players.made(role) for role in roles], **_params("method", config.method, registry))
+        return cls(
+            *[players.made(role) for role in roles], **parameters_of("method", config.method, registry)
+        )
 
 
 def make_trainer(config: RunConfig, registry: Registry, run: RunDirectory) -> Trainer:
@@ -218,47 +148,14 @@ class _Players:
 
 def _construct(kind: str, slot: Slot, registry: Registry, *supplied: Any) -> Any:
     row = registry.row(kind, str(slot.name))
-    params = _params(kind, slot, registry)
+    params = parameters_of(kind, slot, registry)
     try:
         return row.component(*supplied, **params)
     except (TypeError, ValueError) as error:
         raise UnfitError(f"{kind} '{slot.name}' of {row.source} cannot be built: {error}") from error
 
 
-def _params(kind: str, slot: Slot, registry: Registry) -> dict[str, Any]:
-    return validated(registry.get(kind, str(slot.name)), f"{kind} '{slot.name}'", slot.params)
-
-
-def _filled(kind: str, slot: Slot, registry: Registry, default: str | None = None) -> Slot:
-    """The slot with its name and all its parameters."""
-    named = slot.model_copy(update={"name": slot.name or default})
-    component = registry.get(kind, str(named.name))
-    params = jsonable(component, _params(kind, named, registry))
-    own = {"latent_size": slot.latent_size} if isinstance(slot, GeneratorSlot) else {}
-    return type(slot).model_validate({"name": named.name, **own, **params})
-
-
 def _latent_size(slot: GeneratorSlot | None) -> int:
     if slot is None or slot.latent_size is None:
         raise UnfitError("generator.latent_size is not set; resolve the configuration first")
     return slot.latent_size
-
-
-def json_schema(registry: Registry) -> dict[str, Any]:
-    """The JSON schema of a configuration file: each section's components, with all their parameters."""
-    schema = RunConfig.model_json_schema()
-    definitions = schema.setdefault("$defs", {})
-    for section in SLOTS:
-        own = GeneratorSlot if section == "generator" else Slot
-        choices = []
-        for name in registry.names(section):
-            fields = parameter_model(registry.get(section, name)).model_json_schema()
-            definitions |= fields.pop("$defs", {})
-            base = own.model_json_schema()["properties"]
-            fields["properties"] = {**base, "name": {"const": name}, **fields.get("properties", {})}
-            choices.append({**fields, "title": f"{section} {name}", "required": ["name"]})
-        schema["properties"][section] = {"anyOf": [*choices, {"type": "null"}]}
-    trainer = parameter_model(Trainer).model_json_schema()
-    definitions |= trainer.pop("$defs", {})
-    schema["properties"]["trainer"] = trainer
-    return schema

@@ -65,18 +65,18 @@ def print_config(
     strict: settings.Strict = False,
 ) -> None:
     """Print the complete configuration that the same options would train, as YAML."""
-    from dalikit import build
+    from dalikit import resolve
     from dalikit.config import to_yaml
     from dalikit.registry import Registry
 
     registry = Registry.discover(strict=strict)
     if schema:
-        print(json.dumps(build.json_schema(registry), indent=2))
+        print(json.dumps(resolve.json_schema(registry), indent=2))
         return
     given = settings.layers(
         method, game, posterior, backbone, dataset, recipe, config, assignments, seed, steps, device
     )
-    print(to_yaml(build.layered(given, registry)), end="")
+    print(to_yaml(resolve.layered(given, registry)), end="")
 
 
 def _print_table(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> None:

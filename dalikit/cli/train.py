@@ -47,7 +47,7 @@ def train(
 ) -> int:
     """Train a method: with no options, DALI on 8×8 digits, in about a minute and a half."""
     started = time.monotonic()
-    from dalikit import build
+    from dalikit import build, resolve
     from dalikit.registry import Registry
     from dalikit.runs import RunDirectory
 
@@ -56,7 +56,7 @@ def train(
         given = settings.layers(
             method, game, posterior, backbone, dataset, recipe, config, assignments, seed, steps, device
         )
-        resolved = build.layered(given, registry)
+        resolved = resolve.layered(given, registry)
         run = RunDirectory(out or _new_folder(f"{resolved.method.name}-{resolved.dataset.name}"))
         run.check_free()
         trainer = build.make_trainer(resolved, registry, run)
@@ -86,12 +86,12 @@ def _new_folder(what: str) -> Path:
 
 
 def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "Trainer":
-    from dalikit import build
+    from dalikit import build, resolve
 
     config = run.config
     if steps is not None:
         config = config.model_copy(update={"trainer": {**config.trainer, "steps": steps}})
-        config = build.resolved(config, registry)
+        config = resolve.resolved(config, registry)
     state = run.load_state()
     trainer = build.make_trainer(config, registry, run)
     try:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import softplus
 
-from dalikit import build
+from dalikit import build, resolve
 from dalikit.interfaces import Dataset, Method
 from dalikit.registry import Registry
 from dalikit.training import Trainer
@@ -60,7 +60,7 @@ def measured(recipe: str, rounds: int, iterations: int) -> list[float]:
     """The trainer's time over the hand-written loop's, round by round."""
     registry = Registry.discover()
     plain = {"recipe": recipe, "game": {"name": "gan", "r1": 0.0}, "trainer": {"steps": 10**9}}
-    config = build.layered([plain], registry)
+    config = resolve.layered([plain], registry)
     dataset = build.make_dataset(config.dataset, registry)
     method = build.make_method(config, build.DataShape(dataset.x_shape, dataset.value_range), registry)
     batch = config.trainer["batch_size"]
