@@ -65,12 +65,13 @@ def resolved(config: RunConfig, registry: Registry) -> RunConfig:
     """The configuration with every component named and every parameter filled in and checked."""
     needed = {role.kind for role in _roles(config, registry).values()}
     dataset_slot = _filled("dataset", config.dataset, registry)
-    dataset: type[Dataset] = registry.get("dataset", str(dataset_slot.name))
+    make_dataset = registry.get("dataset", str(dataset_slot.name))
+    dataset: Dataset = make_dataset(**parameters_of("dataset", dataset_slot, registry))
     backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
     method = _filled("method", config.method, registry)
     changes: dict[str, Any] = {"method": method, "dataset": dataset_slot, "backbone": backbone.name}
     for kind in ("game", "posterior", *NETWORKS):
-        slot: Slot = getattr(config, kind) or Slot()
+        slot: Slot = getattr(config, kind) or (GeneratorSlot() if kind == "generator" else Slot())
         default = DEFAULTS.get(kind) or getattr(backbone, kind)
         changes[kind] = _filled(kind, slot, registry, default) if kind in needed else None
     generator = changes["generator"]

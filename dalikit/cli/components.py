@@ -25,7 +25,7 @@ def plugins(json_: Json = False, strict: settings.Strict = False) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # each has a row of its own below
-        rows = Registry.discover(strict=strict).rows
+        rows = sorted(Registry.discover(strict=strict).rows, key=lambda row: (row.kind, row.name))
     fields = ("kind", "name", "distribution", "version", "state", "detail")
     document = [{field: getattr(row, field) for field in fields} for row in rows]
     if json_:
