@@ -32,12 +32,20 @@ def register(app: typer.Typer) -> None:
 
 
 def sample(
-    run: Run, n: Number = 64, seed: Seed = 0, out: Out = None, force: Force = False, device: Device = "cpu"
+    run: Run,
+    n: Annotated[
+        int | None, typer.Option(min=1, help="How many.", show_default="64 images, 2500 points")
+    ] = None,
+    seed: Seed = 0,
+    out: Out = None,
+    force: Force = False,
+    device: Device = "cpu",
 ) -> None:
     """Draw samples: a picture (.png), an array (.npy, .npz), or a folder of single images."""
     model = _load(run, device)
     target = output.target(out, model.run.path, "sample.png", (".png", ".npy", ".npz", ""), force)
-    output.write_data(model, model.sample(n, seed), target)
+    count = n or (2500 if model.value_range is None else 64)
+    output.write_data(model, model.sample(count, seed), target)
 
 
 def reconstruct(
