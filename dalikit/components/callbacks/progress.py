@@ -4,8 +4,10 @@ import time
 from typing import Annotated
 
 from pydantic import Field
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Callback, Fit
@@ -35,31 +37,30 @@ class ProgressBar(Callback):
         self.every = every
         self.seconds = seconds
         self.console = Console()
-        self._bar: Progress | None = None
+        self._bar = Progress(
+            TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), TextColumn("left")
+        )
         self._task = TaskID(0)
+        self._live: Live | None = None
 
     def fit_start(self, fit: Fit) -> None:
         """Start the clock, and the bar where there is a terminal."""
         self._start = self._printed = time.monotonic()
         self._start_step, self._start_images = fit.step, fit.images
         if self.console.is_terminal:
-            self._bar = Progress(
-                MofNCompleteColumn(),
-                BarColumn(bar_width=20),
-                TimeRemainingColumn(),
-                TextColumn("{task.description}"),
-                console=self.console,
-            )
             self._task = self._bar.add_task("", total=fit.steps, completed=fit.step)
-            self._bar.start()
+            self._live = Live(self._bar, console=self.console, refresh_per_second=4)
+            self._live.start()
 
     def step_end(self, fit: Fit) -> None:
         """Bring the bar up to date, or print a line when one is due."""
+        if self._live:
+            self._bar.update(self._task, completed=fit.step)
         if fit.step % self.every and fit.running:
             return
         now = time.monotonic()
-        if self._bar:
-            self._bar.update(self._task, completed=fit.step, description=self._losses(fit, now))
+        if self._live:
+            self._live.update(Group(self._bar, Text(self._losses(fit, now), style="dim")))
         elif now - self._printed >= self.seconds or not fit.running:
             self._printed = now
             left = (now - self._start) / (fit.step - self._start_step) * (fit.steps - fit.step)
@@ -67,9 +68,9 @@ class ProgressBar(Callback):
 
     def fit_end(self, fit: Fit) -> None:
         """Leave the bar as it stands."""
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+        if self._live:
+            self._live.stop()
+            self._live = None
 
     def _losses(self, fit: Fit, now: float) -> str:
         speed = (fit.images - self._start_images) / max(now - self._start, 1e-9)
