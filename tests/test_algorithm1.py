@@ -1,0 +1,177 @@
+"""One iteration of the trainer against Algorithm 1 written out in plain torch, in float64.
+
+The restatement below shares no code with dalikit beyond the networks' forward passes: it has its own losses,
+its own posterior log-density and its own Adam.
+"""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dalikit.components.games.fkl import FKL
+from dalikit.components.games.gan import GAN
+from dalikit.components.games.hinge import Hinge
+from dalikit.components.games.wgan import WGAN
+from dalikit.components.methods.dali import DALI
+from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
+from dalikit.components.posteriors.diagonal import Diagonal
+from dalikit.components.posteriors.identity import Identity
+from dalikit.interfaces import Dataset, TensorSplit
+from dalikit.training import Trainer
+
+Z, BATCH, LAM, RATE, BETAS = 3, 6, 0.7, 1e-2, (0.5, 0.9)
+
+
+class Points(Dataset):
+    """Exactly one batch, so that the draw is a permutation of it."""
+
+    name = "points"
+    x_shape = (2,)
+    value_range = None
+    preparation = "made by the test"
+
+    def __init__(self) -> None:
+        self.data = torch.randn(BATCH, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+
+    def split(self, part):
+        return TensorSplit(self.data)
+
+
+def softplus(t: Tensor) -> Tensor:
+    return torch.log1p(torch.exp(-t.abs())) + t.clamp(min=0)
+
+
+def norm_penalty(d, real: Tensor, fake: Tensor) -> Tensor:
+    t = torch.rand(len(real), 1, dtype=real.dtype)
+    x = (fake + t * (real - fake)).requires_grad_(True)
+    (g,) = torch.autograd.grad(d(x).sum(), x, create_graph=True)
+    return 10 * ((g.pow(2).sum(1) + 1e-12).sqrt() - 1).pow(2).mean()
+
+
+def r1_penalty(d, real: Tensor, fake: Tensor) -> Tensor:
+    x = real.clone().requires_grad_(True)
+    (g,) = torch.autograd.grad(d(x).sum(), x, create_graph=True)
+    return 0.3 * 0.5 * g.pow(2).sum(1).mean()
+
+
+def nothing(d, real: Tensor, fake: Tensor) -> float:
+    return 0.0
+
+
+# game, D's loss, G's loss, penalty, D's steps, bound on D's weights
+GAMES = {
+    "gan": (GAN(), lambda r, f: softplus(-r) + softplus(f), lambda f: softplus(-f), nothing, 1, None),
+    "gan-saturating": (
+        GAN(generator_loss="saturating"),
+        lambda r, f: softplus(-r) + softplus(f),
+        lambda f: -softplus(f),
+        nothing,
+        1,
+        None,
+    ),
+    "gan-kl": (
+        GAN(generator_loss="kl"),
+        lambda r, f: softplus(-r) + softplus(f),
+        lambda f: -f,
+        nothing,
+        1,
+        None,
+    ),
+    "gan-r1": (
+        GAN(r1=0.3),
+        lambda r, f: softplus(-r) + softplus(f),
+        lambda f: softplus(-f),
+        r1_penalty,
+        1,
+        None,
+    ),
+    "fkl": (FKL(), lambda r, f: torch.exp(f - 1) - r, lambda f: -f, nothing, 1, None),
+    "hinge": (
+        Hinge(),
+        lambda r, f: (1 - r).clamp(min=0) + (1 + f).clamp(min=0),
+        lambda f: -f,
+        nothing,
+        1,
+        None,
+    ),
+    "wgan": (WGAN(discriminator_steps=1), lambda r, f: f - r, lambda f: -f, norm_penalty, 1, None),
+    "wgan-5": (WGAN(), lambda r, f: f - r, lambda f: -f, norm_penalty, 5, None),
+    "wgan-clip": (WGAN(lipschitz="clip", clip=0.05), lambda r, f: f - r, lambda f: -f, nothing, 5, 0.05),
+}
+
+
+def diagonal_nll(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    terms = (z - mean) ** 2 / torch.exp(log_variance) + log_variance + math.log(2 * math.pi)
+    return 0.5 * terms.sum(1)
+
+
+def identity_nll(z: Tensor, mean: Tensor) -> Tensor:
+    return 0.5 * ((z - mean) ** 2 + math.log(2 * math.pi)).sum(1)
+
+
+POSTERIORS = {"diag": (Diagonal, diagonal_nll), "identity": (Identity, identity_nll)}
+
+
+def adam_step(module: nn.Module, gradients, moments: dict[str, list[Tensor]], step: int) -> None:
+    with torch.no_grad():
+        for i, (parameter, gradient) in enumerate(zip(module.parameters(), gradients, strict=True)):
+            if len(moments["first"]) <= i:
+                moments["first"].append(torch.zeros_like(parameter))
+                moments["second"].append(torch.zeros_like(parameter))
+            m, v = moments["first"][i], moments["second"][i]
+            m.mul_(BETAS[0]).add_(gradient, alpha=1 - BETAS[0])
+            v.mul_(BETAS[1]).add_(gradient**2, alpha=1 - BETAS[1])
+            corrected = m / (1 - BETAS[0] ** step)
+            scale = (v / (1 - BETAS[1] ** step)).sqrt() + 1e-8
+            parameter -= RATE * corrected / scale
+
+
+def players(posterior: str):
+    torch.manual_seed(1)
+    family = POSTERIORS[posterior][0](Z)
+    generator = MLPGenerator(Z, (2,), None, width=8)
+    discriminator = MLPDiscriminator((2,), width=8)
+    encoder = MLPEncoder((8,), family.heads(), width=8)
+    return [player.double() for player in (generator, discriminator, encoder, family)]
+
+
+@pytest.mark.parametrize("posterior", POSTERIORS)
+@pytest.mark.parametrize("game", GAMES)
+def test_one_iteration_is_algorithm_1(game: str, posterior: str) -> None:
+    rules, d_loss, g_loss, penalty, d_steps, bound = GAMES[game]
+    g, d, e, family = players(posterior)
+    mine = [copy.deepcopy(player) for player in (g, d, e)]
+    data = Points()
+    trainer = Trainer(DALI(g, d, e, family, rules, lam=LAM), data, (), 3, steps=1, batch_size=BATCH, lr=RATE,
+                      betas=BETAS)  # fmt: skip
+    trainer.fit()
+
+    g_, d_, e_ = mine
+    order, rng = torch.Generator().manual_seed(3), torch.random.get_rng_state()
+    torch.manual_seed(3)
+    moments = {"first": [], "second": []}
+    for step in range(1, d_steps + 1):
+        real = data.data[torch.randperm(BATCH, generator=order)]
+        z = torch.randn(BATCH, Z, dtype=torch.float64)
+        fake = g_(z)
+        loss = d_loss(d_(real), d_(fake.detach())).mean() + penalty(d_, real, fake.detach())
+        adam_step(d_, torch.autograd.grad(loss, list(d_.parameters())), moments, step)
+        if bound is not None:
+            with torch.no_grad():
+                for parameter in d_.parameters():
+                    parameter.copy_(parameter.clamp(-bound, bound))
+    h = d_.features(fake)
+    loss = g_loss(d_.head(h)).mean() + LAM / Z * POSTERIORS[posterior][1](z, *e_(h)).mean()
+    own = [*g_.parameters(), *e_.parameters()]
+    gradients = torch.autograd.grad(loss, own)
+    split = len(list(g_.parameters()))
+    adam_step(g_, gradients[:split], {"first": [], "second": []}, 1)
+    adam_step(e_, gradients[split:], {"first": [], "second": []}, 1)
+    torch.random.set_rng_state(rng)
+
+    for trained, expected in zip((g, d, e), mine, strict=True):
+        for a, b in zip(trained.parameters(), expected.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
