@@ -11,14 +11,14 @@ def dalikit_components() -> list[object]:
     """Offer the recipe."""
     settings = {
         "dataset": {"name": "digits"},
-        "method": {"name": "dali"},
-        "game": {"name": "gan", "r1": 0.2, "penalty_every": 4},
+        "method": {"name": "dali", "lam": 0.3},
+        "game": {"name": "gan", "r1": 0.5, "penalty_every": 4},
         "posterior": {"name": "diag", "log_variance_min": -6.0, "log_variance_max": 2.0},
         "backbone": "dcgan",
         "generator": {"width": 32},
         "discriminator": {"width": 32},
         "trainer": {
-            "steps": 2500,
+            "steps": 3600,
             "batch_size": 32,
             "lr": 2e-3,
             "betas": (0.5, 0.99),
