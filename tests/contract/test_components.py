@@ -1,0 +1,124 @@
+"""Every registered component, installed plugins' too, through the contract's checks."""
+
+from functools import partial
+
+import pytest
+
+from dalikit import build, resolve, testing
+from dalikit.interfaces import Backbone, Recipe
+from dalikit.registry import Registry
+from dalikit.runs import Context, RunDirectory
+from dalikit.training import Trainer
+
+REGISTRY = Registry.discover()
+
+
+def components(kind: str):
+    return pytest.mark.parametrize("name", REGISTRY.names(kind))
+
+
+def configured(**settings):
+    small = {
+        "generator": {"width": 4, "latent_size": 3},
+        "discriminator": {"width": 4},
+        "trainer": {"steps": 2, "batch_size": 6},
+    }
+    return resolve.layered(
+        [{"dataset": {"name": "digits"}, "backbone": "mlp", **small, **settings}], REGISTRY
+    )
+
+
+def method_of(config):
+    dataset = build.make_dataset(config.dataset, REGISTRY)
+    return build.make_method(config, build.DataShape(dataset.x_shape, dataset.value_range), REGISTRY)
+
+
+@components("game")
+def test_game(name):
+    testing.check_game(REGISTRY.get("game", name)())
+
+
+@components("posterior")
+def test_posterior(name):
+    testing.check_posterior(REGISTRY.get("posterior", name))
+
+
+@components("generator")
+def test_generator(name):
+    testing.check_generator(partial(REGISTRY.get("generator", name), width=4))
+
+
+@components("discriminator")
+def test_discriminator(name):
+    testing.check_discriminator(partial(REGISTRY.get("discriminator", name), width=4))
+
+
+@components("encoder")
+def test_encoder(name):
+    testing.check_encoder(partial(REGISTRY.get("encoder", name), width=4))
+
+
+@components("method")
+def test_method(name):
+    config = configured(method={"name": name})
+    dataset = build.make_dataset(config.dataset, REGISTRY)
+    testing.check_method(partial(method_of, config), dataset)
+
+
+def test_dali_with_a_trunk_of_the_encoders_own():
+    config = configured(method={"name": "dali", "share_features": False})
+    testing.check_method(partial(method_of, config), build.make_dataset(config.dataset, REGISTRY))
+
+
+@components("dataset")
+def test_dataset(name):
+    testing.check_dataset(REGISTRY.get("dataset", name)())
+
+
+@components("metric")
+def test_metric(name):
+    datasets = REGISTRY.all("dataset")
+    owner = next(dataset for dataset in datasets if name in dataset.metrics)
+    config = configured(dataset={"name": owner.name})
+    dataset = build.make_dataset(config.dataset, REGISTRY)
+    testing.check_metric(partial(build.make_metric, name, dataset, REGISTRY), method_of(config))
+
+
+@components("callback")
+def test_callback(name, tmp_path):
+    config = configured()
+    dataset = build.make_dataset(config.dataset, REGISTRY)
+    metrics = {m: partial(build.make_metric, m, dataset, REGISTRY) for m in dataset.metrics}
+    run = RunDirectory(tmp_path / "run")
+    run.create(config, {})
+    callback = REGISTRY.get("callback", name)(Context(run, dataset, metrics), every=1)
+    testing.check_callback(callback, partial(method_of, config), dataset)
+
+
+@components("backbone")
+def test_backbone_names_registered_networks(name):
+    backbone: Backbone = REGISTRY.get("backbone", name)
+    for kind in ("generator", "discriminator", "encoder"):
+        REGISTRY.get(kind, getattr(backbone, kind))
+
+
+@components("recipe")
+def test_recipe_resolves_to_a_method_that_can_be_built(name):
+    recipe: Recipe = REGISTRY.get("recipe", name)
+    assert recipe.description
+    assert recipe.stands_for
+    config = resolve.layered([{"recipe": name}], REGISTRY)
+    assert method_of(config).phases()
+
+
+@pytest.mark.parametrize("backbone", REGISTRY.names("backbone"))
+@pytest.mark.parametrize("posterior", [*REGISTRY.names("posterior"), None])
+@pytest.mark.parametrize("game", REGISTRY.names("game"))
+def test_every_game_posterior_and_backbone_train_together(game, posterior, backbone):
+    named = {"game": {"name": game}, "backbone": backbone}
+    method = {"method": {"name": "gan"}} if posterior is None else {"posterior": {"name": posterior}}
+    config = configured(**named, **method)
+    dataset = build.make_dataset(config.dataset, REGISTRY)
+    trainer = Trainer(method_of(config), dataset, steps=2, batch_size=6)
+    trainer.fit()
+    assert trainer.step == 2
