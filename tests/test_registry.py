@@ -1,0 +1,129 @@
+"""The fault table: each fault of a plugin, and that everything else goes on working."""
+
+import subprocess
+import sys
+import warnings
+
+import fakes
+import pytest
+
+from dalikit.errors import PluginError, UserError
+from dalikit.registry import PluginWarning, Registry
+
+BROKEN = {
+    "fails to import": ("raise ImportError('no module named lib')", "ImportError: no module named lib"),
+    "raises in its hook": (
+        fakes.GAME.format(name="g").replace("return [Game]", "raise ValueError('oh dear')"),
+        "ValueError: oh dear",
+    ),
+    "states no API": (fakes.GAME.format(name="g").replace("DALIKIT_API = 1", ""), "DALIKIT_API = 1"),
+    "was written for another API": (
+        fakes.GAME.format(name="g").replace("DALIKIT_API = 1", "DALIKIT_API = 0"),
+        "written for API 0, this is 1",
+    ),
+    "misspells the hook": (
+        fakes.GAME.format(name="g").replace("def dalikit_components", "def dalikit_component"),
+        "dalikit_component",
+    ),
+    "does not decorate the hook": (fakes.GAME.format(name="g").replace("@hookimpl", ""), "no component"),
+    "offers nothing": (fakes.GAME.format(name="g").replace("[Game]", "[]"), "no component"),
+    "offers something else": (fakes.GAME.format(name="g").replace("[Game]", "[int]"), "no subclass"),
+    "leaves a method out": (
+        fakes.GAME.format(name="g").replace("def generator_loss", "def other"),
+        "does not define generator_loss",
+    ),
+    "gives no name": (fakes.GAME.format(name=""), "has no name"),
+    "gives a parameter no default": (
+        fakes.GAME.format(name="g").replace("weight: float = 1.0", "weight: float"),
+        "parameter 'weight' needs a type and a default",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_plugin_is_warned_about_once_and_kept_as_a_row(fault, tmp_path, monkeypatch):
+    source, says = BROKEN[fault]
+    fakes.install(tmp_path, monkeypatch, "fake-broken", source, version="2.3")
+    fakes.install(tmp_path, monkeypatch, "fake-healthy", fakes.GAME.format(name="healthy"))
+    with pytest.warns(PluginWarning) as caught:
+        registry = Registry.discover()
+    (warning,) = [w for w in caught if w.category is PluginWarning]
+    assert "fake-broken 2.3" in str(warning.message)
+    assert says in str(warning.message)
+    (row,) = [row for row in registry.rows if row.distribution == "fake-broken"]
+    assert (row.kind, row.state, row.version) == ("plugin", "broken", "2.3")
+    assert registry.get("game", "healthy").name == "healthy"
+    assert registry.get("game", "gan").name == "gan"
+    with pytest.raises(UserError, match=r"fake-broken 2\.3"):
+        registry.get("game", "g")
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_strict_raises_at_it(fault, tmp_path, monkeypatch):
+    source, says = BROKEN[fault]
+    fakes.install(tmp_path, monkeypatch, "fake-broken", source)
+    with pytest.raises(PluginError) as raised:
+        Registry.discover(strict=True)
+    assert says in str(raised.value)
+
+
+def test_a_broken_built_in_raises(monkeypatch):
+    import dalikit.components
+
+    monkeypatch.setattr(dalikit.components, "DALIKIT_API", 0)
+    with pytest.raises(PluginError, match=r"dalikit .*written for API 0"):
+        Registry.discover()
+
+
+def test_one_name_of_two_plugins_raises_when_it_is_looked_up(tmp_path, monkeypatch):
+    fakes.install(tmp_path, monkeypatch, "fake-one", fakes.GAME.format(name="twice"), version="1.1")
+    fakes.install(tmp_path, monkeypatch, "fake-two", fakes.GAME.format(name="twice"), version="2.2")
+    registry = Registry.discover()
+    with pytest.raises(PluginError, match=r"fake-one 1\.1 and by fake-two 2\.2"):
+        registry.get("game", "twice")
+    assert [row.state for row in registry.rows if row.name == "twice"] == ["clash", "clash"]
+    assert "twice" not in registry.names("game")
+    assert registry.get("game", "hinge").name == "hinge"
+
+
+def test_a_built_in_keeps_its_name(tmp_path, monkeypatch):
+    fakes.install(tmp_path, monkeypatch, "fake-thief", fakes.GAME.format(name="gan"))
+    with pytest.warns(PluginWarning, match=r"fake-thief 1\.0.*built-in"):
+        registry = Registry.discover()
+    assert registry.get("game", "gan").__module__.startswith("dalikit.")
+    assert registry.row("game", "gan").distribution == "dalikit"
+    assert [row.state for row in registry.rows if row.distribution == "fake-thief"] == ["refused"]
+
+
+def test_one_entry_point_name_of_two_plugins_loses_neither(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        fakes.install(tmp_path, monkeypatch, f"fake-{name}", fakes.GAME.format(name=name), point="same")
+    registry = Registry.discover()
+    assert {"one", "two"} <= set(registry.names("game"))
+
+
+def test_an_unknown_name_lists_the_known_ones_and_the_nearest():
+    with pytest.raises(
+        UserError, match=r"Unknown game 'hing'\. Did you mean 'hinge'\? Known: fkl, gan, hinge"
+    ):
+        Registry.discover().get("game", "hing")
+
+
+def test_healthy_plugins_warn_about_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        registry = Registry.discover(strict=True)
+    assert {row.state for row in registry.rows} == {"ok"}
+
+
+def test_the_plugins_command_shows_the_broken_one(tmp_path, monkeypatch):
+    fakes.install(tmp_path, monkeypatch, "fake-broken", "raise ImportError('gone')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake-broken"))
+    words = [sys.executable, "-m", "dalikit", "plugins", "--json"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert '"fake-broken"' in shown.stdout
+    assert "ImportError: gone" in shown.stdout
+    strict = subprocess.run([*words, "--strict"], capture_output=True, text=True, check=False)
+    assert strict.returncode == 2
+    assert strict.stderr.count("\n") == 1
+    assert "fake-broken" in strict.stderr
