@@ -62,6 +62,8 @@ class RunConfig(BaseModel):
     }
     seed: int = Field(default=0, ge=0, lt=2**32, strict=True)
     device: str = "auto"
+    threads: int | None = Field(default=None, ge=1, strict=True)
+    """CPU threads; None leaves it to torch. Small networks gain nothing from a second one."""
 
     @field_validator(*SLOTS, mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """`dalikit train`: train, resume, and say what was reached."""
 
+import os
 import signal
 import sys
 import time
@@ -69,7 +70,7 @@ def train(
         run = RunDirectory.open(resume)
         trainer = _resumed(run, registry, steps)
         print(f"Going on with {run.path} at step {trainer.step} of {trainer.steps}", flush=True)
-    with _signals_stop(trainer) as caught:
+    with _signals_stop(trainer) as caught, _threads(run.config.threads):
         trainer.fit()
     if caught and trainer.step < trainer.steps:
         return _say_interrupted(trainer, run, caught[0])
@@ -134,11 +135,24 @@ def _facts(trainer: "Trainer", registry: "Registry") -> dict[str, Any]:
             "numpy": numpy.__version__,
             "platform": platform.platform(),
             "device": str(next(trainer.method.parameters()).device),
-            "threads": torch.get_num_threads(),
+            "cpus": os.cpu_count(),
         },
         "command": sys.argv[1:],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute with `count` CPU threads inside the block, or with as many as torch chooses."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ def dalikit_components() -> list[object]:
         "game": {"name": "gan", "r1": 0.5, "penalty_every": 4},
         "posterior": {"name": "diag", "log_variance_min": -6.0, "log_variance_max": 2.0},
         "backbone": "dcgan",
+        "threads": 1,
         "generator": {"width": 32},
         "discriminator": {"width": 32},
         "trainer": {

@@ -10,6 +10,7 @@ _SETTINGS = {
     "game": {"name": "gan"},
     "posterior": {"name": "diag"},
     "backbone": "mlp",
+    "threads": 1,
     "generator": {"width": 128, "depth": 2, "x_scale": 2.0, "latent_size": 2},
     "discriminator": {"width": 128, "depth": 1, "head_depth": 1, "x_scale": 2.0},
     "encoder": {"width": 128, "depth": 1},
