@@ -46,7 +46,8 @@ def _refuse_unused(layer: Mapping[str, Any], roles: Mapping[str, Role], method: 
     kinds = {role.kind for role in roles.values()}
     for kind in ("game", "posterior", "encoder", "discriminator", "generator"):
         if kind not in kinds and (given := layer.get(kind)):
-            named = f" '{given['name']}'" if isinstance(given, Mapping) and given.get("name") else ""
+            name = given if isinstance(given, str) else given.get("name")
+            named = f" '{name}'" if name else ""
             raise UnfitError(f"Method '{method}' has no {kind}, so {kind}{named} means nothing: leave it out")
 
 

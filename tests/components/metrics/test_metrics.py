@@ -1,0 +1,92 @@
+"""The metrics, on methods whose score is known."""
+
+import pytest
+import torch
+from players import Points
+
+from dalikit import evaluation
+from dalikit.components.datasets.mixtures import Grid25
+from dalikit.components.metrics.modes import Modes
+from dalikit.components.metrics.reconstruction import Reconstruction
+from dalikit.errors import UnfitError
+
+
+def test_modes_and_high_quality():
+    metric = Modes(Grid25())
+    sigma = 0.05
+    metric.update(torch.tensor([[0.0, 0.0], [0.0, 2.99 * sigma], [2.0, 2.0]]))
+    metric.update(torch.tensor([[4.0 + 3.01 * sigma, 4.0], [1.0, 1.0]]))
+    score = metric.compute()
+    assert score.values == {"modes": 2, "high_quality": 3 / 5}
+    assert score.protocol["samples"] == 5
+    assert score.protocol["sigma"] == sigma
+
+
+def test_true_samples_score_98_9_percent():
+    data, metric = Grid25(), Modes(Grid25())
+    metric.update(data.split("train").take(torch.arange(50_000), torch.Generator().manual_seed(0)))
+    values = metric.compute().values
+    assert values["modes"] == 25
+    assert values["high_quality"] == pytest.approx(0.9889, abs=0.002)
+
+
+def test_modes_need_a_mixture():
+    with pytest.raises(UnfitError, match="'points' has no modes"):
+        Modes(Points())
+
+
+class Pixels(Points):
+    """Points as if bounded to [-1, 1]."""
+
+    value_range = (-1.0, 1.0)
+
+    def __init__(self):
+        self.data = torch.tensor([[0.0, 0.0], [1.0, -1.0]])
+
+
+class Shifted(torch.nn.Module):
+    """Reconstructs every x as x + 0.5."""
+
+    name, infers = "shifted", True
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def code(self, x):
+        return x
+
+    def generate(self, z):
+        return z + 0.5 * torch.tensor([1.0, 3.0])
+
+
+def test_the_error_is_given_on_both_ranges_with_its_spread():
+    score = evaluation.score(Reconstruction(Pixels()), Shifted())
+    # per datum: ((0.5)² + (1.5)²)/2 = 1.25 on [-1, 1]
+    assert score.values["mse_pm1"] == pytest.approx(1.25)
+    assert score.values["mse_01"] == pytest.approx(1.25 / 4)
+    assert score.values["mse_01_std"] == pytest.approx(0)
+    assert score.protocol["count"] == 2
+    assert score.protocol["resolution"] == [2]
+    assert score.protocol["part"] == "test"
+
+
+def test_unbounded_data_are_measured_as_they_are():
+    assert evaluation.score(Reconstruction(Points()), Shifted()).values["mse"] == pytest.approx(1.25)
+
+
+def test_a_method_without_encoder_is_refused_with_the_reason():
+    class Blind(Shifted):
+        infers = False
+
+    with pytest.raises(UnfitError, match="metric 'reconstruction': method 'shifted' has no encoder"):
+        evaluation.score(Reconstruction(Points()), Blind())
+
+
+def test_scoring_leaves_mode_and_random_state_as_they_were():
+    method = Shifted().train()
+    torch.manual_seed(4)
+    before = torch.get_rng_state()
+    evaluation.score(Reconstruction(Points()), method)
+    assert method.training
+    assert torch.equal(torch.get_rng_state(), before)

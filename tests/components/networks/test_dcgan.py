@@ -1,0 +1,87 @@
+"""DCGAN networks at many sizes, channel counts and norms."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from dalikit.components.networks.dcgan import (
+    DCGANDiscriminator,
+    DCGANEncoder,
+    DCGANGenerator,
+    doublings,
+)
+from dalikit.errors import UnfitError
+
+
+@settings(max_examples=25, deadline=None)
+@given(size=st.integers(8, 70), channels=st.integers(1, 5), width=st.integers(1, 6))
+def test_any_square_image_from_8_up(size, channels, width):
+    shape = (channels, size, size)
+    generator = DCGANGenerator(3, shape, (-1.0, 1.0), width=width)
+    discriminator = DCGANDiscriminator(shape, width=width)
+    encoder = DCGANEncoder(discriminator.feature_shape, (3, 2), width=width, convs=1, hidden=8)
+    x = generator(torch.randn(2, 3))
+    assert x.shape == (2, *shape)
+    assert x.abs().max() <= 1
+    h = discriminator.features(x)
+    assert h.shape == (2, *discriminator.feature_shape)
+    assert h.shape[-1] <= 4
+    assert discriminator(x).shape == (2,)
+    assert [head.shape for head in encoder(h)] == [(2, 3), (2, 2)]
+
+
+@given(st.integers(5, 500))
+def test_each_size_is_half_the_next_rounded_up(size):
+    sizes = doublings(size)
+    assert sizes[-1] == size
+    assert 2 < sizes[0] <= 4
+    assert all(a == (b + 1) // 2 for a, b in zip(sizes, sizes[1:], strict=False))
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 7), (1, 8, 9), (2,), (8, 8), (1, 4, 4)])
+@pytest.mark.parametrize("network", [lambda s: DCGANGenerator(3, s, None), DCGANDiscriminator])
+def test_what_is_no_square_image_of_8_is_refused(network, shape):
+    with pytest.raises(UnfitError, match=r"square images from 8×8 up.*'mlp' takes any shape"):
+        network(shape)
+
+
+def kinds(module: nn.Module) -> set[str]:
+    return {type(m).__name__ for m in module.modules()}
+
+
+def test_norms_of_the_discriminator():
+    plain, batch, spectral = (DCGANDiscriminator((3, 16, 16), width=4, norm=n) for n in ("none", "batch", "spectral"))
+    assert "BatchNorm2d" not in kinds(plain)
+    assert "BatchNorm2d" in kinds(batch)
+    assert not any("parametrizations" in name for name, _ in plain.named_parameters())
+    weighted = [m for m in spectral.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert weighted
+    spectral.train()
+    for _ in range(60):
+        spectral(torch.randn(2, 3, 16, 16))
+    spectral.eval()
+    for module in weighted:
+        norm = torch.linalg.matrix_norm(module.weight.detach().flatten(1), 2)
+        assert abs(norm - 1) < 0.05, module
+
+
+def test_the_generator_has_batch_norm_unless_told_otherwise():
+    assert "BatchNorm2d" in kinds(DCGANGenerator(3, (1, 8, 8), None))
+    assert "BatchNorm2d" not in kinds(DCGANGenerator(3, (1, 8, 8), None, norm="none"))
+
+
+def test_the_heads_share_no_layer():
+    encoder = DCGANEncoder((4, 2, 2), (3, 3))
+    h = torch.randn(5, 4, 2, 2)
+    mean, _ = encoder(h)
+    gradients = torch.autograd.grad(mean.sum(), list(encoder.parameters()), allow_unused=True)
+    assert sum(g is None for g in gradients) == len(gradients) // 2
+
+
+def test_data_within_another_range():
+    generator = DCGANGenerator(3, (1, 8, 8), (0.0, 1.0), width=2)
+    x = generator(50 * torch.randn(20, 3))
+    assert x.min() >= 0
+    assert x.max() <= 1

@@ -1,0 +1,131 @@
+"""Layers of settings: who wins, what is dropped, what is refused; and YAML there and back."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dalikit.config import RunConfig, from_assignment, from_file, merged, to_yaml
+from dalikit.errors import UserError
+
+
+def test_the_defaults_are_the_papers_dali_on_digits():
+    config = merged([])
+    assert (config.method.name, config.dataset.name, config.seed) == ("dali", "digits", 0)
+
+
+def test_later_layers_win_and_add():
+    config = merged([{"trainer": {"lr": 1.0, "steps": 5}}, {"trainer": {"lr": 2.0}}, {"seed": 3}])
+    assert config.trainer == {"lr": 2.0, "steps": 5}
+    assert config.seed == 3
+
+
+def test_a_layer_that_names_another_component_drops_the_other_ones_parameters():
+    below = {"game": {"name": "wgan", "weight": 3.0}}
+    assert merged([below, {"game": "gan"}]).game.params == {}
+    assert merged([below, {"game": {"clip": 0.1}}]).game.params == {"weight": 3.0, "clip": 0.1}
+    assert merged([below, {"game": {"name": "wgan"}}]).game.params == {"weight": 3.0}
+
+
+def test_another_backbone_drops_the_networks_of_the_first():
+    below = {"backbone": "dcgan", "generator": {"width": 9}, "encoder": {"convs": 2}}
+    config = merged([below, {"backbone": "mlp", "generator": {"depth": 3}}])
+    assert config.generator.params == {"depth": 3}
+    assert config.encoder is None
+    assert merged([below, {"backbone": "dcgan"}]).generator.params == {"width": 9}
+
+
+def test_a_callback_can_be_taken_out():
+    assert merged([{"callbacks": {"pictures": None}}]).callbacks["pictures"] is None
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        ({"trainr": {}}, r"Unknown section 'trainr'\. Did you mean 'trainer'\?"),
+        ({"seed": -1}, "seed = -1"),
+        ({"seed": "7"}, "seed = '7'"),
+        ({"trainer": 3}, "trainer = 3"),
+        ({"method": 3}, "method"),
+        ({"generator": {"latent_size": 0}}, "latent_size = 0"),
+        ({"generator": {"latent_size": "16"}}, "latent_size = '16'"),
+        ({"callbacks": {"log": 3}}, "callbacks.log"),
+        ({"threads": 0}, "threads = 0"),
+    ],
+)
+def test_what_is_unknown_or_mistyped_is_refused(layer, says):
+    with pytest.raises(UserError, match=says):
+        merged([layer])
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("method.lam=0.5", {"method": {"lam": 0.5}}),
+        ("trainer.lr=1e-4", {"trainer": {"lr": 1e-4}}),
+        ("trainer.lr=2E3", {"trainer": {"lr": 2000.0}}),
+        ("trainer.betas=[0.5, 0.9]", {"trainer": {"betas": [0.5, 0.9]}}),
+        ("method.share_features=false", {"method": {"share_features": False}}),
+        ("game=fkl", {"game": "fkl"}),
+        ("callbacks.pictures=null", {"callbacks": {"pictures": None}}),
+        ("trainer.roles.encoder.lr=0.1", {"trainer": {"roles": {"encoder": {"lr": 0.1}}}}),
+        ("dataset.path=a=b", {"dataset": {"path": "a=b"}}),
+    ],
+)
+def test_assignments(text, settings):
+    assert from_assignment(text) == settings
+
+
+@pytest.mark.parametrize("text", ["method.lam", "=3", "a..b=3", ".a=3", "a.b=[1", ""])
+def test_assignments_that_are_none(text):
+    with pytest.raises(UserError, match="--set"):
+        from_assignment(text)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_floats_survive_yaml(value):
+    text = yaml.safe_dump({"trainer": {"lr": value}})
+    (found,) = merged([yaml.safe_load(text)]).trainer.values()
+    assert found == value
+
+
+def test_a_configuration_goes_through_its_file_and_back(tmp_path):
+    config = merged(
+        [{"game": {"name": "gan", "r1": 1e-5}, "trainer": {"betas": [0.0, 0.9]}, "callbacks": {"log": None}}]
+    )
+    path = tmp_path / "config.yaml"
+    path.write_text(to_yaml(config))
+    assert merged([from_file(path)]) == config
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"a: [1", "while parsing"),
+        (b"- 1\n- 2\n", "holds no 'section: value' lines"),
+        (b"", "holds no"),
+        (b"\xff\xfe\x00", "not a text file|character"),
+    ],
+)
+def test_files_that_are_no_configuration(tmp_path, content, says):
+    path = tmp_path / "c.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        from_file(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.yaml: No such file"):
+        from_file(tmp_path / "nowhere.yaml")
+
+
+def test_yaml_cannot_run_code(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("seed: !!python/object/apply:os.getpid []\n")
+    with pytest.raises(UserError, match="could not determine a constructor"):
+        from_file(path)
+
+
+def test_a_configuration_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        RunConfig().seed = 3
