@@ -104,6 +104,8 @@ class Model:
             raise UserError(
                 f"Data are {x.dtype}; floats in {self.value_range or 'their own range'} are needed"
             )
+        if not x.isfinite().all():
+            raise UserError("Data hold values that are NaN or infinite")
         if self.value_range is not None and x.numel():
             low, high = self.value_range
             if x.min() < low - 1e-3 or x.max() > high + 1e-3:

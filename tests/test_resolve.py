@@ -1,8 +1,6 @@
 """From layers to a complete configuration."""
 
 import json
-import subprocess
-import sys
 
 import jsonschema
 import pytest
@@ -125,11 +123,9 @@ def test_the_schema_refuses_what_dalikit_refuses(wrong):
         jsonschema.validate(wrong, resolve.json_schema(REGISTRY))
 
 
-def test_the_config_command_prints_what_train_would_use(tmp_path):
-    command = [sys.executable, "-m", "dalikit", "config"]
-    shown = subprocess.run([*command, "--game", "fkl"], capture_output=True, text=True, check=True).stdout
+def test_the_config_command_prints_what_train_would_use(tmp_path, cli):
+    shown = cli("config", "--game", "fkl").stdout
     path = tmp_path / "c.yaml"
     path.write_text(shown)
     assert merged([from_file(path)]) == resolved({"game": "fkl"})
-    schema = subprocess.run([*command, "--schema"], capture_output=True, text=True, check=True).stdout
-    jsonschema.validate(yaml.safe_load(shown), json.loads(schema))
+    jsonschema.validate(yaml.safe_load(shown), json.loads(cli("config", "--schema").stdout))

@@ -1,0 +1,124 @@
+"""The run directory: what is written, how it is read back, and that nothing is lost or half-written."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dalikit.config import RunConfig
+from dalikit.errors import RunError, UserError
+from dalikit.interfaces import TrainingState
+from dalikit.runs import RunDirectory
+
+
+@pytest.fixture
+def run(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    directory.create(RunConfig(), {"data": {}})
+    return directory
+
+
+def state(step: int) -> TrainingState:
+    return TrainingState(
+        {"average/g.weight": torch.full((2,), float(step)), "method/g.weight": torch.arange(3)},
+        {"step": step, "python": [3, [1, 2], None]},
+    )
+
+
+def test_configuration_and_facts_are_read_back(run):
+    again = RunDirectory.open(run.path)
+    assert again.config == RunConfig()
+    assert again.facts["data"] == {}
+
+
+def test_a_checkpoint_is_read_back_and_old_ones_are_dropped(run):
+    for step in (5, 10, 1_000_000):
+        run.save_checkpoint(state(step), keep=2)
+    assert [p.name for p in run.checkpoints()] == ["step-000010", "step-1000000"]
+    found = run.load_state()
+    assert found.scalars == {"step": 1_000_000, "python": [3, [1, 2], None]}
+    assert torch.equal(found.tensors["method/g.weight"], torch.arange(3))
+    assert run.load_averaged()[0] == 1_000_000
+    assert torch.equal(run.load_averaged()[1]["g.weight"], torch.full((2,), 1e6))
+
+
+def test_weights_are_safetensors_and_nothing_is_pickled(trained):
+    for path in trained.rglob("*"):
+        if path.suffix == ".safetensors":
+            assert load_file(path)
+        assert path.is_dir() or path.suffix in {".safetensors", ".json", ".jsonl", ".yaml", ".png"}, path
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(run, monkeypatch):
+    run.save_checkpoint(state(5), keep=2)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dalikit.runs.save_file", full)
+    with pytest.raises(RunError, match="step-000006.*No space left"):
+        run.save_checkpoint(state(6), keep=1)
+    monkeypatch.undo()
+    assert run.load_state().scalars["step"] == 5
+    assert [p.name for p in (run.path / "checkpoints").iterdir()] == ["step-000005"]
+
+
+@pytest.mark.parametrize("content", ["file", "run", "folder"])
+def test_what_is_there_is_never_written_over(content, tmp_path):
+    path = tmp_path / "out"
+    if content == "file":
+        path.write_text("mine")
+    else:
+        path.mkdir()
+        (path / ("config.yaml" if content == "run" else "mine.txt")).write_text("mine")
+    with pytest.raises(UserError, match=r"out (holds a run already|is not an empty folder).*Nothing was changed"):
+        RunDirectory(path).create(RunConfig(), {})
+    kept = [path] if content == "file" else list(path.iterdir())
+    assert [p.read_text() for p in kept] == ["mine"]
+
+
+def test_an_empty_folder_will_do(tmp_path):
+    (tmp_path / "out").mkdir()
+    RunDirectory(tmp_path / "out").create(RunConfig(), {})
+
+
+def test_the_log_is_appended_to_and_rewound(run):
+    for step in (1, 2, 3):
+        run.log({"event": "losses", "step": step})
+    run.rewind(2)
+    lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert all(line["time"].startswith("20") for line in lines)
+
+
+def test_a_half_written_last_line_of_the_log_is_said_to_be_damage(run):
+    (run.path / "metrics.jsonl").write_text('{"step": 1}\n{"ste')
+    with pytest.raises(UserError, match=r"damaged: metrics\.jsonl"):
+        run.rewind(1)
+
+
+def test_a_run_of_another_format_is_refused(run):
+    path = run.path / "run.json"
+    path.write_text(json.dumps({"format": 7}))
+    with pytest.raises(UserError, match="of format 7, this dalikit reads 1"):
+        RunDirectory.open(run.path)
+
+
+def test_no_run_and_no_checkpoint(run, tmp_path):
+    with pytest.raises(UserError, match=r"is not a run: it has no config\.yaml"):
+        RunDirectory.open(tmp_path)
+    with pytest.raises(UserError, match="has no checkpoint"):
+        run.load_state()
+
+
+def test_code_in_the_place_of_weights_is_not_run(run):
+    class Bomb:
+        def __reduce__(self):
+            return (exec, ("raise SystemExit('code ran')",))
+
+    folder = run.save_checkpoint(state(5), keep=1)
+    (folder / "averaged.safetensors").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(UserError, match=r"damaged: step-000005/averaged\.safetensors"):
+        run.load_averaged()
