@@ -87,6 +87,8 @@ def read_image(path: Path, x_shape: Shape, value_range: Range) -> Tensor:
         with Image.open(path) as image:
             if image.width * image.height > LIMIT:
                 raise UserError(f"Image {path}: {image.width}×{image.height} pixels are too many")
+            if image.mode[0] in "IF":  # Pillow would clip these to 255 and call it a conversion
+                raise UserError(f"Image {path} has more than 8 bits a channel: save it with 8 first")
             size = image.size
             pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
     except UnidentifiedImageError:

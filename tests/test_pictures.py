@@ -1,0 +1,108 @@
+"""Pictures: pixel by pixel, and files that are no usable image."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dalikit import pictures
+from dalikit.errors import RunError, UserError
+
+
+def test_a_grid_shows_each_image_in_its_place_without_smoothing():
+    x = torch.full((3, 1, 4, 4), -1.0)
+    x[1] = 1.0
+    x[2, 0, 0, 0] = 0.0
+    picture = pictures.grid(x, (-1.0, 1.0), columns=2)
+    scale = picture.width // (2 * 5 + 1)
+    small = np.asarray(picture)[scale // 2 :: scale, scale // 2 :: scale, 0]
+    assert small.shape == (11, 11)
+    assert (small[1:5, 1:5] == 0).all()
+    assert (small[1:5, 6:10] == 255).all()
+    assert small[6, 1] == 128
+    assert small[0, 0] == 96  # the frame
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_single_image_keeps_its_size_and_is_read_back(channels, tmp_path):
+    x = (torch.randint(0, 256, (channels, 8, 8)).float() / 127.5) - 1
+    path = tmp_path / "deep" / "image.png"
+    pictures.save(pictures.single(x, (-1.0, 1.0)), path)
+    assert Image.open(path).size == (8, 8)
+    torch.testing.assert_close(pictures.read_image(path, (channels, 8, 8), (-1.0, 1.0)), x)
+
+
+def test_values_outside_the_range_are_clipped_not_wrapped():
+    image = pictures.single(torch.tensor([[[-3.0, 3.0]]]), (-1.0, 1.0))
+    assert np.asarray(image).tolist() == [[0, 255]]
+
+
+def test_grey_and_colour_are_converted(tmp_path):
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "red.png")
+    grey = pictures.read_image(tmp_path / "red.png", (1, 8, 8), (0.0, 1.0))
+    assert grey.shape == (1, 8, 8)
+    assert float(grey.mean()) == pytest.approx(0.299, abs=0.005)
+    Image.new("L", (8, 8), 100).save(tmp_path / "grey.png")
+    colour = pictures.read_image(tmp_path / "grey.png", (3, 8, 8), (0.0, 1.0))
+    assert colour.shape == (3, 8, 8)
+    assert float(colour.std()) == 0
+
+
+def test_a_scatter_puts_points_where_they_are():
+    reference = torch.tensor([[0.0, 0.0], [10.0, 10.0]])
+    picture = np.asarray(pictures.scatter(torch.tensor([[10.0, 0.0], [1e9, 0.0]]), reference))
+    blue = np.argwhere((picture == (20, 60, 200)).all(2))
+    assert len(blue) == 4  # one point of 2×2 pixels; the other lies outside
+    row, column = blue.mean(0) / len(picture)
+    assert row > 0.8  # y grows upwards
+    assert column > 0.8
+
+
+def test_pairs_alternate():
+    x = torch.arange(3.0)[:, None]
+    assert pictures.pairs(x, -x).flatten().tolist() == [0, 0, 1, -1, 2, -2]
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 8, 8), (3, 8, 8)])
+def test_what_can_be_drawn(shape):
+    assert pictures.drawable(shape)
+    assert not pictures.drawable((4, 8, 8))
+
+
+def bad_files(folder):
+    (folder / "text.png").write_text("no image")
+    (folder / "empty.png").write_bytes(b"")
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "whole.png")
+    whole = (folder / "whole.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)).save(folder / "deep.png")
+    Image.new("L", (9, 7)).save(folder / "odd.png")
+    (folder / "folder.png").mkdir()
+    Image.new("1", (9000, 9000)).save(folder / "huge.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("text.png", "not an image file, or damaged"),
+        ("empty.png", "not an image file, or damaged"),
+        ("cut.png", "truncated|broken|damaged|cannot"),
+        ("odd.png", "is 9×7, the run was trained on 8×8: resize it first"),
+        ("deep.png", "more than 8 bits a channel"),
+        ("folder.png", "Is a directory"),
+        ("nowhere.png", "No such file"),
+        ("huge.png", "9000×9000 pixels are too many"),
+    ],
+)
+def test_files_that_are_no_usable_image_are_named(tmp_path, name, says):
+    bad_files(tmp_path)
+    with pytest.raises(UserError, match=says) as raised:
+        pictures.read_image(tmp_path / name, (1, 8, 8), (-1.0, 1.0))
+    assert name in str(raised.value)
+
+
+def test_a_picture_that_cannot_be_written_is_a_failure_of_the_run(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="Cannot write"):
+        pictures.save(Image.new("L", (2, 2)), tmp_path / "file" / "a.png")
