@@ -1,0 +1,181 @@
+"""`dalikit train`: what a run leaves behind, resuming it, and stopping it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import load_file
+
+
+def tensors(run):
+    (last,) = sorted(run.glob("checkpoints/step-*"))[-1:]
+    return {p.name: load_file(p) for p in last.glob("*.safetensors")}
+
+
+def same(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert a[name].keys() == b[name].keys()
+        for key, value in a[name].items():
+            assert torch.equal(value, b[name][key]), key
+
+
+def records(run):
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "time"} for line in lines]
+
+
+def test_a_run_holds_all_that_was_promised(trained):
+    names = {str(p.relative_to(trained)) for p in trained.rglob("*") if p.is_file()}
+    assert {"config.yaml", "run.json", "metrics.jsonl", "scores.json"} <= names
+    for folder in ("samples", "reconstructions"):
+        assert {f"{folder}/step-000000.png", f"{folder}/step-000030.png"} & names
+        assert f"{folder}/step-000030.png" in names
+    assert "checkpoints/step-000030/averaged.safetensors" in names
+    config = yaml.safe_load((trained / "config.yaml").read_text())
+    assert config["trainer"]["steps"] == 30
+    assert config["generator"]["latent_size"] == 4
+    facts = json.loads((trained / "run.json").read_text())
+    assert {"distribution": "dalikit", "version": facts["dalikit"]} in facts["plugins"]
+    assert facts["environment"]["torch"] == torch.__version__
+    assert "80" in facts["data"]["preparation"] or "20 % test" in facts["data"]["preparation"]
+    losses = [r for r in records(trained) if r["event"] == "losses"]
+    assert losses[-1]["step"] == 30
+    assert {"discriminator/loss", "generator+encoder/loss", "generator+encoder/nll"} <= losses[-1].keys()
+    scores = [r for r in records(trained) if r["event"] == "score"]
+    assert scores[-1]["metric"] == "reconstruction"
+    assert Image.open(trained / "samples" / "step-000030.png").width > 100
+
+
+def test_it_prints_plain_lines_and_says_what_to_do_next(cli, train_options, tmp_path):
+    run = tmp_path / "run"
+    done = cli("train", *train_options, "--steps", 20, "--set", "callbacks.progress.seconds=0", "--set",
+               "callbacks.progress.every=10", "--out", run)  # fmt: skip
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "step 10/20" in done.stdout
+    assert "images/s" in done.stdout
+    assert "mse_01" in done.stdout
+    assert f"Everything lies in {run}" in done.stdout
+    assert f"dalikit sample {run}" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_the_same_command_gives_the_same_run(cli, train_options, trained, tmp_path):
+    cli("train", *train_options, "--steps", 30, "--set", "callbacks.checkpoint.every=10", "--out", tmp_path / "r")
+    same(tensors(trained), tensors(tmp_path / "r"))
+    assert records(trained) == records(tmp_path / "r")
+
+
+def test_another_seed_gives_another_run(cli, train_options, trained, tmp_path):
+    cli("train", *train_options, "--steps", 30, "--seed", 1, "--out", tmp_path / "r")
+    a, b = (tensors(run)["averaged.safetensors"] for run in (trained, tmp_path / "r"))
+    assert not torch.equal(a["generator.net.0.weight"], b["generator.net.0.weight"])
+
+
+CONSTANT = ["--set", "trainer.schedule=constant"]
+"""For a rate that falls to 0 at the last step depends on which step is the last."""
+
+
+def test_a_run_trained_further_ends_as_one_trained_at_once(cli, train_options, tmp_path):
+    run, whole = tmp_path / "r", tmp_path / "whole"
+    cli("train", *train_options, *CONSTANT, "--steps", 20, "--out", run)
+    done = cli("train", "--resume", run, "--steps", 30)
+    assert done.returncode == 0, done.stderr
+    cli("train", *train_options, *CONSTANT, "--steps", 30, "--out", whole)
+    same(tensors(whole), tensors(run))
+    assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["steps"] == 30
+
+
+def test_a_complete_run_says_how_to_train_it_further(cli, trained):
+    before = {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()}
+    done = cli("train", "--resume", trained)
+    assert done.returncode == 2
+    assert "complete at step 30: --steps N with a greater N" in done.stderr
+    assert {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()} == before
+
+
+def test_the_default_output_is_a_new_folder_under_runs(cli, train_options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert cli("train", *train_options, "--steps", 2).returncode == 0
+    runs = sorted((tmp_path / "runs").iterdir())
+    assert len(runs) == 2
+    assert all(run.name.startswith("20") and "dali-digits" in run.name for run in runs)
+
+
+def test_the_plugin_trains(cli, train_options, tmp_path):
+    run = tmp_path / "r"
+    done = cli("train", *train_options, "--game", "relativistic", "--steps", 5, "--out", run)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads((run / "run.json").read_text())
+    assert "dalikit-relativistic" in {p["distribution"] for p in facts["plugins"]}
+    assert yaml.safe_load((run / "config.yaml").read_text())["game"] == {"name": "relativistic", "gamma": 0.5}
+
+
+@pytest.mark.parametrize("options", [["--method", "gan"], ["--recipe", "ring8"]])
+def test_other_methods_and_data(cli, options, tmp_path):
+    run = tmp_path / "r"
+    done = cli("train", *options, "--steps", 4, "--set", "trainer.batch_size=8", "--out", run)
+    assert done.returncode == 0, done.stderr
+    assert (run / "samples" / "step-000004.png").is_file()
+    if "gan" in options:
+        assert "has no encoder to reconstruct with" in done.stdout
+        assert not (run / "reconstructions").exists()
+        assert "dalikit reconstruct" not in done.stdout
+
+
+def start(run, options, steps=100_000):
+    words = [sys.executable, "-m", "dalikit", "train", "--set", "callbacks.checkpoint.every=100000", "--set",
+             "callbacks.log.every=10", *options, "--steps", str(steps), "--out", str(run)]  # fmt: skip
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    deadline = time.monotonic() + 120
+    while not (run / "metrics.jsonl").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_a_checkpoint_and_says_how_to_resume(cli, train_options, tmp_path, number, code):
+    run = tmp_path / "r"
+    process = start(run, [*train_options, *CONSTANT])
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    assert err == ""
+    assert f"Stopped by {number.name} at step" in out
+    assert f"Go on with: dalikit train --resume {run}" in out
+    (checkpoint,) = run.glob("checkpoints/step-*")
+    step = int(checkpoint.name[5:])
+    # What was interrupted ends as what was not: both to the same later step.
+    further = step + 7
+    assert cli("train", "--resume", run, "--steps", further).returncode == 0
+    whole = tmp_path / "whole"
+    cli("train", *train_options, *CONSTANT, "--steps", further, "--out", whole)
+    same(tensors(whole), tensors(run))
+    kept = [r for r in records(run) if r["event"] == "losses"]
+    assert [r["step"] for r in kept] == sorted({r["step"] for r in kept})
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(cli, train_options, tmp_path):
+    run = tmp_path / "r"
+    process = start(run, [*train_options, "--set", "callbacks.checkpoint.every=5"])
+    deadline = time.monotonic() + 60
+    while not list(run.glob("checkpoints/step-*[0-9]")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    step = max(int(p.name[5:]) for p in run.glob("checkpoints/step-*[0-9]"))
+    done = cli("train", "--resume", run, "--steps", step + 3)
+    assert done.returncode == 0, done.stderr
+    assert f"at step {step} of {step + 3}" in done.stdout
