@@ -56,9 +56,8 @@ def _explain(error: Exception) -> int:
     if isinstance(error, DalikitError):
         return _report(f"Error: {error}", error.exit_code)
     if usage := getattr(error, "format_message", None):  # what the parser of the command line raises
-        return _report(
-            f"Error: {usage()} `dalikit --help` and `dalikit COMMAND --help` list what there is.", 2
-        )
+        where = "`dalikit --help` and `dalikit COMMAND --help` list what there is."
+        return _report(f"Error: {usage().rstrip('.')}. {where}", 2)
     return _report(f"Error: {type(error).__name__}: {error} (--debug shows where)", 1)
 
 

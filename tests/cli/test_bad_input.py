@@ -1,0 +1,155 @@
+"""Whatever is wrong with what the user gave: one line that names the culprit, the right exit code, no harm."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+BAD = {
+    # what is given: what the line says
+    "--method dalli": r"Unknown method 'dalli'. Did you mean 'dali'?",
+    "--game gann": "Unknown game 'gann'. Did you mean 'gan'?",
+    "--posterior full": "Unknown posterior 'full'",
+    "--backbone vgg": "Unknown backbone 'vgg'. Known: dcgan, mlp",
+    "--dataset imagenet": "Unknown dataset 'imagenet'",
+    "--recipe nothing": "Unknown recipe 'nothing'",
+    "--config nowhere.yaml": "nowhere.yaml: No such file",
+    "--set method.lamb=3": "method 'dali' has no parameter 'lamb'. Did you mean 'lam'?",
+    "--set method.lam=much": "parameter 'lam' = 'much'",
+    "--set trainer.batch_size=3.5": "parameter 'batch_size' = 3.5",
+    "--set trainer.batch_size=0": "parameter 'batch_size' = 0",
+    "--set nonsense": "--set nonsense: write it as section.key=value",
+    "--set trainr.lr=1": "Unknown section 'trainr'. Did you mean 'trainer'?",
+    "--set trainer.roles.encodr.lr=1": "trainer.roles.encodr: this method trains",
+    "--steps 0": "parameter 'steps' = 0",
+    "--steps many": "Invalid value for '--steps'",
+    "--seed -3": "seed = -3",
+    "--device abacus": "Device 'abacus' cannot be used",
+    "--method gan --posterior diag": "Method 'gan' has no posterior, so posterior 'diag' means nothing",
+    "--dataset grid25 --backbone dcgan": "'dcgan' takes square images",
+    "--set posterior.log_variance_min=5": "at least 2·knee",
+    "--nonsense": "No such option: --nonsense",
+    "surplus": "unexpected extra argument",
+    "--resume nowhere": "nowhere is not a run",
+}
+
+
+def one_line(done, code=2):
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    return done.stderr
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_train_says_what_is_wrong_and_leaves_nothing_behind(cli, words, tmp_path):
+    given = words.split() if words.startswith("--resume") else [*words.split(), "--out", tmp_path / "run"]
+    assert BAD[words] in one_line(cli("train", *given))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_that_holds_a_run_already(cli, trained):
+    before = {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()}
+    said = one_line(cli("train", "--steps", 2, "--out", trained))
+    assert f"{trained} holds a run already" in said
+    assert f"dalikit train --resume {trained}" in said
+    assert {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()} == before
+
+
+def test_resume_with_other_settings(cli, trained):
+    assert "only --steps may be given" in one_line(cli("train", "--resume", trained, "--game", "fkl"))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_code_1(cli, train_options, tmp_path):
+    run = tmp_path / "run"
+    rising = ["--set", "trainer.lr=1e30", "--game", "fkl", "--steps", 200]
+    said = one_line(cli("train", *train_options, *rising, "--out", run), code=1)
+    assert "Phase '" in said
+    assert "became" in said
+    assert "A lower trainer.lr" in said
+    assert not list(run.glob("checkpoints/*"))  # worthless weights are not kept as if they were good
+    assert (run / "config.yaml").is_file()
+
+
+def test_good_checkpoints_survive_a_failure(cli, train_options, tmp_path):
+    run = tmp_path / "run"
+    cli("train", *train_options, "--steps", 10, "--out", run)
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("lr: 0.002", "lr: 1.0e+30"))
+    assert "1.0e+30" in (run / "config.yaml").read_text()
+    one_line(cli("train", "--resume", run, "--steps", 300), code=1)
+    assert [p.name for p in run.glob("checkpoints/*")] == ["step-000010"]
+
+
+def test_the_traceback_is_shown_with_debug_alone(command):
+    plain = command("train", "--game", "gann")
+    shown = command("train", "--game", "gann", "--debug")
+    assert plain.returncode == 2
+    assert "Traceback" not in plain.stderr
+    assert "Traceback" in shown.stderr
+    assert "UserError" in shown.stderr
+
+
+USES = {
+    "sample nowhere": "nowhere is not a run",
+    "sample RUN --n 0": "Invalid value for '--n'",
+    "sample RUN --out a.jpg": "--out a.jpg: what can be written here is .png, .npy, .npz, a folder",
+    "reconstruct RUN nowhere.png": "nowhere.png: No such file",
+    "reconstruct RUN DIR/text.png": "text.png: not an image file, or damaged",
+    "reconstruct RUN DIR/odd.png": "is 9×7, the run was trained on 8×8: resize it first",
+    "encode RUN DIR/odd.png": "is 9×7",
+    "encode RUN --out z.txt": "what can be written here is .npy, .npz",
+    "vary RUN 99999": "The test part has 360 data: there is no index 99999",
+    "vary RUN DIR/text.png": "text.png: not an image file",
+    "interpolate RUN 0 DIR/odd.png": "is 9×7",
+    "interpolate RUN --steps 1": "Invalid value for '--steps'",
+    "evaluate RUN --metric fid": "Unknown metric 'fid'",
+    "evaluate RUN --metric modes": "metric 'modes' counts on a mixture",
+    "evaluate RUN --part all": "--part all: it is train, validation or test",
+    "sample RUN --device abacus": "Device 'abacus' cannot be used",
+    "sample RUN --out DIR/there.png": "there.png is there already: choose another, or give --force",
+    "sample RUN --out DIR": "is there already",
+    "frobnicate": "No such command 'frobnicate'",
+}
+
+
+@pytest.mark.parametrize("words", USES)
+def test_using_a_run_says_what_is_wrong(cli, words, trained, tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    Image.new("L", (9, 7)).save(tmp_path / "odd.png")
+    (tmp_path / "there.png").write_text("mine")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*")}
+    given = [w.replace("RUN", str(trained)).replace("DIR", str(tmp_path)) for w in words.split()]
+    assert USES[words].replace("RUN", str(trained)) in one_line(cli(*given))
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*")} == before
+
+
+def test_a_method_without_encoder_cannot_infer(cli, tmp_path):
+    run = tmp_path / "run"
+    cli("train", "--recipe", "ring8", "--method", "gan", "--steps", 2, "--out", run)
+    for words in (["reconstruct", run], ["encode", run], ["vary", run], ["interpolate", run]):
+        assert "Method 'gan' has no encoder" in one_line(cli(*words))
+    assert "has no encoder" in one_line(cli("evaluate", run, "--metric", "reconstruction"))
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    assert "they are no images" in one_line(cli("reconstruct", run, tmp_path / "a.png"))
+
+
+def test_force_writes_over(cli, trained, tmp_path):
+    path = tmp_path / "x.npy"
+    path.write_text("old")
+    assert cli("sample", trained, "--n", 2, "--out", path, "--force").returncode == 0
+    assert np.load(path).shape == (2, 1, 8, 8)
+
+
+def test_a_full_disk_is_a_failure_of_the_run(cli, trained):
+    assert "Cannot write" in one_line(cli("sample", trained, "--out", "/proc/nowhere/x.npy"), code=1)
+
+
+def test_a_missing_plugin_is_named(cli, train_options, tmp_path):
+    run = tmp_path / "run"
+    cli("train", *train_options, "--game", "relativistic", "--steps", 2, "--out", run)
+    shutil.copytree(run, tmp_path / "other")
+    text = (tmp_path / "other" / "config.yaml").read_text()
+    (tmp_path / "other" / "config.yaml").write_text(text.replace("relativistic", "uninstalled"))
+    assert "Unknown game 'uninstalled'" in one_line(cli("sample", tmp_path / "other"))

@@ -1,0 +1,43 @@
+"""Help: quick, without torch, and complete."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["plugins", "--help"]])
+def test_help_imports_no_torch(words):
+    code = (
+        "import sys\n"
+        "from dalikit.cli.main import main\n"
+        f"try: main({words!r})\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+def test_importing_dalikit_imports_no_torch():
+    code = "import sys, dalikit; dir(dalikit); assert 'torch' not in sys.modules; dalikit.load; assert 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_such_name():
+    import dalikit
+
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = dalikit.nonsense
+
+
+def test_no_arguments_show_the_help(command):
+    assert "train" in command().stdout
+
+
+def test_every_command_is_listed_with_a_line(cli):
+    shown = cli("--help").stdout
+    for name in ("train", "sample", "reconstruct", "encode", "vary", "interpolate", "evaluate", "plugins",
+                 "recipes", "config"):  # fmt: skip
+        assert name in shown

@@ -1,0 +1,118 @@
+"""The commands that use a trained run."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dalikit
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    import shutil
+
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+@pytest.fixture
+def image(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "mine.png")
+    return tmp_path / "mine.png"
+
+
+def test_sample_writes_a_picture_beside_the_run_and_never_over_one(cli, copied):
+    for name in ("sample.png", "sample-2.png"):
+        done = cli("sample", copied)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"Wrote {copied / name}\n"
+        assert Image.open(copied / name).width > 300
+
+
+def test_sample_writes_arrays_and_folders(cli, trained, tmp_path):
+    cli("sample", trained, "--n", 3, "--seed", 5, "--out", tmp_path / "x.npy")
+    x = np.load(tmp_path / "x.npy")
+    np.testing.assert_allclose(x, dalikit.load(trained).sample(3, seed=5).numpy())
+    cli("sample", trained, "--n", 3, "--seed", 5, "--out", tmp_path / "images")
+    images = [np.asarray(Image.open(p)) for p in sorted((tmp_path / "images").iterdir())]
+    assert len(images) == 3
+    np.testing.assert_allclose(np.stack(images), (x[:, 0] + 1) * 127.5, atol=0.5001)
+
+
+def test_reconstruct_the_test_part_or_files(cli, trained, image, tmp_path):
+    cli("reconstruct", trained, "--n", 6, "--out", tmp_path / "r.npz")
+    model, found = dalikit.load(trained), np.load(tmp_path / "r.npz")
+    x = model.data("test", 6)
+    np.testing.assert_allclose(found["x"], x.numpy())
+    np.testing.assert_allclose(found["reconstruction"], model.reconstruct(x).numpy(), atol=1e-5)
+    cli("reconstruct", trained, image, image, "--out", tmp_path / "own.npz")
+    assert np.load(tmp_path / "own.npz")["x"].shape == (2, 1, 8, 8)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "own.npz")["x"][0, 0], np.asarray(Image.open(image)) / 127.5 - 1, atol=1e-6
+    )
+    cli("reconstruct", trained, "--out", tmp_path / "r.png")
+    assert Image.open(tmp_path / "r.png").width > 300
+
+
+def test_encode(cli, trained, image, tmp_path):
+    cli("encode", trained, "--out", tmp_path / "z.npz")
+    found = np.load(tmp_path / "z.npz")
+    assert {name: found[name].shape for name in found} == {n: (360, 4) for n in ("code", "mean", "stddev")}
+    assert (found["stddev"] > 0).all()
+    cli("encode", trained, image, "--out", tmp_path / "z.npy")
+    assert np.load(tmp_path / "z.npy").shape == (1, 4)
+
+
+def test_vary_and_interpolate(cli, trained, image, tmp_path):
+    cli("vary", trained, "3", "--n", 5, "--seed", 2, "--out", tmp_path / "v.npy")
+    model = dalikit.load(trained)
+    x = model.data("test", 4)
+    np.testing.assert_allclose(np.load(tmp_path / "v.npy"), model.vary(x[3:], 5, seed=2)[0].numpy(), atol=1e-5)
+    cli("vary", trained, image, "--out", tmp_path / "v.png")
+    assert (tmp_path / "v.png").is_file()
+    cli("interpolate", trained, "0", "3", "--steps", 4, "--out", tmp_path / "i.npy")
+    walk = np.load(tmp_path / "i.npy")
+    np.testing.assert_allclose(walk, model.interpolate(x[:1], x[3:], 4)[0].numpy(), atol=1e-5)
+
+
+def test_evaluate_as_json_is_one_document_with_protocols(cli, trained):
+    done = cli("evaluate", trained, "--json")
+    document = json.loads(done.stdout)
+    found = document["metrics"]["reconstruction"]
+    assert found["mse_pm1"] == pytest.approx(4 * found["mse_01"])
+    assert found["protocol"]["count"] == 360
+    assert found["protocol"]["resolution"] == [1, 8, 8]
+    assert document["weights"] == "averaged"
+    validation = json.loads(cli("evaluate", trained, "--json", "--part", "validation").stdout)
+    assert validation["metrics"]["reconstruction"]["protocol"]["count"] == 144
+
+
+def test_evaluate_for_people(cli, trained):
+    done = cli("evaluate", trained)
+    assert "mse_01" in done.stdout
+    assert "part test, count 360, resolution 1×8×8" in " ".join(done.stdout.split())
+
+
+def test_mode_fields(cli, tmp_path):
+    run = tmp_path / "r"
+    cli("train", "--recipe", "ring8", "--steps", 2, "--out", run)
+    found = json.loads(cli("evaluate", run, "--json").stdout)["metrics"]["modes"]
+    assert isinstance(found["modes"], int)
+    assert 0 <= found["high_quality"] <= 1
+    assert found["protocol"]["samples"] == 2500
+
+
+@pytest.mark.parametrize("command", ["plugins", "recipes"])
+def test_lists_as_json(cli, command):
+    rows = json.loads(cli(command, "--json").stdout)
+    names = {row["name"] for row in rows}
+    assert names >= ({"dali", "relativistic"} if command == "plugins" else {"digits", "grid25", "ring8"})
+
+
+@pytest.mark.parametrize("command", ["plugins", "recipes"])
+def test_lists_for_people(cli, command):
+    shown = cli(command).stdout
+    assert "grid25" in shown
+    assert "│" in shown
