@@ -17,10 +17,11 @@ torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # for the commands that tests start
 os.environ["COLUMNS"] = "160"
 
-TRAIN = (
-    "--backbone mlp --set generator.width=16 --set generator.latent_size=4 --set discriminator.width=16 "
-    "--set encoder.width=16 --set trainer.batch_size=16 --set callbacks.pictures.count=4"
-).split()
+TRAIN = [
+    *("--backbone", "mlp", "--set", "generator.width=16", "--set", "generator.latent_size=4"),
+    *("--set", "discriminator.width=16", "--set", "encoder.width=16"),
+    *("--set", "trainer.batch_size=16", "--set", "callbacks.pictures.count=4"),
+]
 """Options that make training on digits take a second."""
 
 

@@ -11,7 +11,13 @@ from dalikit.randomness import RandomState
 
 
 def draw():
-    return random.random(), random.gauss(0, 1), float(np.random.rand()), float(np.random.randn()), torch.rand(2).tolist()
+    return (
+        random.random(),
+        random.gauss(0, 1),
+        float(np.random.rand()),
+        float(np.random.randn()),
+        torch.rand(2).tolist(),
+    )
 
 
 def test_a_seed_repeats_and_the_callers_state_is_left_alone():

@@ -35,7 +35,12 @@ def test_a_data_set_brings_the_recipe_of_its_name():
 
 def test_every_parameter_is_filled_in():
     config = resolved({"game": "wgan", "trainer": {"lr": 0.5}})
-    assert config.game.params == {"lipschitz": "penalty", "weight": 10.0, "clip": 0.01, "discriminator_steps": 5}
+    assert config.game.params == {
+        "lipschitz": "penalty",
+        "weight": 10.0,
+        "clip": 0.01,
+        "discriminator_steps": 5,
+    }
     assert config.trainer["lr"] == 0.5
     assert config.trainer["clip_norm"] is None
     assert config.trainer["steps"] == resolved().trainer["steps"]
@@ -58,7 +63,10 @@ def test_a_method_without_posterior_and_encoder_has_none():
 @pytest.mark.parametrize(
     ("layer", "says"),
     [
-        ({"method": "gan", "posterior": "diag"}, "Method 'gan' has no posterior, so posterior 'diag' means nothing"),
+        (
+            {"method": "gan", "posterior": "diag"},
+            "Method 'gan' has no posterior, so posterior 'diag' means nothing",
+        ),
         ({"method": "gan", "encoder": {"width": 3}}, "Method 'gan' has no encoder"),
         ({"method": {"name": "gan", "lam": 0.5}}, r"method 'gan' has no parameter 'lam'.* It takes: nothing"),
         ({"game": "gam"}, r"Unknown game 'gam'\. Did you mean 'gan'\?"),

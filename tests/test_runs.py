@@ -58,7 +58,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(run, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("dalikit.runs.save_file", full)
-    with pytest.raises(RunError, match="step-000006.*No space left"):
+    with pytest.raises(RunError, match=r"step-000006.*No space left"):
         run.save_checkpoint(state(6), keep=1)
     monkeypatch.undo()
     assert run.load_state().scalars["step"] == 5
@@ -73,7 +73,9 @@ def test_what_is_there_is_never_written_over(content, tmp_path):
     else:
         path.mkdir()
         (path / ("config.yaml" if content == "run" else "mine.txt")).write_text("mine")
-    with pytest.raises(UserError, match=r"out (holds a run already|is not an empty folder).*Nothing was changed"):
+    with pytest.raises(
+        UserError, match=r"out (holds a run already|is not an empty folder).*Nothing was changed"
+    ):
         RunDirectory(path).create(RunConfig(), {})
     kept = [path] if content == "file" else list(path.iterdir())
     assert [p.read_text() for p in kept] == ["mine"]

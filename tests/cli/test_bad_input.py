@@ -1,4 +1,4 @@
-"""Whatever is wrong with what the user gave: one line that names the culprit, the right exit code, no harm."""
+"""Whatever is wrong with what the user gave: one line that names the culprit, an exit code, no harm."""
 
 import shutil
 

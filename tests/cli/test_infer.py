@@ -59,7 +59,7 @@ def test_reconstruct_the_test_part_or_files(cli, trained, image, tmp_path):
 def test_encode(cli, trained, image, tmp_path):
     cli("encode", trained, "--out", tmp_path / "z.npz")
     found = np.load(tmp_path / "z.npz")
-    assert {name: found[name].shape for name in found} == {n: (360, 4) for n in ("code", "mean", "stddev")}
+    assert {name: found[name].shape for name in found} == dict.fromkeys(("code", "mean", "stddev"), (360, 4))
     assert (found["stddev"] > 0).all()
     cli("encode", trained, image, "--out", tmp_path / "z.npy")
     assert np.load(tmp_path / "z.npy").shape == (1, 4)
@@ -69,7 +69,9 @@ def test_vary_and_interpolate(cli, trained, image, tmp_path):
     cli("vary", trained, "3", "--n", 5, "--seed", 2, "--out", tmp_path / "v.npy")
     model = dalikit.load(trained)
     x = model.data("test", 4)
-    np.testing.assert_allclose(np.load(tmp_path / "v.npy"), model.vary(x[3:], 5, seed=2)[0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "v.npy"), model.vary(x[3:], 5, seed=2)[0].numpy(), atol=1e-5
+    )
     cli("vary", trained, image, "--out", tmp_path / "v.png")
     assert (tmp_path / "v.png").is_file()
     cli("interpolate", trained, "0", "3", "--steps", 4, "--out", tmp_path / "i.npy")

@@ -69,7 +69,16 @@ def test_it_prints_plain_lines_and_says_what_to_do_next(cli, train_options, tmp_
 
 
 def test_the_same_command_gives_the_same_run(cli, train_options, trained, tmp_path):
-    cli("train", *train_options, "--steps", 30, "--set", "callbacks.checkpoint.every=10", "--out", tmp_path / "r")
+    cli(
+        "train",
+        *train_options,
+        "--steps",
+        30,
+        "--set",
+        "callbacks.checkpoint.every=10",
+        "--out",
+        tmp_path / "r",
+    )
     same(tensors(trained), tensors(tmp_path / "r"))
     assert records(trained) == records(tmp_path / "r")
 
@@ -135,7 +144,9 @@ def test_other_methods_and_data(cli, options, tmp_path):
 def start(run, options, steps=100_000):
     words = [sys.executable, "-m", "dalikit", "train", "--set", "callbacks.checkpoint.every=100000", "--set",
              "callbacks.log.every=10", *options, "--steps", str(steps), "--out", str(run)]  # fmt: skip
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    )
     deadline = time.monotonic() + 120
     while not (run / "metrics.jsonl").exists():
         assert time.monotonic() < deadline

@@ -174,9 +174,7 @@ def test_lambda_weighs_the_nll_per_dimension_and_falls_linearly_if_asked():
 
         def step_end(self, fit):
             losses = fit.losses()
-            total, adversarial, nll = (
-                losses[f"generator+encoder/{k}"] for k in ("total", "loss", "nll")
-            )
+            total, adversarial, nll = (losses[f"generator+encoder/{k}"] for k in ("total", "loss", "nll"))
             weights.append((total - adversarial) / (nll / 3))
 
     Trainer(dali(lam=0.8, lam_schedule="linear"), Points(), [Spy()], steps=4, batch_size=5).fit()
@@ -310,9 +308,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one():
     second.load_state(first.state())
     second.fit()
     assert (second.step, second.images) == (whole.step, whole.images)
-    for a, b in zip(
-        whole.state().tensors.items(), second.state().tensors.items(), strict=True
-    ):
+    for a, b in zip(whole.state().tensors.items(), second.state().tensors.items(), strict=True):
         assert a[0] == b[0]
         assert torch.equal(a[1], b[1]), a[0]
     assert whole.state().scalars == second.state().scalars
@@ -398,7 +394,9 @@ def test_lazy_penalties_come_every_nth_step_and_weigh_n_times_as_much():
     x = torch.tensor([[3.0, 4.0]])
     often, seldom = GAN(r1=2.0), GAN(r1=2.0, penalty_every=4)
     plain = play.discriminator_loss(GAN(), critic, x, x).total
-    torch.testing.assert_close(play.discriminator_loss(often, critic, x, x, 5).total - plain, torch.tensor(25.0))
+    torch.testing.assert_close(
+        play.discriminator_loss(often, critic, x, x, 5).total - plain, torch.tensor(25.0)
+    )
     torch.testing.assert_close(
         play.discriminator_loss(seldom, critic, x, x, 8).total - plain, torch.tensor(100.0)
     )

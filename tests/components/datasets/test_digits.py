@@ -13,7 +13,10 @@ def images(part):
 
 def test_the_split_is_fixed_stratified_and_complete():
     source = load_digits()
-    label_of = {np.rint(i * 255 / 16).astype(np.uint8).tobytes(): y for i, y in zip(source.images, source.target, strict=True)}
+    label_of = {
+        np.rint(i * 255 / 16).astype(np.uint8).tobytes(): y
+        for i, y in zip(source.images, source.target, strict=True)
+    }
     parts = {part: images(part) for part in ("train", "validation", "test")}
     assert {part: len(x) for part, x in parts.items()} == {"train": 1293, "validation": 144, "test": 360}
     every = [image.numpy().tobytes() for x in parts.values() for image in x]

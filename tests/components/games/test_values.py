@@ -100,7 +100,7 @@ def test_gan_generator_losses(q: Tensor, p: Tensor) -> None:
 @settings(max_examples=50, deadline=None)
 @given(q=masses, p=masses)
 def test_generator_gradients(q: Tensor, p: Tensor) -> None:
-    """Against closed forms; of `kl` and `fkl` it is that of KL(p‖q) itself, for d/dp p log p/q has no more."""
+    """Against closed forms; of `kl` and `fkl` it is the gradient of KL(p‖q) itself, D's own term being 0."""
     theta, ratio = p.log(), q / p
     of_kl = through_softmax(p, (p / q).log() + 1)
     cases = [

@@ -1,5 +1,7 @@
 """DCGAN networks at many sizes, channel counts and norms."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -37,7 +39,7 @@ def test_each_size_is_half_the_next_rounded_up(size):
     sizes = doublings(size)
     assert sizes[-1] == size
     assert 2 < sizes[0] <= 4
-    assert all(a == (b + 1) // 2 for a, b in zip(sizes, sizes[1:], strict=False))
+    assert all(a == (b + 1) // 2 for a, b in pairwise(sizes))
 
 
 @pytest.mark.parametrize("shape", [(1, 7, 7), (1, 8, 9), (2,), (8, 8), (1, 4, 4)])
@@ -52,7 +54,9 @@ def kinds(module: nn.Module) -> set[str]:
 
 
 def test_norms_of_the_discriminator():
-    plain, batch, spectral = (DCGANDiscriminator((3, 16, 16), width=4, norm=n) for n in ("none", "batch", "spectral"))
+    plain, batch, spectral = (
+        DCGANDiscriminator((3, 16, 16), width=4, norm=n) for n in ("none", "batch", "spectral")
+    )
     assert "BatchNorm2d" not in kinds(plain)
     assert "BatchNorm2d" in kinds(batch)
     assert not any("parametrizations" in name for name, _ in plain.named_parameters())
