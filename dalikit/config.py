@@ -139,10 +139,11 @@ def from_file(path: Path) -> dict[str, Any]:
 def from_assignment(text: str) -> dict[str, Any]:
     """The settings that one `dotted.key=value` means; the value is read as YAML.
 
-    >>> from_assignment("trainer.batch_size=128")
-    {'trainer': {'batch_size': 128}}
-    >>> from_assignment("trainer.lr=1e-4")
-    {'trainer': {'lr': 0.0001}}
+    Examples:
+        >>> from_assignment("trainer.batch_size=128")
+        {'trainer': {'batch_size': 128}}
+        >>> from_assignment("trainer.lr=1e-4")
+        {'trainer': {'lr': 0.0001}}
 
     Raises:
         UserError: there is no `=`, no key, or the value is no YAML.

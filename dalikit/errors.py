@@ -32,10 +32,11 @@ class UnfitError(UserError):
 def nearest(name: str, known: list[str]) -> str:
     """A hint that names the known word closest to `name`, or nothing.
 
-    >>> nearest("digit", ["digits", "grid25"])
-    " Did you mean 'digits'?"
-    >>> nearest("qqq", ["digits"])
-    ''
+    Examples:
+        >>> nearest("digit", ["digits", "grid25"])
+        " Did you mean 'digits'?"
+        >>> nearest("qqq", ["digits"])
+        ''
     """
     from difflib import get_close_matches
 

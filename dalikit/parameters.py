@@ -62,9 +62,10 @@ def jsonable(build: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, 
 def summary(build: Callable[..., Any]) -> str:
     """The parameters `build` takes, as one line.
 
-    >>> def paint(*, width: int = 3, colour: str | None = None): ...
-    >>> summary(paint)
-    'width: int = 3, colour: str | None = None'
+    Examples:
+        >>> def paint(*, width: int = 3, colour: str | None = None): ...
+        >>> summary(paint)
+        'width: int = 3, colour: str | None = None'
     """
     return _summary(parameter_model(build)) or "nothing"
 

@@ -25,10 +25,11 @@ class RandomState:
     def seeded(cls, seed: int) -> "RandomState":
         """The state that seeding every generator with `seed` (0 to 2**32 - 1) gives.
 
-        >>> with RandomState.seeded(3).swapped_in(): a = torch.rand(2)
-        >>> with RandomState.seeded(3).swapped_in(): b = torch.rand(2)
-        >>> bool((a == b).all())
-        True
+        Examples:
+            >>> with RandomState.seeded(3).swapped_in(): a = torch.rand(2)
+            >>> with RandomState.seeded(3).swapped_in(): b = torch.rand(2)
+            >>> bool((a == b).all())
+            True
         """
         before = cls.captured()
         random.seed(seed)

@@ -135,7 +135,7 @@ def check_method(build: Callable[[], Method], dataset: Dataset) -> None:
     """Each phase moves the roles it trains and no others; a run repeats; it generates and infers."""
     for i, phase in enumerate(build().phases()):
         _check_phase(build(), i, phase, dataset)
-    first, second = (_trained(build(), dataset) for _ in range(2))
+    first, second = (_trained(_seeded(build), dataset) for _ in range(2))
     same = all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert same, "two runs under one seed end with the same parameters"
     first.eval()
@@ -188,7 +188,7 @@ def check_metric(build: Callable[[], Metric], method: Method) -> None:
 
 def check_callback(callback: Callback, build: Callable[[], Method], dataset: Dataset) -> None:
     """It lives through a training, and does not change what is learned."""
-    with_it, without = _trained(build(), dataset, [callback], 3), _trained(build(), dataset, [], 3)
+    with_it, without = (_trained(_seeded(build), dataset, watchers, 3) for watchers in ([callback], []))
     pairs = zip(with_it.parameters(), without.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs), "a callback changes nothing of what is learned"
 

@@ -12,8 +12,9 @@ def soft_bound(value: Tensor, low: float, high: float, knee: float) -> Tensor:
     units of `knee`, becomes L / (1 + L) with L = log(1 + t): slope 1 at the knee and never zero after it,
     for a logistic or tanh bound saturates in floating point and a clamp has no slope at all.
 
-    >>> soft_bound(torch.tensor([-1e30, 0.0, 2.5, 1e30]), -8.0, 4.0, 1.0)
-    tensor([-7.9857,  0.0000,  2.5000,  3.9857])
+    Examples:
+        >>> soft_bound(torch.tensor([-1e30, 0.0, 2.5, 1e30]), -8.0, 4.0, 1.0)
+        tensor([-7.9857,  0.0000,  2.5000,  3.9857])
     """
     centre, reach = (low + high) / 2, (high - low) / 2 - knee
     offset = value - centre

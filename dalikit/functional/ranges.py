@@ -7,8 +7,9 @@ from torch import Tensor
 def squash(raw: Tensor, value_range: tuple[float, float] | None) -> Tensor:
     """Bound raw outputs (any shape) to `value_range` by a scaled tanh; leave them where it is None.
 
-    >>> squash(torch.tensor([-100.0, 0.0, 100.0]), (0.0, 1.0))
-    tensor([0.0000, 0.5000, 1.0000])
+    Examples:
+        >>> squash(torch.tensor([-100.0, 0.0, 100.0]), (0.0, 1.0))
+        tensor([0.0000, 0.5000, 1.0000])
     """
     if value_range is None:
         return raw
@@ -20,8 +21,9 @@ def squash(raw: Tensor, value_range: tuple[float, float] | None) -> Tensor:
 def to_unit(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     """Map x from `value_range` to [0, 1].
 
-    >>> to_unit(torch.tensor([-1.0, 0.0, 1.0]), (-1.0, 1.0))
-    tensor([0.0000, 0.5000, 1.0000])
+    Examples:
+        >>> to_unit(torch.tensor([-1.0, 0.0, 1.0]), (-1.0, 1.0))
+        tensor([0.0000, 0.5000, 1.0000])
     """
     low, high = value_range
     return (x - low) / (high - low)
@@ -30,8 +32,9 @@ def to_unit(x: Tensor, value_range: tuple[float, float]) -> Tensor:
 def from_unit(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     """Map x from [0, 1] to `value_range`.
 
-    >>> from_unit(torch.tensor([0.0, 1.0]), (-1.0, 1.0))
-    tensor([-1.,  1.])
+    Examples:
+        >>> from_unit(torch.tensor([0.0, 1.0]), (-1.0, 1.0))
+        tensor([-1.,  1.])
     """
     low, high = value_range
     return low + (high - low) * x

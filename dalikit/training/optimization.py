@@ -50,9 +50,10 @@ class Optimization:
     def rate(self, step: int, steps: int, epoch: int) -> float:
         """The rate at iteration `step` (from 0) of `steps`, an epoch being `epoch` iterations.
 
-        >>> halves = Optimization(lr=1.0, schedule="inverse-sqrt", period=10)
-        >>> [halves.rate(step, 100, 5) for step in (0, 9, 30)]
-        [1.0, 1.0, 0.5]
+        Examples:
+            >>> halves = Optimization(lr=1.0, schedule="inverse-sqrt", period=10)
+            >>> [halves.rate(step, 100, 5) for step in (0, 9, 30)]
+            [1.0, 1.0, 0.5]
         """
         if self.schedule == "inverse-sqrt":
             return self.lr / math.sqrt(1 + step // (self.period or epoch))

@@ -30,7 +30,12 @@ class Trainer:
         seed: of the data's order and of everything random in training.
         steps: iterations in all.
         batch_size: real data, and codes, in one draw.
-        lr, betas, schedule, period, clip_value, clip_norm: see `Optimization`.
+        lr: see `Optimization`, as for the next five.
+        betas: Adam's.
+        schedule: of the rate.
+        period: steps in one unit of the schedule's time.
+        clip_value: bound on each element of the gradient.
+        clip_norm: bound on its norm over a role.
         roles: by role, the settings in which it differs.
         ema: the decay of the averaged weights.
 

@@ -34,8 +34,9 @@ SLOPE = 0.2
 def doublings(size: int) -> list[int]:
     """The sizes by which the generator grows to `size`.
 
-    >>> doublings(28)
-    [4, 7, 14, 28]
+    Examples:
+        >>> doublings(28)
+        [4, 7, 14, 28]
     """
     return [size] if size <= 4 else [*doublings(math.ceil(size / 2)), size]
 

@@ -1,20 +1,29 @@
 """The paper's mixture experiment: 25 Gaussians on a grid, and its sibling, the ring of 8."""
 
+from typing import Any
+
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Recipe
 
 DALIKIT_API = 1
 
-_SETTINGS = {
-    "method": {"name": "dali", "lam": 0.1},
-    "game": {"name": "gan"},
+_SETTINGS: dict[str, Any] = {
+    "method": {"name": "dali", "lam": 0.2, "lam_schedule": "linear"},
+    "game": {"name": "gan", "r1": 1e-3, "penalty_every": 4},
     "posterior": {"name": "diag"},
     "backbone": "mlp",
     "threads": 1,
     "generator": {"width": 128, "depth": 2, "x_scale": 2.0, "latent_size": 2},
     "discriminator": {"width": 128, "depth": 1, "head_depth": 1, "x_scale": 2.0},
     "encoder": {"width": 128, "depth": 1},
-    "trainer": {"steps": 12_000, "batch_size": 256, "lr": 1e-3, "schedule": "linear"},
+    "trainer": {
+        "steps": 15_000,
+        "batch_size": 256,
+        "lr": 1e-3,
+        "betas": (0.0, 0.99),
+        "schedule": "linear",
+        "roles": {"generator": {"lr": 2e-3}, "encoder": {"lr": 2e-3}},
+    },
     "callbacks": {"pictures": {"every": 2000}, "evaluation": {"every": 2000}, "checkpoint": {"every": 4000}},
 }
 
@@ -33,6 +42,12 @@ def dalikit_components() -> list[object]:
             "ring8",
             "DALI with a diagonal posterior on the ring of 8 Gaussians",
             "VEEGAN, table 1, the ring; not in DALI's paper",
-            {"dataset": {"name": "ring8"}, **_SETTINGS},
+            {
+                **_SETTINGS,
+                "dataset": {"name": "ring8"},
+                "game": {"name": "gan", "r1": 1e-4, "penalty_every": 4},
+                "generator": {**_SETTINGS["generator"], "x_scale": 1.0},
+                "discriminator": {**_SETTINGS["discriminator"], "x_scale": 1.0},
+            },
         ),
     ]

@@ -1,0 +1,134 @@
+"""Measure the studies of docs/results.md: each variant and seed is one `dalikit train`.
+
+    python docs/results/measure.py STUDY [--seeds 0 1 2] [--variants NAME ...]
+
+Appends one JSON line for each run to docs/results/STUDY.jsonl as it comes out: the options, the seed, the
+scores on the test part, the last ones on the validation part, the seconds it took, and for images the
+Fréchet distance, in pixels, between 5,000 samples and the training part. Variants are chosen by validation.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+import dalikit
+
+GRID = ["--recipe", "grid25"]
+
+STUDIES: dict[str, dict[str, list[str]]] = {
+    "digits": {
+        "default": [],
+        "discriminator norm: spectral": ["--set", "discriminator.norm=spectral"],
+        "discriminator norm: batch": ["--set", "discriminator.norm=batch"],
+        "no R1": ["--set", "game.r1=0"],
+        "no R1, norm: spectral": ["--set", "game.r1=0", "--set", "discriminator.norm=spectral"],
+        "no R1, norm: batch": ["--set", "game.r1=0", "--set", "discriminator.norm=batch"],
+        "encoder with a trunk of its own": ["--set", "method.share_features=false"],
+        "posterior: identity": ["--posterior", "identity"],
+        "lambda 0.1/d": ["--set", "method.lam=0.1"],
+        "lambda 1/d": ["--set", "method.lam=1.0"],
+        "lambda 3/d": ["--set", "method.lam=3.0"],
+        "no averaged weights": ["--set", "trainer.ema=0.0"],
+        "game: fkl": ["--game", "fkl", "--set", "trainer.clip_value=1.0"],
+        "game: hinge": ["--game", "hinge"],
+        "game: wgan": ["--game", "wgan"],
+        "game: relativistic": ["--game", "relativistic"],
+        "method: gan": ["--method", "gan"],
+    },
+    "grid25": {
+        "default": GRID,
+        "no R1": [*GRID, "--set", "game.r1=0"],
+        "lambda 0.1/d": [*GRID, "--set", "method.lam=0.1", "--set", "method.lam_schedule=constant"],
+        "lambda 1/d": [*GRID, "--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"],
+        "lambda 1/d, sigma unbounded": [
+            *GRID,
+            *("--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"),
+            *("--set", "posterior.log_variance_min=-60.0"),
+        ],
+        "lambda 1/d, game's loss: kl": [
+            *GRID,
+            *("--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"),
+            *("--set", "game.generator_loss=kl"),
+        ],
+        "posterior: identity, lambda 1/d": [
+            *GRID,
+            *("--posterior", "identity", "--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"),
+        ],
+        "method: gan": [*GRID, "--method", "gan"],
+    },
+    "ring8": {"default": ["--recipe", "ring8"], "method: gan": ["--recipe", "ring8", "--method", "gan"]},
+}
+
+
+def frechet(a: Tensor, b: Tensor) -> float:
+    """‖μ_a - μ_b‖² + tr(C_a + C_b - 2 (C_a C_b)^½) of two samples (N, D)."""
+    a, b = a.flatten(1).double(), b.flatten(1).double()
+    cov_a, cov_b = torch.cov(a.T), torch.cov(b.T)
+    # The eigenvalues of C_a C_b are real and not negative; rounding makes them slightly otherwise.
+    roots = torch.linalg.eigvals(cov_a @ cov_b).real.clamp(min=0).sqrt().sum()
+    return float((a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * roots)
+
+
+def measured(options: list[str], seed: int, run: Path) -> dict[str, object]:
+    """One run's record."""
+    words = [sys.executable, "-m", "dalikit", "train", *options, "--seed", str(seed), "--out", str(run)]
+    start = time.monotonic()
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    seconds = round(time.monotonic() - start, 1)
+    if done.returncode:
+        return {"error": done.stderr.strip(), "seconds": seconds}
+    metrics = json.loads((run / "scores.json").read_text())["metrics"]
+    log = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    scores = [line for line in log if line["event"] == "score"]
+    validation = {} if not scores else {k: v for k, v in scores[-1].items() if isinstance(v, float | int)}
+    losses = [line for line in log if line["event"] == "losses"][-1]
+    model = dalikit.load(run)
+    record = {
+        "seconds": seconds,
+        "test": {k: v for m in metrics.values() for k, v in m.items() if k != "protocol"},
+        "validation": validation,
+        "losses": {k: v for k, v in losses.items() if "/" in k},
+    }
+    samples = model.sample(5000, seed=0)
+    if model.value_range is None:
+        record["largest |x|"] = float(samples.abs().max())
+    else:
+        record["frechet_pixels"] = frechet(samples, model.data("train"))
+    return record
+
+
+def main() -> None:
+    """Run the study's variants that are not in its file yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--variants", nargs="+", help="these alone")
+    options = parser.parse_args()
+    log = Path(__file__).parent / f"{options.study}.jsonl"
+    done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    known = {(record["variant"], record["seed"]) for record in done}
+    for variant, words in STUDIES[options.study].items():
+        for seed in options.seeds:
+            if (variant, seed) in known or (options.variants and variant not in options.variants):
+                continue
+            with TemporaryDirectory() as folder:
+                record = measured(words, seed, Path(folder) / "run")
+            head = {"variant": variant, "options": words, "seed": seed}
+            with log.open("a") as file:
+                file.write(json.dumps({**head, **record}) + "\n")
+            print(
+                variant, seed, record.get("test", record.get("error")), f"{record['seconds']} s", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Train on tensors of your own: a data set is a shape, a range and three splits.
+
+python examples/own_tensors.py [STEPS]
+"""
+
+import sys
+
+import torch
+
+from dalikit import Trainer
+from dalikit.components.games.gan import GAN
+from dalikit.components.methods.dali import DALI
+from dalikit.components.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
+from dalikit.components.posteriors.diagonal import Diagonal
+from dalikit.interfaces import Dataset, TensorSplit
+from dalikit.model import Model
+
+
+class Bars(Dataset):
+    """12×12 colour images of one bright bar, made here; yours would come from a file."""
+
+    name = "bars"
+    x_shape = (3, 12, 12)
+    value_range = (-1.0, 1.0)
+    preparation = "600 images of a bar at a random place in a random colour; the last 100 are the test part"
+
+    def __init__(self) -> None:
+        rng = torch.Generator().manual_seed(0)
+        images = torch.zeros(600, 3, 12, 12, dtype=torch.uint8)
+        for image in images:
+            row = int(torch.randint(0, 10, (), generator=rng))
+            colour = torch.randint(100, 256, (3, 1, 1), generator=rng, dtype=torch.uint8)
+            image[:, row : row + 3] = colour
+        self._parts = {"train": images[:450], "validation": images[450:500], "test": images[500:]}
+
+    def split(self, part):
+        """The part as uint8 (N, 3, 12, 12); `Dataset.scale` brings it to [-1, 1]."""
+        return TensorSplit(self._parts[part])
+
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+data, latent_size = Bars(), 6
+generator = DCGANGenerator(latent_size, data.x_shape, data.value_range, width=16)
+discriminator = DCGANDiscriminator(data.x_shape, width=16)
+posterior = Diagonal(latent_size)
+encoder = DCGANEncoder(discriminator.feature_shape, posterior.heads())
+method = DALI(generator, discriminator, encoder, posterior, GAN(r1=0.5, penalty_every=4))
+
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1500
+trainer = Trainer(method, data, steps=steps, batch_size=32, lr=2e-3, betas=(0.5, 0.99), schedule="linear")
+trainer.fit()
+
+x = data.scale(data.split("test").data)
+again = Model(trainer.inference, data.x_shape, data.value_range).reconstruct(x)
+print(f"after {trainer.step} steps: test MSE on [0, 1] {((again - x) / 2).square().mean():.4f}")

@@ -1,0 +1,86 @@
+"""What training shows, in a terminal and where there is none."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+
+import pytest
+from players import Points, dali
+from rich.console import Console
+
+from dalikit.components.callbacks.progress import ProgressBar
+from dalikit.runs import Context, RunDirectory
+from dalikit.training import Trainer
+
+
+def watch(tmp_path, **settings) -> ProgressBar:
+    return ProgressBar(Context(RunDirectory(tmp_path), Points(), {}), every=2, **settings)
+
+
+def test_plain_lines_where_there_is_no_terminal(tmp_path, capsys):
+    Trainer(dali(), Points(), [watch(tmp_path, seconds=0.0)], steps=6, batch_size=5).fit()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["2/6", "4/6", "6/6"]
+    for line in lines:
+        assert re.search(
+            r"discriminator/loss \d\.\d{3}  generator\+encoder/loss .* images/s  \d+ s left$", line
+        )
+
+
+def test_lines_are_not_printed_more_often_than_asked(tmp_path, capsys):
+    Trainer(dali(), Points(), [watch(tmp_path, seconds=1000.0)], steps=6, batch_size=5).fit()
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["6/6"]
+
+
+def test_a_live_bar_in_a_terminal(tmp_path):
+    bar = watch(tmp_path)
+    bar.console = Console(force_terminal=True, width=150, record=True)
+    Trainer(dali(), Points(), [bar], steps=6, batch_size=5).fit()
+    shown = bar.console.export_text()
+    assert "6/6" in shown
+    assert "images/s" in shown
+
+
+def test_the_bar_is_closed_when_training_fails(tmp_path):
+    bar = watch(tmp_path)
+    bar.console = Console(force_terminal=True, width=150)
+
+    class Broken(Points):
+        def scale(self, raw):
+            raise RuntimeError("no data")
+
+    trainer = Trainer(dali(), Broken(), [bar], steps=6, batch_size=5)
+    with pytest.raises(RuntimeError, match="no data"):
+        trainer.fit()
+    assert bar._live is None
+
+
+def test_the_command_in_a_real_terminal(tmp_path, train_options):
+    ours, theirs = pty.openpty()
+    words = [
+        sys.executable,
+        "-m",
+        "dalikit",
+        "train",
+        *train_options,
+        "--steps",
+        "60",
+        "--out",
+        str(tmp_path / "r"),
+    ]
+    process = subprocess.Popen(words, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:  # the other end has closed
+            break
+    assert process.wait(60) == 0
+    text = shown.decode(errors="replace")
+    assert "\x1b[" in text
+    assert "60/60" in text
+    assert "Everything lies in" in text

@@ -1,0 +1,121 @@
+"""The documentation keeps up with the code: commands, options, components, examples and links."""
+
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import dalikit
+from dalikit import testing
+from dalikit.cli.main import app
+from dalikit.interfaces import Backbone, Recipe
+from dalikit.parameters import summary
+from dalikit.registry import OWN_DISTRIBUTION, Registry
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = get_command(app).commands
+PAGES = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("*.md")])
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def section(text: str, title: str) -> str:
+    return re.split(r"^## ", text.split(f"\n## {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_is_documented(command):
+    text = section(page("command-line.md"), command)
+    if command == "config":
+        text += section(page("command-line.md"), "train")
+    options = {o for p in COMMANDS[command].params for o in p.opts if o.startswith("--")} - {"--help"}
+    assert {o for o in options if f"`{o}`" not in text} == set()
+
+
+def test_no_option_is_documented_that_is_not_there():
+    known = {o for c in COMMANDS.values() for p in c.params for o in p.opts}
+    documented = set(re.findall(r"`(--[a-z]+)`", page("command-line.md"))) - {"--debug", "--help"}
+    assert documented - known == set()
+
+
+def built_ins():
+    return [row for row in Registry.discover().rows if row.distribution == OWN_DISTRIBUTION]
+
+
+@pytest.mark.parametrize("row", built_ins(), ids=lambda row: f"{row.kind}-{row.name}")
+def test_every_component_is_documented_with_its_parameters(row):
+    text = page("components.md")
+    assert f"`{row.name}`" in text
+    if not isinstance(row.component, Backbone | Recipe):
+        described = summary(row.component).replace("|", r"\|")
+        if described != "nothing":
+            assert described in text, f"{row.kind} {row.name}: {described}"
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_on_extending_runs_and_its_components_meet_the_contract(tmp_path, monkeypatch):
+    (tmp_path / "extended.py").write_text("\n".join(blocks(page("extending.md"), "python")))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "extended", raising=False)
+    module = import_module("extended")
+    offered = {
+        type(c).__name__ if not isinstance(c, type) else c.__name__ for c in module.dalikit_components()
+    }
+    assert len(offered) == 11
+    testing.check_game(module.LeastSquares())
+    testing.check_posterior(module.Student)
+    testing.check_generator(module.LinearGenerator)
+    testing.check_discriminator(module.LinearDiscriminator)
+    testing.check_encoder(module.LinearEncoder)
+    testing.check_dataset(module.Checkers())
+
+    def eager():
+        data = module.Checkers()
+        generator = module.LinearGenerator(4, data.x_shape, data.value_range)
+        return module.Eager(generator, module.LinearDiscriminator(data.x_shape), module.LeastSquares())
+
+    testing.check_method(eager, module.Checkers())
+    testing.check_metric(lambda: module.Brightness(module.Checkers()), eager().eval())
+
+
+def test_the_game_in_the_readme_meets_the_contract():
+    (source,) = [b for b in blocks((ROOT / "README.md").read_text(), "python") if "LeastSquares" in b]
+    namespace: dict = {}
+    exec(source, namespace)
+    testing.check_game(namespace["LeastSquares"]())
+    assert namespace["dalikit_components"]() == [namespace["LeastSquares"]]
+
+
+def test_commands_in_the_documentation_exist():
+    text = "\n".join(b for path in PAGES for b in blocks(path.read_text(encoding="utf-8"), "(?:sh|console)"))
+    for line in re.findall(r"^(?:\$ )?dalikit ([^\n#]*)", text, flags=re.MULTILINE):
+        name, *rest = line.split()
+        assert name in COMMANDS or name in {"--help", "COMMAND"}, line
+        known = {o for p in COMMANDS[name].params for o in p.opts}
+        assert {w for w in rest if w.startswith("--")} <= known, line
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        if not re.match(r"[a-z]+:", target):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_changelog_and_the_citation_know_the_version():
+    assert f"## {dalikit.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"version: {dalikit.__version__}" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_architecture_page_names_every_module():
+    text = page("architecture.md")
+    names = {p.name for p in (ROOT / "dalikit").glob("*.py")} - {"__main__.py"}
+    assert {n for n in names if n not in text} == set()
