@@ -46,7 +46,7 @@ def train(
     ] = None,
     strict: settings.Strict = False,
 ) -> int:
-    """Train a method: with no options, DALI on 8×8 digits, in about a minute and a half."""
+    """Train a method: with no options, DALI on 8×8 digits, in about half a minute."""
     started = time.monotonic()
     from dalikit import build, resolve
     from dalikit.registry import Registry

@@ -1,10 +1,12 @@
 """Measure the studies of docs/results.md: each variant and seed is one `dalikit train`.
 
     python docs/results/measure.py STUDY [--seeds 0 1 2] [--variants NAME ...]
+    python docs/results/measure.py STUDY --table
 
 Appends one JSON line for each run to docs/results/STUDY.jsonl as it comes out: the options, the seed, the
 scores on the test part, the last ones on the validation part, the seconds it took, and for images the
 Fréchet distance, in pixels, between 5,000 samples and the training part. Variants are chosen by validation.
+`--table` runs nothing and prints those lines as the Markdown table of docs/results.md.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -104,6 +107,44 @@ def measured(options: list[str], seed: int, run: Path) -> dict[str, object]:
     return record
 
 
+COLUMNS: dict[str, tuple[str, Callable[[dict], float | None]]] = {
+    "validation MSE": ("{:.4f}", lambda r: r["validation"].get("mse_01")),
+    "test MSE": ("{:.4f}", lambda r: r["test"].get("mse_01")),
+    "Fréchet, pixels": ("{:.2f}", lambda r: r.get("frechet_pixels")),
+    "modes": ("{:.0f}", lambda r: r["test"].get("modes")),
+    "high quality, %": ("{:.1f}", lambda r: _percent(r["test"].get("high_quality"))),
+    "-log q(z\\|x̃)": ("{:.1f}", lambda r: r["losses"].get("generator+encoder/nll")),
+    "largest \\|x\\|": ("{:.1f}", lambda r: r.get("largest |x|")),
+    "seconds": ("{:.0f}", lambda r: r["seconds"]),
+}
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def table(records: list[dict]) -> str:
+    """The records as Markdown: a row for each variant, each seed's figure in order."""
+    variants = list(dict.fromkeys(record["variant"] for record in records))
+    columns = {
+        name: column for name, column in COLUMNS.items() if any(_figure(column, r) != "–" for r in records)
+    }
+    lines = [f"| variant | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for variant in variants:
+        rows = sorted((r for r in records if r["variant"] == variant), key=lambda r: r["seed"])
+        cells = [", ".join(_figure(c, r) for r in rows) for c in columns.values()]
+        if any("error" in row for row in rows):
+            cells = [rows[0]["error"], *[""] * (len(columns) - 1)]
+        lines.append(f"| {variant} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _figure(column: tuple[str, Callable[[dict], float | None]], record: dict) -> str:
+    shape, find = column
+    value = None if "error" in record else find(record)
+    return "–" if value is None else shape.format(value)
+
+
 def main() -> None:
     """Run the study's variants that are not in its file yet."""
     parser = argparse.ArgumentParser(
@@ -112,9 +153,13 @@ def main() -> None:
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", help="these alone")
+    parser.add_argument("--table", action="store_true", help="print what was measured, and run nothing")
     options = parser.parse_args()
     log = Path(__file__).parent / f"{options.study}.jsonl"
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    if options.table:
+        print(table(done))
+        return
     known = {(record["variant"], record["seed"]) for record in done}
     for variant, words in STUDIES[options.study].items():
         for seed in options.seeds:
