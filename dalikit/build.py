@@ -1,6 +1,6 @@
 """From a configuration and a registry to a trainer: the only place that knows both sides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from dalikit import shapes
-from dalikit.compose import EncoderWithTrunk, JointDiscriminator
+from dalikit.compose import CodeDiscriminator, EncoderWithTrunk, JointDiscriminator, PairDiscriminator
 from dalikit.config import GeneratorSlot, RunConfig, Slot
-from dalikit.errors import UnfitError, UserError
+from dalikit.errors import DalikitError, UnfitError, UserError
 from dalikit.interfaces import Callback, Dataset, Method, Metric, Range, Role, Shape
 from dalikit.parameters import validated
-from dalikit.randomness import RandomState
+from dalikit.randomness import RandomState, derived_seed
 from dalikit.registry import Registry
 from dalikit.resolve import parameters_of
 from dalikit.runs import Context, RunDirectory
@@ -33,9 +33,15 @@ def make_dataset(slot: Slot, registry: Registry) -> Dataset:
     return _construct("dataset", slot, registry)
 
 
-def make_metric(name: str, dataset: Dataset, registry: Registry) -> Metric:
-    """A metric by name, with its own defaults."""
-    return _construct("metric", Slot(name=name), registry, dataset)
+def make_metrics(
+    settings: Mapping[str, Mapping[str, Any] | None], dataset: Dataset, registry: Registry
+) -> dict[str, Callable[[], Metric]]:
+    """For each metric that is not None its constructor, with its parameters and those left out by default."""
+    return {
+        name: partial(_construct, "metric", Slot(name=name, **params), registry, dataset)
+        for name, params in settings.items()
+        if params is not None
+    }
 
 
 def make_method(config: RunConfig, data: DataShape, registry: Registry) -> Method:
@@ -46,7 +52,7 @@ def make_method(config: RunConfig, data: DataShape, registry: Registry) -> Metho
     """
     cls = registry.get("method", str(config.method.name))
     roles: dict[str, Role] = cls.roles(**config.method.params)
-    with RandomState.seeded(config.seed).swapped_in():
+    with RandomState.seeded(derived_seed(config.seed, "weights")).swapped_in():
         players = _Players(config, data, roles, registry)
         return cls(
             *[players.made(role) for role in roles], **parameters_of("method", config.method, registry)
@@ -61,7 +67,9 @@ def make_trainer(config: RunConfig, registry: Registry, run: RunDirectory) -> Tr
     """
     dataset = make_dataset(config.dataset, registry)
     method = make_method(config, DataShape(dataset.x_shape, dataset.value_range), registry)
-    metrics = {name: partial(make_metric, name, dataset, registry) for name in dataset.metrics}
+    metrics = make_metrics(config.metrics, dataset, registry)
+    for make in metrics.values():
+        make()  # one that does not fit is to fail before anything is written
     context = Context(run, dataset, metrics)
     callbacks: list[Callback] = [
         _construct("callback", Slot(name=name, **params), registry, context)
@@ -82,9 +90,9 @@ def device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(name)
-        torch.zeros(1, device=found)
+        torch.zeros(1, device=found).item()  # the meta device fails at the value alone
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"Device '{name}' cannot be used: {str(error).splitlines()[0]}") from None
+        raise UserError(f"Device '{name}' cannot be used: {str(error).splitlines()[0][:120]}") from None
     return found
 
 
@@ -113,19 +121,17 @@ class _Players:
         return generator
 
     def _discriminator(self, role: Role) -> Any:
-        shape = (self.latent_size,) if role.on == "z" else self.data.x_shape
-        discriminator = self._new("discriminator", shape)
-        shapes.check_discriminator(discriminator, shape)
+        if role.on == "z":
+            return CodeDiscriminator(self.latent_size)
+        discriminator = self._new("discriminator", self.data.x_shape)
+        shapes.check_discriminator(discriminator, self.data.x_shape)
         if role.on == "xz":
-            return JointDiscriminator(discriminator, self.latent_size)
-        return discriminator
+            return JointDiscriminator(discriminator, self.data.x_shape, self.latent_size)
+        return PairDiscriminator(discriminator) if role.on == "xx" else discriminator
 
     def _encoder(self, role: Role) -> Any:
         posterior = self._of_kind("posterior", "the encoder's heads")
-        if role.on == "h":
-            trunk = self._of_kind("discriminator", "the encoder, which reads its features")
-        else:
-            trunk = self._discriminator(Role("discriminator"))
+        trunk = self._shared_trunk() if role.on == "h" else self._discriminator(Role("discriminator"))
         encoder = self._new("encoder", trunk.feature_shape, posterior.heads())
         shapes.check_encoder(encoder, posterior, trunk.feature_shape, self.latent_size)
         return encoder if role.on == "h" else EncoderWithTrunk(trunk, encoder)
@@ -139,6 +145,16 @@ class _Players:
     def _new(self, kind: str, *supplied: Any) -> Any:
         return _construct(kind, getattr(self.config, kind), self.registry, *supplied)
 
+    def _shared_trunk(self) -> Any:
+        """The discriminator whose features the encoder reads: the first one that reads data alone."""
+        for name, role in self.roles.items():
+            if (role.kind, role.on) == ("discriminator", "x"):
+                return self.made(name)
+        raise UnfitError(
+            f"Method '{self.config.method.name}' asks for no discriminator on data whose features "
+            "its encoder could read"
+        )
+
     def _of_kind(self, kind: str, user: str) -> Any:
         for name, role in self.roles.items():
             if role.kind == kind:
@@ -151,8 +167,11 @@ def _construct(kind: str, slot: Slot, registry: Registry, *supplied: Any) -> Any
     params = parameters_of(kind, slot, registry)
     try:
         return row.component(*supplied, **params)
-    except (TypeError, ValueError) as error:
-        raise UnfitError(f"{kind} '{slot.name}' of {row.source} cannot be built: {error}") from error
+    except DalikitError:
+        raise
+    except Exception as error:  # whatever a component's constructor does, the culprit is named
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UnfitError(f"{kind} '{slot.name}' of {row.source} cannot be built: {reason}") from error
 
 
 def _latent_size(slot: GeneratorSlot | None) -> int:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dalikit.interfaces import Discriminator, Encoder
+from dalikit.interfaces import Discriminator, Encoder, Shape
 
 
 class EncoderWithTrunk(Encoder):
@@ -22,22 +22,73 @@ class EncoderWithTrunk(Encoder):
 
 
 class JointDiscriminator(nn.Module):
-    """D(x, z): a discriminator's features of x, joined with z, and two dense layers on both.
+    """D(x, z): a discriminator's features of x, joined with z, and three dense layers on both.
+
+    A pair is one tensor (B, |X| + Z), so that games and their penalties take it as they take data.
 
     Source: the layout of ALI's discriminator (Dumoulin et al. 2016, section 2.4), on any trunk.
     """
 
-    def __init__(self, trunk: Discriminator, latent_size: int, /, *, width: int = 256) -> None:
+    def __init__(
+        self, trunk: Discriminator, x_shape: Shape, latent_size: int, /, *, width: int = 256
+    ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.joint = nn.Sequential(
-            nn.Linear(math.prod(trunk.feature_shape) + latent_size, width),
-            nn.LeakyReLU(0.2),
-            nn.Linear(width, width),
-            nn.LeakyReLU(0.2),
-            nn.Linear(width, 1),
-        )
+        self.x_shape = x_shape
+        self.joint = _dense(math.prod(trunk.feature_shape) + latent_size, width)
 
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Logits (B,) of pairs x (B, *X), z (B, Z)."""
-        return self.joint(torch.cat([self.trunk.features(x).flatten(1), z], 1)).squeeze(1)
+    @staticmethod
+    def pairs(x: Tensor, z: Tensor) -> Tensor:
+        """x (B, *X) and z (B, Z) as pairs (B, |X| + Z)."""
+        return torch.cat([x.flatten(1), z], 1)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        """Logits (B,) of pairs (B, |X| + Z)."""
+        size = math.prod(self.x_shape)
+        h = self.trunk.features(pairs[:, :size].unflatten(1, self.x_shape))
+        return self.joint(torch.cat([h.flatten(1), pairs[:, size:]], 1)).squeeze(1)
+
+
+class PairDiscriminator(nn.Module):
+    """D(x, x'): a discriminator's features of both, and three dense layers on them together.
+
+    A pair is one tensor (B, 2·C, …): the two data along their first axis.
+    """
+
+    def __init__(self, trunk: Discriminator, /, *, width: int = 256) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.joint = _dense(2 * math.prod(trunk.feature_shape), width)
+
+    @staticmethod
+    def pairs(x: Tensor, other: Tensor) -> Tensor:
+        """x and x' (B, *X) as pairs."""
+        return torch.cat([x, other], 1)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        """Logits (B,) of pairs."""
+        both = [self.trunk.features(part).flatten(1) for part in pairs.chunk(2, 1)]
+        return self.joint(torch.cat(both, 1)).squeeze(1)
+
+
+class CodeDiscriminator(nn.Module):
+    """D(z): three dense layers on codes.
+
+    Source: the layout of the adversarial autoencoder's (Makhzani et al. 2015, appendix A).
+    """
+
+    def __init__(self, latent_size: int, /, *, width: int = 256) -> None:
+        super().__init__()
+        self.net = _dense(latent_size, width)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Logits (B,) of codes z (B, Z)."""
+        return self.net(z).squeeze(1)
+
+
+def _dense(inputs: int, width: int) -> nn.Sequential:
+    return nn.Sequential(
+        *(nn.Linear(inputs, width), nn.LeakyReLU(0.2)),
+        *(nn.Linear(width, width), nn.LeakyReLU(0.2)),
+        nn.Linear(width, 1),
+    )

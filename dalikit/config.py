@@ -6,7 +6,7 @@ that names another component than the layer below drops that one's parameters.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class RunConfig(BaseModel):
         "pictures": {},
         "checkpoint": {},
     }
+    metrics: dict[str, dict[str, Any] | None] = {}
     seed: int = Field(default=0, ge=0, lt=2**32, strict=True)
     device: str = "auto"
     threads: int | None = Field(default=None, ge=1, strict=True)
@@ -97,12 +98,25 @@ def _overlaid(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, An
     result = dict(base)
     if layer.get("backbone", base.get("backbone")) != base.get("backbone"):
         for network in NETWORKS:
-            result.pop(network, None)
+            result[network] = _kept(result.get(network))
+    if _renamed("dataset", result.get("dataset"), _slot(layer.get("dataset"))):
+        result.pop("metrics", None)  # what is measured depends on the data
     for section, value in layer.items():
-        value = {"name": value} if section in SLOTS and isinstance(value, str) else value
+        value = _slot(value) if section in SLOTS else value
         below = result.get(section)
-        result[section] = _deep(None if _renamed(section, below, value) else below, value)
-    return result
+        result[section] = _deep(_kept(below) if _renamed(section, below, value) else below, value)
+    return {section: value for section, value in result.items() if value is not None}
+
+
+def _slot(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _kept(slot: Any) -> dict[str, Any] | None:
+    """What of a slot outlives its component: Z, which is a setting of the run."""
+    if isinstance(slot, Mapping) and slot.get("latent_size") is not None:
+        return {"latent_size": slot["latent_size"]}
+    return None
 
 
 def _renamed(section: str, below: Any, value: Any) -> bool:
@@ -118,6 +132,14 @@ def _deep(below: Any, value: Any) -> Any:
     return {**below, **{key: _deep(below.get(key), inner) for key, inner in value.items()}}
 
 
+def together(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Layers as one, of which none is above another: a name and a parameter in either order mean the same."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        result = _deep(result, layer)
+    return result
+
+
 def from_file(path: Path) -> dict[str, Any]:
     """The settings in a YAML (or JSON) file.
 
@@ -129,7 +151,7 @@ def from_file(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise UserError(f"Configuration file {path}: {reason}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-45 is a plain ValueError
         raise UserError(f"Configuration file {path}: {' '.join(str(error).split())}") from None
     if not isinstance(settings, dict):
         raise UserError(f"Configuration file {path} holds no 'section: value' lines")
@@ -153,7 +175,7 @@ def from_assignment(text: str) -> dict[str, Any]:
         raise UserError(f"--set {text}: write it as section.key=value, e.g. --set method.lam=0.5")
     try:
         setting = yaml.load(value, _Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise UserError(f"--set {text}: '{value}' is not a YAML value") from None
     for part in reversed(key.split(".")):
         setting = {part: setting}

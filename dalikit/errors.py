@@ -7,6 +7,14 @@ class DalikitError(Exception):
     exit_code = 1
 
 
+class Interrupted(BaseException):
+    """A signal ends the command at once. No `Exception`, so that nothing swallows it on the way."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
+
+
 class UserError(DalikitError):
     """What the user gave cannot be used: a name, a parameter, a file, a combination. Exit code 2."""
 

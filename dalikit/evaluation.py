@@ -1,6 +1,7 @@
 """What metrics are fed with, and the loop that feeds them. Everything runs without gradients."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -22,30 +23,42 @@ def score(metric: Metric, method: Method, part: Part = "test", seed: int = 0) ->
     """
     if reason := metric.unfit(method):
         raise UnfitError(f"metric '{metric.name}': {reason}")
-    training = method.training
-    method.eval()
-    try:
-        with torch.no_grad(), RandomState.seeded(seed).swapped_in():
-            for batch in metric.feed(method, part):
-                metric.update(*batch)
-    finally:
-        method.train(training)
+    with _eval_mode(method), torch.no_grad(), RandomState.seeded(seed).swapped_in():
+        for batch in metric.feed(method, part):
+            metric.update(*batch)
     return metric.compute()
 
 
-def data(dataset: Dataset, part: Part, device: torch.device, size: int | None = None) -> Iterator[Tensor]:
-    """The x (b, *X) of one part in order, or its first `size`, in batches on `device`."""
+@contextmanager
+def _eval_mode(method: Method) -> Iterator[None]:
+    """Eval mode inside the block; afterwards each module is in its own mode again, for they may differ."""
+    modes = {module: module.training for module in method.modules()}
+    method.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def data(dataset: Dataset, part: Part, method: Method, size: int | None = None) -> Iterator[Tensor]:
+    """The x (b, *X) of one part in order, or its first `size`, in batches, where and as `method` computes."""
     split = dataset.split(part)
     rng = torch.Generator().manual_seed(0)
     index = torch.arange(len(split) if size is None else min(size, len(split)))
     for chunk in index.split(BATCH):
-        yield dataset.scale(split.take(chunk, rng).to(device))
+        yield dataset.scale(split.take(chunk, rng).to(device_of(method))).to(dtype_of(method))
 
 
 def samples(method: Method, count: int) -> Iterator[Tensor]:
     """`count` samples of the method in all, in batches (b, *X)."""
     for start in range(0, count, BATCH):
         yield method.generate(method.prior(min(BATCH, count - start)))
+
+
+def dtype_of(method: Method) -> torch.dtype:
+    """The precision of the method's parameters."""
+    return next(method.parameters()).dtype
 
 
 def device_of(method: Method) -> torch.device:

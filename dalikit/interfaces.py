@@ -115,7 +115,7 @@ class AdversarialGame(ABC):
 
     @abstractmethod
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """Losses of G, shaped as `fake` (B,); `real` (B,) is given where the game `needs_real`."""
+        """Losses of G, shaped as `fake` (K·B,); `real` (B,) is given where the game `needs_real`."""
 
     def joint(self, real: Tensor, fake: Tensor) -> Tensor:
         """Losses (B,) of the players against a joint D(x, z): pairs (x, E(x)) are `real`, (G(z), z) `fake`.
@@ -125,7 +125,10 @@ class AdversarialGame(ABC):
         return self.generator_loss(fake, real) + self.generator_loss(-real, -fake)
 
     def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | None:
-        """Penalties (B,) on the critic at data (B, *X), or None. `critic` is any callable to logits (B,)."""
+        """Penalties (B,) on the critic at real (B, *X) and generated (K·B, *X) data, or None.
+
+        `critic` is any callable from data to logits. Of K generated data the mean counts, whatever K is.
+        """
         return None
 
     def project(self, discriminator: nn.Module) -> None:
@@ -139,12 +142,13 @@ class AdversarialGame(ABC):
 class Role:
     """A player that a method needs: the component's kind, and what it reads.
 
-    `on` is "x" for data, "z" for codes, "h" for the features of the role named `discriminator`, and "xz"
-    for data and code together.
+    `on` is "x" for data, "z" for codes, "h" for the features of the first discriminator on data among the
+    roles, "xz" for data and code together (`compose.JointDiscriminator`), and "xx" for two data
+    (`compose.PairDiscriminator`). A discriminator on codes is a `compose.CodeDiscriminator`.
     """
 
     kind: Literal["generator", "discriminator", "encoder", "posterior", "game"]
-    on: Literal["x", "z", "h", "xz"] = "x"
+    on: Literal["x", "z", "h", "xz", "xx"] = "x"
 
 
 @dataclass(frozen=True)
@@ -286,6 +290,10 @@ class Split(ABC):
     def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
         """Raw data (n, *X) at `index` (n,) int64. What is random in them is drawn from `rng` alone."""
 
+    def labels(self, index: Tensor) -> Tensor | None:
+        """Labels (n,) int64 of the data at `index`, or None where there are none."""
+        return None
+
 
 class TensorSplit(Split):
     """Data that lie in one tensor (N, *X), as they are."""
@@ -326,8 +334,17 @@ class Dataset(ABC):
         """The training, validation or test part."""
 
     def scale(self, raw: Tensor) -> Tensor:
-        """Turn raw data (B, *X) into x: uint8 0 to 255 into [-1, 1], floats as they are."""
-        return raw.float().div_(127.5).sub_(1) if raw.dtype == torch.uint8 else raw
+        """Turn raw data (B, *X) into x: uint8 0 to 255 into the value range, floats as they are.
+
+        Raises:
+            UnfitError: the data are uint8 and the value range is None.
+        """
+        if raw.dtype != torch.uint8:
+            return raw
+        if self.value_range is None:
+            raise UnfitError(f"Data set '{self.name}' has uint8 data but no value_range to scale them to")
+        low, high = self.value_range
+        return raw.float().div_(255 / (high - low)).add_(low)
 
 
 @dataclass(frozen=True)

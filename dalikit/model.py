@@ -1,7 +1,8 @@
 """A trained run as an object that samples, infers and reconstructs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch.distributions import Distribution
 from dalikit import build, evaluation
 from dalikit.config import RunConfig
 from dalikit.errors import UserError
-from dalikit.interfaces import Dataset, Method, Part, Range, Score, Shape
+from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score, Shape
 from dalikit.randomness import RandomState
 from dalikit.registry import Registry
 from dalikit.runs import RunDirectory
@@ -46,7 +47,7 @@ class Model:
         """Map codes z (B, Z) to x (B, *X)."""
         if z.dim() != 2 or z.shape[1] != self.latent_size:
             raise UserError(f"Codes have shape {tuple(z.shape)}, (B, {self.latent_size}) is needed")
-        return self.method.generate(z.to(self.device))
+        return self.method.generate(z.to(self.device, evaluation.dtype_of(self.method)))
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Distribution:
@@ -96,6 +97,7 @@ class Model:
             return draw()
 
     def _checked(self, x: Tensor) -> Tensor:
+        x = torch.as_tensor(x)
         if tuple(x.shape[1:]) != tuple(self.x_shape):
             raise UserError(
                 f"Data have shape {tuple(x.shape)}, (B, {', '.join(map(str, self.x_shape))}) is needed"
@@ -112,7 +114,7 @@ class Model:
                 raise UserError(
                     f"Data reach from {x.min():.3g} to {x.max():.3g}, outside [{low:g}, {high:g}]"
                 )
-        return x.to(self.device)
+        return x.to(self.device, evaluation.dtype_of(self.method))
 
 
 class RunModel(Model):
@@ -128,12 +130,7 @@ class RunModel(Model):
         self.run = run
         self.config = config
         self.registry = registry
-        facts = run.facts
-        try:
-            bounds = facts["data"]["value_range"]
-            data = build.DataShape(tuple(facts["data"]["x_shape"]), bounds and (bounds[0], bounds[1]))
-        except (KeyError, TypeError):
-            raise UserError(f"Run {run.path} is damaged: run.json does not say the data's shape") from None
+        data = build.DataShape(run.facts.data.x_shape, run.facts.data.value_range)
         self.step, weights = run.load_averaged()
         method = build.make_method(config, data, registry)
         try:
@@ -150,33 +147,52 @@ class RunModel(Model):
 
     def data(self, part: Part = "test", size: int | None = None) -> Tensor:
         """The x (N, *X) of one part of its data set, or the first `size` of them."""
-        return torch.cat(list(evaluation.data(self.dataset, part, self.device, size)))
+        return torch.cat(list(evaluation.data(self.dataset, part, self.method, size)))
 
     def evaluate(
-        self, metrics: tuple[str, ...] | None = None, part: Part = "test", seed: int = 0
+        self,
+        metrics: Sequence[str] | Mapping[str, Mapping[str, Any] | None] | None = None,
+        part: Part = "test",
+        seed: int = 0,
     ) -> tuple[list[Score], dict[str, str]]:
-        """The scores of the named metrics (else the data set's own), and why others were left out.
+        """The scores on one part of the data set, and why metrics were left out.
+
+        Args:
+            metrics: names, or names with parameters; by default the run's own, of which those that cannot be
+                computed are left out.
+            part: of the data set.
+            seed: of what metrics draw.
 
         Raises:
             UnfitError: a metric that was asked for by name cannot be computed.
         """
-        return scores_of(self.method, self.dataset, self.registry, metrics, part, seed)
+        settings: Mapping[str, Mapping[str, Any] | None] = self.config.metrics
+        if isinstance(metrics, Mapping):
+            settings = metrics
+        elif metrics is not None:
+            settings = {name: settings.get(name) or {} for name in metrics}
+        makers = build.make_metrics(settings, self.dataset, self.registry)
+        return scores_of(self.method, makers, part, seed, forgiving=metrics is None)
 
 
 def scores_of(
     method: Method,
-    dataset: Dataset,
-    registry: Registry,
-    metrics: tuple[str, ...] | None = None,
+    metrics: Mapping[str, Callable[[], Metric]],
     part: Part = "test",
     seed: int = 0,
+    *,
+    forgiving: bool = True,
 ) -> tuple[list[Score], dict[str, str]]:
-    """What `RunModel.evaluate` says, for any method on any data set."""
+    """The scores of a method, and why metrics were left out.
+
+    Raises:
+        UnfitError: a metric cannot be computed, and this is not `forgiving`.
+    """
     scores, skipped = [], {}
-    for name in metrics or dataset.metrics:
-        metric = build.make_metric(name, dataset, registry)
+    for name, make in metrics.items():
+        metric = make()
         reason = metric.unfit(method)
-        if metrics is None and reason:
+        if forgiving and reason:
             skipped[name] = reason
         else:
             scores.append(evaluation.score(metric, method, part, seed))

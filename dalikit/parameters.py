@@ -49,7 +49,7 @@ def validated(build: Callable[..., Any], owner: str, given: Mapping[str, Any]) -
         values = model.model_validate_json(json.dumps(dict(given)))
     except ValidationError as error:
         raise UserError(_first_fault(owner, model, error)) from None
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # no JSON: a set, a list that holds itself
         raise UserError(f"{owner}: {error}") from None
     return {name: getattr(values, name) for name in model.model_fields}
 

@@ -19,9 +19,11 @@ LIMIT = 64_000_000
 """The most pixels an image file may claim to have."""
 
 
-def drawable(x_shape: Shape) -> bool:
-    """Whether data of this shape can be drawn: grey or colour images, and points in the plane."""
-    return x_shape == (2,) or (len(x_shape) == 3 and x_shape[0] in (1, 3))
+def drawable(x_shape: Shape, value_range: Range | None) -> bool:
+    """Whether such data can be drawn: bounded grey or colour images, and unbounded points in the plane."""
+    if value_range is None:
+        return tuple(x_shape) == (2,)
+    return len(x_shape) == 3 and x_shape[0] in (1, 3)
 
 
 def grid(x: Tensor, value_range: Range, columns: int | None = None) -> Image.Image:

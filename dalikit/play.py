@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from dalikit.functional.several import sum_over_samples
 from dalikit.interfaces import AdversarialGame, Critic, PhaseLoss
 
 
@@ -24,9 +25,12 @@ def discriminator_loss(
 
 
 def generator_loss(game: AdversarialGame, critic: Critic, fake_logits: Tensor, real: Tensor) -> Tensor:
-    """The mean loss of a generator whose data have `fake_logits` (B,); `real` (B, *X) for paired games."""
+    """The mean over B, and sum over K, of a generator's losses; `real` (B, *X) is read by paired games.
+
+    `fake_logits` are (K·B,): K weighs as much here as in the discriminator's loss.
+    """
     if not game.needs_real:
-        return game.generator_loss(fake_logits).mean()
+        return sum_over_samples(game.generator_loss(fake_logits), len(real)).mean()
     with torch.no_grad():  # the critic is not trained here, and real data do not depend on G
         real_logits = critic(real)
-    return game.generator_loss(fake_logits, real_logits).mean()
+    return sum_over_samples(game.generator_loss(fake_logits, real_logits), len(real)).mean()

@@ -4,6 +4,7 @@ Training and sampling run inside `RandomState.swapped_in`, so that a run repeats
 where it stopped, and leaves the caller's own random numbers as they were.
 """
 
+import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+
+def derived_seed(seed: int, purpose: str) -> int:
+    """A seed (0 to 2**32 - 1) for one of a run's purposes, so that none repeats another's numbers.
+
+    Examples:
+        >>> derived_seed(0, "weights") == derived_seed(0, "order")
+        False
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:4], "little")
 
 
 class RandomState:

@@ -6,8 +6,10 @@ plugin is loaded and asked alone.
 """
 
 import inspect
+import sys
 import warnings
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -130,9 +132,10 @@ def _rows_of(point: EntryPoint) -> list[Row]:
     distribution = _source(point)
     version = "?" if point.dist is None else point.dist.version
     try:
-        components = _components_of(point)
+        with redirect_stdout(sys.stderr):  # what a plugin prints must not end up among a command's results
+            components = _components_of(point)
         return [Row(*_identify(c), distribution, version, "ok", component=c) for c in components]
-    except Exception as error:  # whatever a plugin does wrong is its own fault, and is reported as such
+    except (Exception, SystemExit) as error:  # whatever a plugin does wrong is its own fault
         detail = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         return [Row("plugin", point.name, distribution, version, "broken", " ".join(detail.split()))]
 

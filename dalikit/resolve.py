@@ -42,8 +42,14 @@ def _roles(config: RunConfig, registry: Registry) -> dict[str, Role]:
     return roles
 
 
+def _kinds(roles: Mapping[str, Role]) -> set[str]:
+    """The kinds of component that roles need; an encoder on data has a discriminator's features as trunk."""
+    trunk = {"discriminator"} if any((r.kind, r.on) == ("encoder", "x") for r in roles.values()) else set()
+    return {role.kind for role in roles.values()} | trunk
+
+
 def _refuse_unused(layer: Mapping[str, Any], roles: Mapping[str, Role], method: str) -> None:
-    kinds = {role.kind for role in roles.values()}
+    kinds = _kinds(roles)
     for kind in ("game", "posterior", "encoder", "discriminator", "generator"):
         if kind not in kinds and (given := layer.get(kind)):
             name = given if isinstance(given, str) else given.get("name")
@@ -53,7 +59,7 @@ def _refuse_unused(layer: Mapping[str, Any], roles: Mapping[str, Role], method: 
 
 def _pruned(settings: Mapping[str, Any], roles: Mapping[str, Role]) -> dict[str, Any]:
     """A recipe's settings without those for roles that the method, another than its own, does not have."""
-    kinds = {role.kind for role in roles.values()}
+    kinds = _kinds(roles)
     absent = {kind for kind in ("game", "posterior", *NETWORKS) if kind not in kinds}
     kept = {section: value for section, value in settings.items() if section not in absent}
     if "roles" in kept.get("trainer", {}):
@@ -64,7 +70,7 @@ def _pruned(settings: Mapping[str, Any], roles: Mapping[str, Role]) -> dict[str,
 
 def resolved(config: RunConfig, registry: Registry) -> RunConfig:
     """The configuration with every component named and every parameter filled in and checked."""
-    needed = {role.kind for role in _roles(config, registry).values()}
+    needed = _kinds(_roles(config, registry))
     dataset_slot = _filled("dataset", config.dataset, registry)
     make_dataset = registry.get("dataset", str(dataset_slot.name))
     dataset: Dataset = make_dataset(**parameters_of("dataset", dataset_slot, registry))
@@ -79,10 +85,9 @@ def resolved(config: RunConfig, registry: Registry) -> RunConfig:
     if generator is not None and generator.latent_size is None:
         changes["generator"] = generator.model_copy(update={"latent_size": dataset.latent_size})
     changes["trainer"] = jsonable(Trainer, validated(Trainer, "trainer", config.trainer))
-    changes["callbacks"] = {
-        name: params if params is None else _filled("callback", Slot(name=name, **params), registry).params
-        for name, params in config.callbacks.items()
-    }
+    changes["callbacks"] = _filled_all("callback", config.callbacks, registry)
+    wanted = {name: config.metrics.get(name, {}) for name in dataset.metrics}
+    changes["metrics"] = _filled_all("metric", {**wanted, **config.metrics}, registry)
     return config.model_copy(update=changes)
 
 
@@ -102,6 +107,16 @@ def _filled(kind: str, slot: Slot, registry: Registry, default: str | None = Non
     params = jsonable(component, parameters_of(kind, named, registry))
     own = {"latent_size": slot.latent_size} if isinstance(slot, GeneratorSlot) else {}
     return type(slot).model_validate({"name": named.name, **own, **params})
+
+
+def _filled_all(
+    kind: str, given: Mapping[str, dict[str, Any] | None], registry: Registry
+) -> dict[str, dict[str, Any] | None]:
+    """Components of `kind` by name, each with all its parameters; None stands for one that is left out."""
+    return {
+        name: params if params is None else _filled(kind, Slot(name=name, **params), registry).params
+        for name, params in given.items()
+    }
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ Nothing here is ever loaded by running code: weights are safetensors, the rest i
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -31,6 +33,25 @@ FORMAT = 1
 """The version of this layout, stored in run.json."""
 
 _AVERAGE = "average/"
+
+
+class DataFacts(BaseModel):
+    """What a run must know of its data to be used without them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    x_shape: tuple[PositiveInt, ...] = Field(min_length=1)
+    value_range: tuple[float, float] | None
+    preparation: str = ""
+
+
+class Facts(BaseModel):
+    """What run.json says: the format, the data, and whatever is told besides (versions, environment)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    format: int = FORMAT
+    data: DataFacts
 
 
 @dataclass(frozen=True)
@@ -52,7 +73,7 @@ class RunDirectory:
                 f"Output {path} is not an empty folder: choose another --out. Nothing was changed."
             )
 
-    def create(self, config: RunConfig, facts: Mapping[str, Any]) -> None:
+    def create(self, config: RunConfig, facts: Facts) -> None:
         """Make the folder, and write the configuration and the `facts` of the run into it.
 
         Raises:
@@ -61,7 +82,7 @@ class RunDirectory:
         self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._write("run.json", json.dumps({"format": FORMAT, **facts}, indent=2))
+            self._write("run.json", facts.model_dump_json(indent=2))
             self._write("config.yaml", to_yaml(config))
         except OSError as error:
             raise UserError(f"Output {self.path} cannot be written: {error.strerror}") from None
@@ -76,8 +97,8 @@ class RunDirectory:
         run = cls(path)
         if not path.is_dir() or not (path / "config.yaml").is_file():
             raise UserError(f"{path} is not a run: it has no config.yaml. `dalikit train` makes runs.")
-        if run.facts.get("format") != FORMAT:
-            raise UserError(f"Run {path} is of format {run.facts.get('format')}, this dalikit reads {FORMAT}")
+        if run.facts.format != FORMAT:
+            raise UserError(f"Run {path} is of format {run.facts.format}, this dalikit reads {FORMAT}")
         return run
 
     @property
@@ -87,23 +108,34 @@ class RunDirectory:
         Raises:
             UserError: the file is damaged.
         """
-        return merged([from_file(self.path / "config.yaml")])
+        config = merged([from_file(self.path / "config.yaml")])
+        if config.generator is None or config.generator.latent_size is None:
+            raise UserError(f"Run {self.path} is damaged: config.yaml does not say generator.latent_size")
+        return config
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> "Facts":
         """What run.json says.
 
         Raises:
             UserError: the file is missing or damaged.
         """
-        return self._read_json(self.path / "run.json")
+        try:
+            return Facts.model_validate(self._read_json(self.path / "run.json"))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            place = ".".join(str(part) for part in fault["loc"])
+            raise UserError(f"Run {self.path} is damaged: run.json: {place}: {fault['msg']}") from None
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append one line to metrics.jsonl; `time` is added to it."""
-        line = json.dumps({**record, "time": datetime.now(UTC).isoformat(timespec="milliseconds")})
+        stamped = {**record, "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
         try:
+            line = json.dumps(stamped, allow_nan=False)
             with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
+        except ValueError:
+            raise RunError(f"Cannot log {record}: a value is not finite") from None
         except OSError as error:
             raise RunError(f"Cannot write {self.path / 'metrics.jsonl'}: {error.strerror}") from None
 
@@ -117,10 +149,10 @@ class RunDirectory:
         if not log.exists():
             return
         try:
-            lines = [
-                line for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if line.strip()
-            ]
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
+            lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+            if lines and not lines[-1].endswith("\n"):
+                lines.pop()  # a process was killed, or a disk was full, in the middle of it
+            kept = [line for line in lines if line.strip() and json.loads(line)["step"] <= step]
         except (ValueError, KeyError, TypeError):
             raise UserError(
                 f"Run {self.path} is damaged: metrics.jsonl has a line that is not a record"
@@ -140,7 +172,8 @@ class RunDirectory:
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints' folders, the oldest first."""
-        return sorted(self.path.glob("checkpoints/step-*[0-9]"), key=lambda p: int(p.name[5:]))
+        found = [p for p in self.path.glob("checkpoints/step-*") if re.fullmatch(r"step-\d+", p.name)]
+        return sorted(found, key=lambda p: int(p.name[5:]))
 
     def save_checkpoint(self, state: TrainingState, keep: int) -> Path:
         """Write a checkpoint whole or not at all, and drop all but the last `keep`.

@@ -34,8 +34,12 @@ def check_encoder(encoder: Encoder, posterior: Posterior, in_shape: Shape, laten
         raise UnfitError(f"{_who('encoder', encoder)} must give {len(heads)} heads, as a tuple")
     for tensor, size in zip(raw, heads, strict=True):
         _expect("encoder", encoder, tensor, (size,))
-    z = posterior(*raw).rsample()
-    _expect("posterior", posterior, z, (latent_size,))
+    distribution = posterior(*raw)
+    if tuple(distribution.event_shape) != (latent_size,) or tuple(distribution.batch_shape) != (TRIAL,):
+        raise UnfitError(
+            f"{_who('posterior', posterior)} has batch shape {tuple(distribution.batch_shape)} and event "
+            f"shape {tuple(distribution.event_shape)}; ({TRIAL},) and ({latent_size},) are needed"
+        )
 
 
 def _trial(role: str, player: nn.Module, call: Callable[[Tensor], Tensor], shape: Shape) -> Tensor:

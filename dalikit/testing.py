@@ -221,6 +221,10 @@ def _check_several(game: AdversarialGame) -> None:
     except UnfitError:
         return
     _shape("discriminator_loss of 2B fakes", two, (B,))
+    _shape("generator_loss of 2B fakes", game.generator_loss(fake.repeat(2)), (2 * B,))
+    penalty = game.penalty(lambda x: torch.tanh(x).sum(1), torch.randn(B, 2), torch.randn(2 * B, 2))
+    if penalty is not None:
+        _shape("penalty at 2B fakes", penalty, (B,))
     torch.testing.assert_close(three - two, two - one, msg="several fakes for one real are summed")
 
 

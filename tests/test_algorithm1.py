@@ -20,6 +20,7 @@ from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGen
 from dalikit.components.posteriors.diagonal import Diagonal
 from dalikit.components.posteriors.identity import Identity
 from dalikit.interfaces import Dataset, TensorSplit
+from dalikit.randomness import derived_seed
 from dalikit.training import Trainer
 
 Z, BATCH, LAM, RATE, BETAS = 3, 6, 0.7, 1e-2, (0.5, 0.9)
@@ -150,8 +151,9 @@ def test_one_iteration_is_algorithm_1(game: str, posterior: str) -> None:
     trainer.fit()
 
     g_, d_, e_ = mine
-    order, rng = torch.Generator().manual_seed(3), torch.random.get_rng_state()
-    torch.manual_seed(3)
+    order = torch.Generator().manual_seed(derived_seed(3, "order"))
+    rng = torch.random.get_rng_state()
+    torch.manual_seed(derived_seed(3, "training"))
     moments = {"first": [], "second": []}
     for step in range(1, d_steps + 1):
         real = data.data[torch.randperm(BATCH, generator=order)]
@@ -175,3 +177,30 @@ def test_one_iteration_is_algorithm_1(game: str, posterior: str) -> None:
     for trained, expected in zip((g, d, e), mine, strict=True):
         for a, b in zip(trained.parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_the_discriminator_reads_real_then_generated_data_and_g_and_e_read_the_updated_one(game: str) -> None:
+    """Order matters for discriminators with a state: batch statistics, spectral norm's vectors."""
+    g, d, e, family = players("diag")
+    read: list[tuple[Tensor, Tensor]] = []
+    features = d.features
+
+    def recording(x: Tensor) -> Tensor:
+        read.append((x.detach().clone(), next(d.parameters()).detach().clone()))
+        return features(x)
+
+    d.features = recording
+    before = next(d.parameters()).detach().clone()
+    rules, *_, d_steps, _ = GAMES[game]
+    data = Points()
+    Trainer(DALI(g, d, e, family, rules), data, (), 3, steps=1, batch_size=BATCH, lr=RATE).fit()
+    known = {tuple(row) for row in data.data.tolist()}
+    is_real = [all(tuple(row) in known for row in x.tolist()) for x, _ in read]
+    per_step = (len(read) - 1) // d_steps  # a penalty reads once more; G and E read once, at the end
+    for step in range(d_steps):
+        assert is_real[per_step * step : per_step * step + 2] == [True, False]
+    assert not is_real[-1]
+    assert torch.equal(read[0][1], before)
+    assert torch.equal(read[-1][1], next(d.parameters()).detach())
+    assert not torch.equal(read[-1][1], before)

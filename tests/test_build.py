@@ -8,9 +8,19 @@ from dalikit import build, resolve
 from dalikit.components.methods.gan import PlainGAN
 from dalikit.compose import EncoderWithTrunk, JointDiscriminator
 from dalikit.errors import UnfitError, UserError
-from dalikit.interfaces import Discriminator, Encoder, Generator, Posterior, Role
+from dalikit.interfaces import (
+    Discriminator,
+    Encoder,
+    Generator,
+    Method,
+    Phase,
+    PhaseLoss,
+    Posterior,
+    Role,
+)
 from dalikit.registry import Registry, Row
 from dalikit.runs import RunDirectory
+from dalikit.training import Trainer
 
 DIGITS = build.DataShape((1, 8, 8), (-1.0, 1.0))
 
@@ -77,7 +87,7 @@ class Fails(Generator):
     name = "bad"
 
     def __init__(self, latent_size, x_shape, value_range, /):
-        raise ValueError("no luck")
+        raise KeyError("weights")
 
     def forward(self, z):
         return z
@@ -93,6 +103,55 @@ class NeedsPosteriorOnly(PlainGAN):
         return {"encoder": Role("encoder", on="x"), **super().roles(**params)}
 
 
+class ReadsNoFeatures(PlainGAN):
+    """An encoder on features beside a discriminator on pairs, which has none to share."""
+
+    name = "bad"
+
+    @classmethod
+    def roles(cls, **params):
+        joint = {"discriminator": Role("discriminator", on="xz"), "family": Role("posterior")}
+        return {**super().roles(**params), **joint, "encoder": Role("encoder", on="h")}
+
+
+class Autoencoder(Method):
+    """Roles without a discriminator or a game; the encoder's trunk is still a discriminator's."""
+
+    name = "bad"
+
+    def __init__(self, generator, encoder, family, /):
+        super().__init__()
+        self.generator, self.encoder, self.family = generator, encoder, family
+
+    @classmethod
+    def roles(cls, **params):
+        return {
+            "generator": Role("generator", on="z"),
+            "encoder": Role("encoder", on="x"),
+            "family": Role("posterior", on="z"),
+        }
+
+    def phases(self):
+        return (Phase("both", ("generator", "encoder"), self.loss),)
+
+    def loss(self, iteration):
+        again = self.generate(self.family(*self.encoder(iteration.real)).mean)
+        loss = (again - iteration.real).square().mean()
+        return PhaseLoss(loss, {"loss": loss.detach()})
+
+
+@pytest.mark.parametrize("backbone", ["mlp", "dcgan"])
+def test_a_method_without_discriminator_still_gets_its_encoders_trunk(backbone):
+    registry = with_bad("method", Autoencoder)
+    config = resolve.layered(
+        [{"method": "bad", "backbone": backbone, "discriminator": {"width": 5}}], registry
+    )
+    assert config.discriminator.params["width"] == 5
+    assert config.game is None
+    method = build.make_method(config, DIGITS, registry)
+    Trainer(method, build.make_dataset(config.dataset, registry), steps=1, batch_size=4).fit()
+
+
 def with_bad(kind, component):
     row = Row(kind, "bad", "fake", "3.1", "ok", component=component)
     return Registry([*Registry.discover().rows, row])
@@ -105,8 +164,13 @@ def with_bad(kind, component):
         ("discriminator", WrongFeatures, r"discriminator 'bad' gives shape \(6,\) a datum, \(7,\) is needed"),
         ("discriminator", ColumnLogits, r"discriminator 'bad' gives shape \(1,\) a datum, \(\) is needed"),
         ("encoder", OneHead, "encoder 'bad' must give 2 heads"),
-        ("posterior", OtherSize, r"posterior 'bad' gives shape \(3,\) a datum, \(16,\) is needed"),
-        ("generator", Fails, r"generator 'bad' of fake 3\.1 cannot be built: no luck"),
+        (
+            "posterior",
+            OtherSize,
+            r"posterior 'bad' has batch shape \(2,\) and event shape \(3,\); \(2,\) and \(16,\)",
+        ),
+        ("generator", Fails, r"generator 'bad' of fake 3\.1 cannot be built: KeyError"),
+        ("method", ReadsNoFeatures, "Method 'bad' asks for no discriminator on data whose features"),
         ("method", NeedsPosteriorOnly, "Method 'bad' asks for no posterior, needed by the encoder's heads"),
     ],
 )
@@ -165,9 +229,9 @@ def test_gan_and_dali_start_from_the_same_generator_and_discriminator():
 
 def test_a_joint_discriminator_reads_both():
     trunk = made().discriminator
-    joint = JointDiscriminator(trunk, 5)
+    joint = JointDiscriminator(trunk, (1, 8, 8), 5)
     x, z = torch.randn(4, 1, 8, 8, requires_grad=True), torch.randn(4, 5, requires_grad=True)
-    logits = joint(x, z)
+    logits = joint(joint.pairs(x, z))
     assert logits.shape == (4,)
     for gradient in torch.autograd.grad(logits.sum(), (x, z)):
         assert gradient.abs().sum() > 0

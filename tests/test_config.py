@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dalikit.config import RunConfig, from_assignment, from_file, merged, to_yaml
+from dalikit.config import RunConfig, from_assignment, from_file, merged, to_yaml, together
 from dalikit.errors import UserError
 
 
@@ -33,6 +33,27 @@ def test_another_backbone_drops_the_networks_of_the_first():
     assert config.generator.params == {"depth": 3}
     assert config.encoder is None
     assert merged([below, {"backbone": "dcgan"}]).generator.params == {"width": 9}
+
+
+def test_a_name_and_a_parameter_mean_the_same_in_either_order():
+    below = {"game": {"name": "gan", "r1": 1.0}}
+    pieces = [{"game": {"lipschitz": "clip"}}, {"game": {"name": "wgan"}}]
+    for order in (pieces, pieces[::-1]):
+        slot = merged([below, together(order)]).game
+        assert (slot.name, slot.params) == ("wgan", {"lipschitz": "clip"})
+
+
+def test_the_latent_size_outlives_the_generator_it_was_set_with():
+    below = {"backbone": "dcgan", "generator": {"latent_size": 7, "width": 3}}
+    for layer in ({"backbone": "mlp"}, {"generator": {"name": "mlp"}}):
+        slot = merged([below, layer]).generator
+        assert (slot.latent_size, slot.params) == (7, {})
+
+
+def test_metrics_go_with_the_data_they_were_for():
+    below = {"dataset": "grid25", "metrics": {"modes": {"count": 5}}}
+    assert merged([below, {"dataset": "digits"}]).metrics == {}
+    assert merged([below, {"dataset": {"sigma": 1.0}}]).metrics == {"modes": {"count": 5}}
 
 
 def test_a_callback_can_be_taken_out():
@@ -76,7 +97,7 @@ def test_assignments(text, settings):
     assert from_assignment(text) == settings
 
 
-@pytest.mark.parametrize("text", ["method.lam", "=3", "a..b=3", ".a=3", "a.b=[1", ""])
+@pytest.mark.parametrize("text", ["seed=2020-13-45", "method.lam", "=3", "a..b=3", ".a=3", "a.b=[1", ""])
 def test_assignments_that_are_none(text):
     with pytest.raises(UserError, match="--set"):
         from_assignment(text)

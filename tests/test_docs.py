@@ -110,6 +110,12 @@ def test_links_between_pages_lead_somewhere(path):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def test_the_tutorial_includes_the_packages_own_files():
+    included = re.findall(r'^--8<-- "(.+)"$', page("tutorial.md"), flags=re.MULTILINE)
+    assert {Path(name).name for name in included} == {"pyproject.toml", "dalikit_hello.py", "test_hello.py"}
+    assert all((ROOT / name).is_file() for name in included)
+
+
 def test_the_changelog_and_the_citation_know_the_version():
     assert f"## {dalikit.__version__}" in (ROOT / "CHANGELOG.md").read_text()
     assert f"version: {dalikit.__version__}" in (ROOT / "CITATION.cff").read_text()

@@ -3,6 +3,7 @@
 import copy
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from players import dali
@@ -91,12 +92,34 @@ def test_it_uses_the_averaged_weights_in_eval_mode(model, trained):
         (torch.zeros(2, 1, 8, 8, dtype=torch.uint8), "uint8; floats in"),
         (torch.full((2, 1, 8, 8), 3.0), r"reach from 3 to 3, outside \[-1, 1\]"),
         (torch.full((2, 1, 8, 8), float("nan")), "NaN"),
+        (np.zeros((2, 1, 9, 9), dtype=np.float32), r"Data have shape \(2, 1, 9, 9\)"),
     ],
 )
 @pytest.mark.parametrize("call", ["encode", "reconstruct", "vary"])
 def test_data_that_do_not_fit_are_refused(model, x, says, call):
     with pytest.raises(UserError, match=says):
         getattr(model, call)(x, *[2][: call == "vary"])
+
+
+def test_other_precisions_and_arrays_are_taken(model):
+    x = model.data("test", 3)
+    expected = model.reconstruct(x)
+    torch.testing.assert_close(model.reconstruct(x.double()), expected)
+    torch.testing.assert_close(model.reconstruct(x.numpy()), expected)
+    torch.testing.assert_close(model.generate(model.code(x).double()), expected)
+
+
+def test_metrics_take_parameters(model):
+    scores, _ = model.evaluate({"reconstruction": {}})
+    assert [score.metric for score in scores] == ["reconstruction"]
+    with pytest.raises(UserError, match="has no parameter 'count'"):
+        model.evaluate({"reconstruction": {"count": 3}})
+
+
+def test_a_folder_that_is_no_checkpoint_is_passed_over(trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "checkpoints" / "step-abc9").mkdir()
+    assert dalikit.load(run).step == 30
 
 
 def test_arguments_that_mean_nothing_are_refused(model):
@@ -128,11 +151,27 @@ def test_evaluate_gives_the_scores_that_training_ended_with(model, trained):
 
 
 DAMAGE = {
-    "config.yaml": ["", "- 1", "method: {name: dalli}", "trainer: [", "surprise: 3", b"\xff\xfe"],
-    "run.json": ["", "[]", "{}", '{"format": 1}', '{"format": 1, "data": {"x_shape": 3}}'],
+    "config.yaml": [
+        "generator: null",
+        "",
+        "- 1",
+        "method: {name: dalli}",
+        "trainer: [",
+        "surprise: 3",
+        b"\xff\xfe",
+    ],
+    "run.json": [
+        *("", "[]", "{}", '{"format": 1}', '{"format": 1, "data": {"x_shape": 3}}'),
+        '{"format": 1, "data": {"x_shape": [1, 8, 8], "value_range": [1]}}',
+        '{"format": 1, "data": {"x_shape": "ab", "value_range": "xy"}}',
+    ],
     "checkpoints/step-000030/averaged.safetensors": ["", "nonsense", None],
     "checkpoints/step-000030/training.safetensors": ["", "nonsense", None],
-    "checkpoints/step-000030/state.json": ["", "[]", "{}", None],
+    "checkpoints/step-000030/state.json": [
+        *("", "[]", "{}", None),
+        '{"step": 30, "images": 3, "python": [1, 2], "stream": {"position": 3}}',
+        '{"step": "x", "images": 3, "python": [], "stream": {"position": "x"}}',
+    ],
 }
 
 

@@ -63,10 +63,14 @@ def test_pairs_alternate():
     assert pictures.pairs(x, -x).flatten().tolist() == [0, 0, 1, -1, 2, -2]
 
 
-@pytest.mark.parametrize("shape", [(2,), (1, 8, 8), (3, 8, 8)])
-def test_what_can_be_drawn(shape):
-    assert pictures.drawable(shape)
-    assert not pictures.drawable((4, 8, 8))
+def test_what_can_be_drawn():
+    bounds = (0.0, 1.0)
+    assert pictures.drawable((2,), None)
+    assert pictures.drawable((1, 8, 8), bounds)
+    assert pictures.drawable((3, 8, 8), bounds)
+    assert not pictures.drawable((4, 8, 8), bounds)
+    assert not pictures.drawable((1, 8, 8), None)
+    assert not pictures.drawable((2,), bounds)
 
 
 def bad_files(folder):

@@ -11,6 +11,7 @@ from dalikit.registry import PluginWarning, Registry
 
 BROKEN = {
     "fails to import": ("raise ImportError('no module named lib')", "ImportError: no module named lib"),
+    "ends the process": ("raise SystemExit(3)", "SystemExit: 3"),
     "raises in its hook": (
         fakes.GAME.format(name="g").replace("return [Game]", "raise ValueError('oh dear')"),
         "ValueError: oh dear",
@@ -92,6 +93,13 @@ def test_a_built_in_keeps_its_name(tmp_path, monkeypatch):
     assert registry.get("game", "gan").__module__.startswith("dalikit.")
     assert registry.row("game", "gan").distribution == "dalikit"
     assert [row.state for row in registry.rows if row.distribution == "fake-thief"] == ["refused"]
+
+
+def test_what_a_plugin_prints_stays_out_of_the_results(tmp_path, monkeypatch, cli):
+    fakes.install(tmp_path, monkeypatch, "fake-loud", "print('hello')\n" + fakes.GAME.format(name="loud"))
+    shown = cli("plugins", "--json")
+    assert "loud" in {row["name"] for row in json.loads(shown.stdout)}
+    assert "hello" in shown.stderr
 
 
 def test_one_entry_point_name_of_two_plugins_loses_neither(tmp_path, monkeypatch):

@@ -7,16 +7,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dalikit.config import RunConfig
+from dalikit.config import GeneratorSlot, RunConfig
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import TrainingState
-from dalikit.runs import RunDirectory
+from dalikit.runs import DataFacts, Facts, RunDirectory
+
+CONFIG = RunConfig(generator=GeneratorSlot(name="mlp", latent_size=3))
+FACTS = Facts(data=DataFacts(x_shape=(1, 8, 8), value_range=(-1.0, 1.0)), dalikit="0.1.0")
 
 
 @pytest.fixture
 def run(tmp_path):
     directory = RunDirectory(tmp_path / "run")
-    directory.create(RunConfig(), {"data": {}})
+    directory.create(CONFIG, FACTS)
     return directory
 
 
@@ -29,8 +32,8 @@ def state(step: int) -> TrainingState:
 
 def test_configuration_and_facts_are_read_back(run):
     again = RunDirectory.open(run.path)
-    assert again.config == RunConfig()
-    assert again.facts["data"] == {}
+    assert again.config == CONFIG
+    assert again.facts == FACTS
 
 
 def test_a_checkpoint_is_read_back_and_old_ones_are_dropped(run):
@@ -76,14 +79,14 @@ def test_what_is_there_is_never_written_over(content, tmp_path):
     with pytest.raises(
         UserError, match=r"out (holds a run already|is not an empty folder).*Nothing was changed"
     ):
-        RunDirectory(path).create(RunConfig(), {})
+        RunDirectory(path).create(CONFIG, FACTS)
     kept = [path] if content == "file" else list(path.iterdir())
     assert [p.read_text() for p in kept] == ["mine"]
 
 
 def test_an_empty_folder_will_do(tmp_path):
     (tmp_path / "out").mkdir()
-    RunDirectory(tmp_path / "out").create(RunConfig(), {})
+    RunDirectory(tmp_path / "out").create(CONFIG, FACTS)
 
 
 def test_the_log_is_appended_to_and_rewound(run):
@@ -95,15 +98,27 @@ def test_the_log_is_appended_to_and_rewound(run):
     assert all(line["time"].startswith("20") for line in lines)
 
 
-def test_a_half_written_last_line_of_the_log_is_said_to_be_damage(run):
+def test_a_last_line_that_was_cut_off_is_dropped(run):
     (run.path / "metrics.jsonl").write_text('{"step": 1}\n{"ste')
+    run.rewind(1)
+    assert (run.path / "metrics.jsonl").read_text() == '{"step": 1}\n'
+
+
+def test_a_value_that_is_not_finite_is_not_logged(run):
+    with pytest.raises(RunError, match="not finite"):
+        run.log({"event": "score", "step": 1, "mse": float("nan")})
+    assert not (run.path / "metrics.jsonl").exists()
+
+
+def test_other_damage_to_the_log_is_named(run):
+    (run.path / "metrics.jsonl").write_text('{"ste\n{"step": 1}\n')
     with pytest.raises(UserError, match=r"damaged: metrics\.jsonl"):
         run.rewind(1)
 
 
 def test_a_run_of_another_format_is_refused(run):
     path = run.path / "run.json"
-    path.write_text(json.dumps({"format": 7}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 7}))
     with pytest.raises(UserError, match="of format 7, this dalikit reads 1"):
         RunDirectory.open(run.path)
 

@@ -1,8 +1,9 @@
 """`dalikit sample`, `reconstruct`, `encode`, `vary`, `interpolate` and `evaluate`: use a trained run."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,7 @@ from dalikit.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.distributions import Distribution
 
     from dalikit.model import RunModel
 
@@ -20,7 +22,7 @@ Out = Annotated[
     Path | None, typer.Option(help="Where to write.", show_default="a new file in the run's folder")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
-Seed = Annotated[int, typer.Option(help="Seed of what is drawn.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what is drawn.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
 Number = Annotated[int, typer.Option("--n", min=1, help="How many.")]
 
@@ -70,9 +72,16 @@ def encode(
     model = _load(run, device)
     x = _given(model, images, None)
     target = output.target(out, model.run.path, "encode.npz", (".npy", ".npz"), force)
-    posterior = model.encode(x)
-    arrays = {"code": model.code(x), "mean": posterior.mean, "stddev": posterior.stddev}
-    output.write_arrays(arrays, "code", target)
+    output.write_arrays({"code": model.code(x), **_moments(model.encode(x))}, "code", target)
+
+
+def _moments(posterior: "Distribution") -> dict[str, "Tensor"]:
+    """The posterior's mean and standard deviation, as far as it has them: a flow's have no formula."""
+    moments = {}
+    for name in ("mean", "stddev"):
+        with suppress(NotImplementedError):
+            moments[name] = getattr(posterior, name)
+    return moments
 
 
 def vary(
@@ -115,6 +124,12 @@ def evaluate(
     metric: Annotated[
         list[str] | None, typer.Option(help="A metric; may be repeated.", show_default="the data set's")
     ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A metric's setting, e.g. metrics.modes.count=10000."
+        ),
+    ] = None,
     part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     seed: Seed = 0,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
@@ -126,19 +141,34 @@ def evaluate(
     if part not in ("train", "validation", "test"):
         raise UserError(f"--part {part}: it is train, validation or test")
     model = _load(run, device)
-    scores, skipped = model.evaluate(tuple(metric) if metric else None, part, seed)  # type: ignore[arg-type]
-    if not json_:
+    chosen = _metrics(model, metric, assignments or [])
+    scores, skipped = model.evaluate(chosen, part, seed)  # type: ignore[arg-type]
+    if json_:
+        print(
+            json.dumps(
+                scores_document(model.run, model.step, scores, skipped, seed), indent=2, allow_nan=False
+            )
+        )
+    else:
         scores_table(scores, skipped)
-        return
-    document = {
-        "run": str(model.run.path),
-        "step": model.step,
-        "weights": "averaged",
-        "seed": seed,
-        "metrics": scores_document(scores),
-        "skipped": skipped,
-    }
-    print(json.dumps(document, indent=2))
+
+
+def _metrics(
+    model: "RunModel", names: list[str] | None, assignments: list[str]
+) -> dict[str, dict[str, Any] | None] | None:
+    """The metrics asked for with their parameters, or None for the run's own as they are."""
+    from dalikit.config import from_assignment, together
+
+    given = together(from_assignment(text) for text in assignments)
+    if stray := [section for section in given if section != "metrics"]:
+        raise UserError(
+            f"--set {stray[0]}: a trained run's metrics alone can be set, as metrics.NAME.PARAMETER=value"
+        )
+    if not names and not given:
+        return None
+    own = model.config.metrics
+    settings = {name: own.get(name) or {} for name in names} if names else own
+    return together([settings, given.get("metrics", {})])
 
 
 def _load(run: Path, device: str) -> "RunModel":

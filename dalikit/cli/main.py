@@ -1,15 +1,18 @@
 """`dalikit`: the application, and how every error ends it."""
 
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from dalikit.cli import components, infer, train
-from dalikit.errors import DalikitError
+from dalikit.errors import DalikitError, Interrupted
 
 app = typer.Typer(
     name="dalikit",
@@ -38,9 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     _plain_warnings()
     try:
-        code = app([word for word in words if word != "--debug"], standalone_mode=False) or 0
-    except (KeyboardInterrupt, typer.Abort):
-        code = _report("Interrupted.", 130)
+        with _interrupts():
+            code = app([word for word in words if word != "--debug"], standalone_mode=False) or 0
+    except Interrupted as stop:
+        code = _report(f"{stop}.", stop.exit_code)
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,10 +56,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Turn Ctrl-C into an error that no library on the way turns into one of its own."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        raise Interrupted(number, "Interrupted")
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _explain(error: Exception) -> int:
     if isinstance(error, DalikitError):
         return _report(f"Error: {error}", error.exit_code)
     if usage := getattr(error, "format_message", None):  # what the parser of the command line raises
+        if not usage():  # `dalikit` alone: the help has been printed
+            return 2
         where = "`dalikit --help` and `dalikit COMMAND --help` list what there is."
         return _report(f"Error: {usage().rstrip('.')}. {where}", 2)
     return _report(f"Error: {type(error).__name__}: {error} (--debug shows where)", 1)

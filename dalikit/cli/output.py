@@ -26,6 +26,8 @@ def target(out: Path | None, run: Path, default: str, suffixes: tuple[str, ...],
     if out.suffix not in suffixes:
         kinds = ", ".join(suffix or "a folder" for suffix in suffixes)
         raise UserError(f"--out {out}: what can be written here is {kinds}")
+    if not out.suffix and out.is_file():
+        raise UserError(f"--out {out} is a file, not a folder: choose another")
     if out.exists() and not force and (out.suffix or any(out.iterdir())):
         raise UserError(f"--out {out} is there already: choose another, or give --force to write over it")
     return out
@@ -39,14 +41,25 @@ def write_data(model: "RunModel", x: "Tensor", path: Path, columns: int | None =
         write_arrays({"x": x}, "x", path)
         return
     bounds = _drawable_range(model)
-    if bounds is None:
+    if not path.suffix:
+        _write_folder(x, bounds, path)
+    elif bounds is None:
         pictures.save(pictures.scatter(x, model.data("test")), path)
-    elif path.suffix == ".png":
-        pictures.save(pictures.grid(x, bounds, columns), path)
     else:
-        for i, image in enumerate(x):
-            pictures.save(pictures.single(image, bounds), path / f"{i:05d}.png")
+        pictures.save(pictures.grid(x, bounds, columns), path)
     print(f"Wrote {path}")
+
+
+def _write_folder(x: "Tensor", bounds: tuple[float, float] | None, folder: Path) -> None:
+    """Write images x (N, *X) as 00000.png and so on; those of an earlier, longer series go."""
+    from dalikit import pictures
+
+    if bounds is None:
+        raise UserError(f"--out {folder}: points are no images: write .png, .npy or .npz")
+    for old in folder.glob("[0-9]" * 5 + ".png"):
+        old.unlink()
+    for i, image in enumerate(x):
+        pictures.save(pictures.single(image, bounds), folder / f"{i:05d}.png")
 
 
 def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path) -> None:
@@ -87,6 +100,6 @@ def write_arrays(arrays: Mapping[str, "Tensor"], main: str, path: Path) -> None:
 def _drawable_range(model: "RunModel") -> tuple[float, float] | None:
     from dalikit.pictures import drawable
 
-    if not drawable(model.x_shape):
+    if not drawable(model.x_shape, model.value_range):
         raise UserError(f"Data of shape {model.x_shape} cannot be drawn: write .npy or .npz")
     return model.value_range

@@ -3,15 +3,29 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
+import dalikit
 from dalikit.interfaces import Score
+from dalikit.runs import RunDirectory
 
 
-def scores_document(scores: Sequence[Score]) -> dict[str, Any]:
-    """The scores as JSON holds them: by metric, its values and its protocol beside them."""
-    return {score.metric: {**score.values, "protocol": dict(score.protocol)} for score in scores}
+def scores_document(
+    run: RunDirectory, step: int, scores: Sequence[Score], skipped: Mapping[str, str], seed: int = 0
+) -> dict[str, Any]:
+    """The scores as JSON holds them: each metric's values and protocol, and what holds for all of them."""
+    return {
+        "run": str(run.path),
+        "step": step,
+        "weights": "averaged",
+        "seed": seed,
+        "data": run.facts.data.model_dump(mode="json"),
+        "versions": {"dalikit": dalikit.__version__, "torch": torch.__version__},
+        "metrics": {s.metric: {**s.values, "protocol": dict(s.protocol)} for s in scores},
+        "skipped": dict(skipped),
+    }
 
 
 def scores_table(scores: Sequence[Score], skipped: Mapping[str, str]) -> None:

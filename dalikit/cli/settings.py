@@ -50,7 +50,7 @@ def layers(
     device: str | None = None,
 ) -> list[dict[str, Any]]:
     """The layers of settings that the options make, the weakest first."""
-    from dalikit.config import from_assignment, from_file
+    from dalikit.config import from_assignment, from_file, together
 
     named = {"method": method, "game": game, "posterior": posterior, "dataset": dataset}
     options: dict[str, Any] = {key: {"name": value} for key, value in named.items() if value is not None}
@@ -59,4 +59,4 @@ def layers(
     if steps is not None:
         options["trainer"] = {"steps": steps}
     file = [] if config is None else [from_file(config)]
-    return [*file, options, *(from_assignment(text) for text in assignments or [])]
+    return [*file, options, together(from_assignment(text) for text in assignments or [])]

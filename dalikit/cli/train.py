@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dalikit.cli import settings
-from dalikit.errors import UserError
+from dalikit.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
     from dalikit.registry import Registry
-    from dalikit.runs import RunDirectory
+    from dalikit.runs import Facts, RunDirectory
     from dalikit.training import Trainer
+
+GRACE = 2.0
+"""Seconds in which a second signal is taken for the first one told twice."""
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +73,7 @@ def train(
         run = RunDirectory.open(resume)
         trainer = _resumed(run, registry, steps)
         print(f"Going on with {run.path} at step {trainer.step} of {trainer.steps}", flush=True)
-    with _signals_stop(trainer) as caught, _threads(run.config.threads):
+    with _signals_stop(trainer, run) as caught, _threads(run.config.threads):
         trainer.fit()
     if caught and trainer.step < trainer.steps:
         return _say_interrupted(trainer, run, caught[0])
@@ -97,7 +100,7 @@ def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "T
     trainer = build.make_trainer(config, registry, run)
     try:
         trainer.load_state(state)
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
         message = " ".join(str(error).split())[:300]
         raise UserError(f"Run {run.path} is damaged: its checkpoint does not fit: {message}") from None
     if trainer.step >= trainer.steps:
@@ -110,7 +113,7 @@ def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "T
     return trainer
 
 
-def _facts(trainer: "Trainer", registry: "Registry") -> dict[str, Any]:
+def _facts(trainer: "Trainer", registry: "Registry") -> "Facts":
     """What run.json says beside the configuration."""
     import platform
 
@@ -118,15 +121,11 @@ def _facts(trainer: "Trainer", registry: "Registry") -> dict[str, Any]:
     import torch
 
     import dalikit
+    from dalikit.runs import DataFacts, Facts
 
     data = trainer.dataset
     plugins = sorted({(row.distribution, row.version) for row in registry.rows})
-    return {
-        "data": {
-            "x_shape": list(data.x_shape),
-            "value_range": data.value_range,
-            "preparation": data.preparation,
-        },
+    told: dict[str, Any] = {
         "dalikit": dalikit.__version__,
         "plugins": [{"distribution": name, "version": version} for name, version in plugins],
         "environment": {
@@ -140,6 +139,8 @@ def _facts(trainer: "Trainer", registry: "Registry") -> dict[str, Any]:
         "command": sys.argv[1:],
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+    shape = DataFacts(x_shape=data.x_shape, value_range=data.value_range, preparation=data.preparation)
+    return Facts(data=shape, **told)
 
 
 @contextmanager
@@ -156,15 +157,28 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def _signals_stop(trainer: "Trainer") -> Iterator[list[int]]:
-    """Let the first Ctrl-C or SIGTERM end training after its iteration; a second one ends it at once."""
+def _signals_stop(trainer: "Trainer", run: "RunDirectory") -> Iterator[list[int]]:
+    """Let the first Ctrl-C or SIGTERM end training after its iteration; a later one ends it at once.
+
+    One that follows within `GRACE` seconds is the same wish told twice, as wrappers and process groups do.
+    """
     caught: list[int] = []
+    first = 0.0
 
     def handle(number: int, _: FrameType | None) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-        trainer.stop()
+        nonlocal first
+        if not caught:
+            first = time.monotonic()
+            caught.append(number)
+            trainer.stop()
+        elif time.monotonic() - first > GRACE:
+            last = run.checkpoints()[-1:]
+            where = (
+                f"go on from {last[0].name}: dalikit train --resume {run.path}"
+                if last
+                else "nothing was saved"
+            )
+            raise Interrupted(number, f"Stopped at once by {signal.Signals(number).name}; {where}")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -185,11 +199,13 @@ def _say_interrupted(trainer: "Trainer", run: "RunDirectory", number: int) -> in
 
 
 def _finish(trainer: "Trainer", registry: "Registry", run: "RunDirectory", started: float) -> None:
+    from dalikit.build import make_metrics
     from dalikit.cli.report import scores_document, scores_table
     from dalikit.model import scores_of
 
-    scores, skipped = scores_of(trainer.inference, trainer.dataset, registry)
-    run.save_scores({"step": trainer.step, "metrics": scores_document(scores), "skipped": skipped})
+    makers = make_metrics(run.config.metrics, trainer.dataset, registry)
+    scores, skipped = scores_of(trainer.inference, makers)
+    run.save_scores(scores_document(run, trainer.step, scores, skipped))
     scores_table(scores, skipped)
     seconds = time.monotonic() - started
     print(f"Reached step {trainer.step} in {seconds:.0f} s. Everything lies in {run.path}")

@@ -14,14 +14,18 @@ def squared_gradient_norm(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tens
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
-    """(‖∇ critic(x̂)‖ - 1)² (B,) at points x̂ drawn uniformly between real and fake data (B, *X).
+    """(‖∇ critic(x̂)‖ - 1)² (B,) at points x̂ drawn uniformly between real (B, *X) and fake data.
+
+    With several fakes for one real, (K·B, *X), there is a point for each, and their mean counts.
 
     Source: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", equation (3).
     """
-    t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+    several = len(fake) // len(real)
+    t = torch.rand(len(fake), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+    between = torch.lerp(fake, real.repeat(several, *[1] * (real.dim() - 1)), t)
     # The small constant keeps the root's slope finite where the critic is flat.
-    norm = torch.sqrt(squared_gradient_norm(critic, torch.lerp(fake, real, t)) + 1e-12)
-    return (norm - 1).square()
+    norm = torch.sqrt(squared_gradient_norm(critic, between) + 1e-12)
+    return (norm - 1).square().unflatten(0, (several, len(real))).mean(0)
 
 
 def zero_centred_penalty(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

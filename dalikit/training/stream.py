@@ -44,4 +44,4 @@ class Stream:
         """Put back what `state` gave."""
         self.rng.set_state(tensors["rng"])
         self.order = tensors["order"]
-        self.position = scalars["position"]
+        self.position = int(scalars["position"])

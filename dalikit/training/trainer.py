@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
+from torch import Tensor
 
 from dalikit.errors import UnfitError
 from dalikit.interfaces import Callback, Dataset, Generator, Iteration, Method, Phase, TrainingState
-from dalikit.randomness import RandomState
+from dalikit.randomness import RandomState, derived_seed
 from dalikit.training.averaging import Average
 from dalikit.training.optimization import Beta, Optimization, Rate, RoleOptimizer, RoleOptions, Schedule
 from dalikit.training.stream import Stream
@@ -25,7 +26,7 @@ class Trainer:
 
     Args:
         method: what to train, on the device to train on.
-        dataset: where real data come from; its training part is read at the first iteration.
+        dataset: where real data come from; its training part is read here.
         callbacks: watchers, in order.
         seed: of the data's order and of everything random in training.
         steps: iterations in all.
@@ -75,10 +76,11 @@ class Trainer:
         )
         self.optimizers = self._optimizers(base, roles)
         self.average = Average(method, ema)
-        self.random = RandomState.seeded(seed)
-        self.stream = Stream(dataset.split("train"), batch_size, seed)
+        self.random = RandomState.seeded(derived_seed(seed, "training"))
+        self.stream = Stream(dataset.split("train"), batch_size, derived_seed(seed, "order"))
         self._device = next(method.parameters()).device
         self._terms = RunningTerms()
+        self._checked = False
         self._stopping = False
         self._fitting = False
         method.bind({role: optimizer.adam for role, optimizer in self.optimizers.items()})
@@ -146,7 +148,9 @@ class Trainer:
         self.stream.load(_under("stream", tensors), scalars["stream"])
         for role, optimizer in self.optimizers.items():
             optimizer.load(_under(f"optimizer/{role}", tensors))
-        self.step, self.images = scalars["step"], scalars["images"]
+        with self.random.swapped_in():  # a state that cannot be restored fails here, and not in `fit`
+            pass
+        self.step, self.images = int(scalars["step"]), int(scalars["images"])
         self._terms.since = self.step
 
     def _loop(self) -> None:
@@ -178,6 +182,9 @@ class Trainer:
         raw = self.stream.next()
         self.images += len(raw)
         real = self.dataset.scale(raw.to(self._device, non_blocking=True))
+        if not self._checked:
+            _check_data(real, self.dataset)
+            self._checked = True
         z = self.method.prior(len(raw))
         return Iteration(self.method.generate, real.to(z.dtype), z, self.step, self.step / self.steps)
 
@@ -216,6 +223,22 @@ class Trainer:
     def _announce(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
+
+
+def _check_data(x: Tensor, dataset: Dataset) -> None:
+    """Raise `UnfitError` unless a batch has the data set's shape and lies within its value range."""
+    if tuple(x.shape[1:]) != tuple(dataset.x_shape):
+        raise UnfitError(f"Data set '{dataset.name}' gives {tuple(x.shape[1:])}, it says {dataset.x_shape}")
+    if not x.is_floating_point() or not x.isfinite().all():
+        raise UnfitError(f"Data set '{dataset.name}' gives {x.dtype}, or values that are not finite")
+    if dataset.value_range is None:
+        return
+    low, high = dataset.value_range
+    if x.min() < low - 1e-3 or x.max() > high + 1e-3:
+        raise UnfitError(
+            f"Data set '{dataset.name}' gives values from {x.min():.3g} to {x.max():.3g}, outside its "
+            f"value_range [{low:g}, {high:g}]: its `scale` does not fit"
+        )
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,15 +24,22 @@ from torch import Tensor
 import dalikit
 
 GRID = ["--recipe", "grid25"]
+LAM = ["--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"]
+UNBOUNDED = ["--set", "posterior.log_variance_min=-60.0"]
+PLAIN = [
+    *(*GRID, "--set", "method.lam_schedule=constant", "--set", "game.r1=0"),
+    *("--set", "trainer.schedule=constant", "--set", "trainer.betas=[0.5, 0.999]"),
+    *("--set", "trainer.roles.generator.lr=1e-3", "--set", "trainer.roles.encoder.lr=1e-3"),
+    *("--set", "trainer.ema=0.0"),
+]
+"""The grid without what the recipe adds: one constant rate, no R1, no averaged weights."""
 
 STUDIES: dict[str, dict[str, list[str]]] = {
     "digits": {
         "default": [],
         "discriminator norm: spectral": ["--set", "discriminator.norm=spectral"],
-        "discriminator norm: batch": ["--set", "discriminator.norm=batch"],
         "no R1": ["--set", "game.r1=0"],
         "no R1, norm: spectral": ["--set", "game.r1=0", "--set", "discriminator.norm=spectral"],
-        "no R1, norm: batch": ["--set", "game.r1=0", "--set", "discriminator.norm=batch"],
         "encoder with a trunk of its own": ["--set", "method.share_features=false"],
         "posterior: identity": ["--posterior", "identity"],
         "lambda 0.1/d": ["--set", "method.lam=0.1"],
@@ -48,23 +55,23 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     "grid25": {
         "default": GRID,
         "no R1": [*GRID, "--set", "game.r1=0"],
-        "lambda 0.1/d": [*GRID, "--set", "method.lam=0.1", "--set", "method.lam_schedule=constant"],
-        "lambda 1/d": [*GRID, "--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"],
-        "lambda 1/d, sigma unbounded": [
-            *GRID,
-            *("--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"),
-            *("--set", "posterior.log_variance_min=-60.0"),
-        ],
-        "lambda 1/d, game's loss: kl": [
-            *GRID,
-            *("--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"),
-            *("--set", "game.generator_loss=kl"),
-        ],
-        "posterior: identity, lambda 1/d": [
-            *GRID,
-            *("--posterior", "identity", "--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"),
-        ],
+        "lambda 1/d": [*GRID, *LAM],
+        "lambda 1/d, sigma unbounded": [*GRID, *LAM, *UNBOUNDED],
+        "lambda 1/d, log variance from -2 up": [*GRID, *LAM, "--set", "posterior.log_variance_min=-2.0"],
         "method: gan": [*GRID, "--method", "gan"],
+        "plain, lambda 1/d, sigma unbounded": [*PLAIN, *LAM, *UNBOUNDED],
+        "plain, lambda 1/d, log variance from -2 up": [
+            *PLAIN,
+            *LAM,
+            "--set",
+            "posterior.log_variance_min=-2.0",
+        ],
+        "plain, lambda 0.1/d, sigma unbounded": [*PLAIN, "--set", "method.lam=0.1", *UNBOUNDED],
+        "plain, lambda 0.1/d, linear rate, sigma unbounded": [
+            *(*PLAIN, "--set", "method.lam=0.1", *UNBOUNDED),
+            *("--set", "trainer.schedule=linear"),
+        ],
+        "plain, posterior: identity, lambda 1/d": [*PLAIN, *LAM, "--posterior", "identity"],
     },
     "ring8": {"default": ["--recipe", "ring8"], "method: gan": ["--recipe", "ring8", "--method", "gan"]},
 }

@@ -22,6 +22,9 @@ BAD = {
     "--set nonsense": "--set nonsense: write it as section.key=value",
     "--set trainr.lr=1": "Unknown section 'trainr'. Did you mean 'trainer'?",
     "--set trainer.roles.encodr.lr=1": "trainer.roles.encodr: this method trains",
+    "--set seed=2020-13-45": "'2020-13-45' is not a YAML value",
+    "--set metrics.modes.count=3": "metric 'modes' counts on a mixture",
+    "--device meta": "Device 'meta' cannot be used",
     "--steps 0": "parameter 'steps' = 0",
     "--steps many": "Invalid value for '--steps'",
     "--seed -3": "seed = -3",
@@ -110,6 +113,10 @@ USES = {
     "sample RUN --device abacus": "Device 'abacus' cannot be used",
     "sample RUN --out DIR/there.png": "there.png is there already: choose another, or give --force",
     "sample RUN --out DIR": "is there already",
+    "sample RUN --seed -5": "Invalid value for '--seed'",
+    "sample RUN --out DIR/plain": "is a file, not a folder",
+    "evaluate RUN --set trainer.lr=3": "a trained run's metrics alone can be set",
+    "evaluate RUN --set metrics.reconstruction.n=3": "metric 'reconstruction' has no parameter 'n'",
     "frobnicate": "No such command 'frobnicate'",
 }
 
@@ -119,6 +126,7 @@ def test_using_a_run_says_what_is_wrong(cli, words, trained, tmp_path):
     (tmp_path / "text.png").write_text("no image")
     Image.new("L", (9, 7)).save(tmp_path / "odd.png")
     (tmp_path / "there.png").write_text("mine")
+    (tmp_path / "plain").write_text("mine")
     before = {p: p.read_bytes() for p in tmp_path.rglob("*")}
     given = [w.replace("RUN", str(trained)).replace("DIR", str(tmp_path)) for w in words.split()]
     assert USES[words].replace("RUN", str(trained)) in one_line(cli(*given))

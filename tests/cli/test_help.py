@@ -36,7 +36,9 @@ def test_no_such_name():
 
 
 def test_no_arguments_show_the_help(command):
-    assert "train" in command().stdout
+    done = command()
+    assert "train" in done.stdout
+    assert done.stderr == ""
 
 
 def test_every_command_is_listed_with_a_line(cli):

@@ -41,6 +41,23 @@ def test_sample_writes_arrays_and_folders(cli, trained, tmp_path):
     np.testing.assert_allclose(np.stack(images), (x[:, 0] + 1) * 127.5, atol=0.5001)
 
 
+def test_a_folder_of_samples_holds_those_alone(cli, trained, tmp_path):
+    for n in (3, 2):
+        done = cli("sample", trained, "--n", n, "--out", tmp_path / "images", "--force")
+        assert done.returncode == 0, done.stderr
+    assert [p.name for p in sorted((tmp_path / "images").iterdir())] == ["00000.png", "00001.png"]
+
+
+def test_points_are_not_written_as_a_folder_of_images(cli, tmp_path):
+    run = tmp_path / "r"
+    cli("train", "--recipe", "ring8", "--steps", 2, "--out", run)
+    done = cli("sample", run, "--out", tmp_path / "folder")
+    assert done.returncode == 2
+    assert "points are no images" in done.stderr
+    count = cli("evaluate", run, "--json", "--set", "metrics.modes.count=100")
+    assert json.loads(count.stdout)["metrics"]["modes"]["protocol"]["samples"] == 100
+
+
 def test_reconstruct_the_test_part_or_files(cli, trained, image, tmp_path):
     cli("reconstruct", trained, "--n", 6, "--out", tmp_path / "r.npz")
     model, found = dalikit.load(trained), np.load(tmp_path / "r.npz")
@@ -87,6 +104,8 @@ def test_evaluate_as_json_is_one_document_with_protocols(cli, trained):
     assert found["protocol"]["count"] == 360
     assert found["protocol"]["resolution"] == [1, 8, 8]
     assert document["weights"] == "averaged"
+    assert "20 % test" in document["data"]["preparation"]
+    assert document["versions"]["dalikit"] == dalikit.__version__
     validation = json.loads(cli("evaluate", trained, "--json", "--part", "validation").stdout)
     assert validation["metrics"]["reconstruction"]["protocol"]["count"] == 144
 

@@ -177,6 +177,49 @@ def test_a_signal_leaves_a_checkpoint_and_says_how_to_resume(cli, train_options,
     assert [r["step"] for r in kept] == sorted({r["step"] for r in kept})
 
 
+def test_a_wish_to_stop_that_is_told_twice_is_one_wish(train_options, tmp_path):
+    run = tmp_path / "r"
+    process = start(run, train_options)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+    assert "Go on with" in out
+    assert list(run.glob("checkpoints/step-*"))
+
+
+def test_a_later_signal_ends_it_at_once(trained):
+    from dalikit.cli import train
+    from dalikit.errors import Interrupted
+    from dalikit.runs import RunDirectory
+
+    class Slow:
+        stopped = 0
+
+        def stop(self):
+            self.stopped += 1
+
+    trainer = Slow()
+    with train._signals_stop(trainer, RunDirectory(trained)) as caught:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert (caught, trainer.stopped) == ([signal.SIGTERM], 1)
+        time.sleep(train.GRACE + 0.1)
+        with pytest.raises(
+            Interrupted, match=r"Stopped at once by SIGTERM; go on from step-000030"
+        ) as raised:
+            signal.raise_signal(signal.SIGTERM)
+    assert raised.value.exit_code == 143
+
+
+def test_ctrl_c_in_another_command_says_so(cli, trained, monkeypatch):
+    from dalikit import model
+
+    monkeypatch.setattr(model, "load", lambda *_: signal.raise_signal(signal.SIGINT))
+    done = cli("sample", trained)
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
+
+
 def test_a_killed_run_goes_on_from_its_last_checkpoint(cli, train_options, tmp_path):
     run = tmp_path / "r"
     process = start(run, [*train_options, "--set", "callbacks.checkpoint.every=5"])

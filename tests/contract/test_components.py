@@ -7,7 +7,7 @@ import pytest
 from dalikit import build, resolve, testing
 from dalikit.interfaces import Backbone, Recipe
 from dalikit.registry import Registry
-from dalikit.runs import Context, RunDirectory
+from dalikit.runs import Context, DataFacts, Facts, RunDirectory
 from dalikit.training import Trainer
 
 REGISTRY = Registry.discover()
@@ -81,16 +81,16 @@ def test_metric(name):
     owner = next(dataset for dataset in datasets if name in dataset.metrics)
     config = configured(dataset={"name": owner.name})
     dataset = build.make_dataset(config.dataset, REGISTRY)
-    testing.check_metric(partial(build.make_metric, name, dataset, REGISTRY), method_of(config))
+    testing.check_metric(build.make_metrics({name: {}}, dataset, REGISTRY)[name], method_of(config))
 
 
 @components("callback")
 def test_callback(name, tmp_path):
     config = configured()
     dataset = build.make_dataset(config.dataset, REGISTRY)
-    metrics = {m: partial(build.make_metric, m, dataset, REGISTRY) for m in dataset.metrics}
+    metrics = build.make_metrics(config.metrics, dataset, REGISTRY)
     run = RunDirectory(tmp_path / "run")
-    run.create(config, {})
+    run.create(config, Facts(data=DataFacts(x_shape=dataset.x_shape, value_range=(-1.0, 1.0))))
     callback = REGISTRY.get("callback", name)(Context(run, dataset, metrics), every=1)
     testing.check_callback(callback, partial(method_of, config), dataset)
 

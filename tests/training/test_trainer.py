@@ -314,6 +314,32 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one():
     assert whole.state().scalars == second.state().scalars
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"value_range": (0.0, 1.0)}, r"gives values from -\S+ to \S+, outside its value_range \[0, 1\]"),
+        ({"x_shape": (3,)}, r"gives \(2,\), it says \(3,\)"),
+        ({"data": torch.full((20, 2), float("inf"))}, "values that are not finite"),
+        ({"data": torch.ones(20, 2, dtype=torch.int64)}, "gives torch.int64"),
+        ({"data": torch.ones(20, 2, dtype=torch.uint8)}, "uint8 data but no value_range"),
+    ],
+)
+def test_data_that_are_not_what_the_data_set_says_are_refused(changes, says):
+    data = Points()
+    for name, value in changes.items():
+        setattr(data, name, value)
+    with pytest.raises(UnfitError, match=says):
+        Trainer(Recorder({"name": "d", "trains": ("critic",)}), data, steps=1, batch_size=5).fit()
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (0.0, 1.0), (-2.0, 6.0)])
+def test_uint8_data_fill_the_value_range(low, high):
+    data = Points()
+    data.value_range = (low, high)
+    x = data.scale(torch.tensor([0, 255, 51], dtype=torch.uint8))
+    torch.testing.assert_close(x, torch.tensor([low, high, low + (high - low) / 5]))
+
+
 class NaN(Recorder):
     """Its loss becomes NaN in the third iteration."""
 

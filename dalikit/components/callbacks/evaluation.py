@@ -24,6 +24,7 @@ class Evaluation(Callback):
     def step_end(self, fit: Fit) -> None:
         """Score when it is due."""
         if fit.step % self.every == 0 or not fit.running:
+            fit.losses()  # raises where they are not finite: a score of NaN says nothing
             for make in self.context.metrics.values():
                 metric = make()
                 if not metric.unfit(fit.inference):

@@ -60,30 +60,29 @@ class Pictures(Callback):
 
     @torch.no_grad()
     def _draw(self, fit: Fit) -> None:
-        if not pictures.drawable(self.dataset.x_shape):
+        if not pictures.drawable(self.dataset.x_shape, self.dataset.value_range):
             return
+        fit.losses()  # raises where they are not finite: pictures of NaN show nothing
         with RandomState.seeded(SEED).swapped_in():
             count = POINTS if self.points else self.count
             samples = torch.cat(list(evaluation.samples(fit.inference, count)))
-            real = self._reference(samples)
-        self._save("samples", fit.step, samples)
+        real = self._reference(fit)
+        self._save("samples", fit, samples)
         if fit.inference.infers:
             again = fit.inference.generate(fit.inference.code(real))
-            self._save("reconstructions", fit.step, again if self.points else pictures.pairs(real, again))
+            self._save("reconstructions", fit, again if self.points else pictures.pairs(real, again))
 
-    def _reference(self, like: Tensor) -> Tensor:
+    def _reference(self, fit: Fit) -> Tensor:
         if self._real is None:
-            count = POINTS if self.points else self.count // 2
-            batches = evaluation.data(self.dataset, "validation", like.device, count)
+            count = POINTS if self.points else max(1, self.count // 2)
+            batches = evaluation.data(self.dataset, "validation", fit.inference, count)
             self._real = torch.cat(list(batches))
         return self._real
 
-    def _save(self, folder: str, step: int, x: Tensor) -> None:
-        if self.dataset.value_range is None:
-            picture = pictures.scatter(x, self._reference(x))
-        else:
-            picture = pictures.grid(x, self.dataset.value_range)
-        pictures.save(picture, self.run.path / folder / f"step-{step:06d}.png")
+    def _save(self, folder: str, fit: Fit, x: Tensor) -> None:
+        bounds = self.dataset.value_range
+        picture = pictures.scatter(x, self._reference(fit)) if bounds is None else pictures.grid(x, bounds)
+        pictures.save(picture, self.run.path / folder / f"step-{fit.step:06d}.png")
 
 
 @hookimpl

@@ -34,7 +34,7 @@ class Reconstruction(Metric):
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches x and x̂ = G(code(x)), both (b, *X)."""
         self.part = part
-        for x in evaluation.data(self.dataset, part, evaluation.device_of(method)):
+        for x in evaluation.data(self.dataset, part, method):
             yield x, method.generate(method.code(x))
 
     def update(self, *batch: Tensor) -> None:
@@ -45,7 +45,7 @@ class Reconstruction(Metric):
     def compute(self) -> Score:
         """The error over all data so far."""
         errors = torch.cat(self.errors)
-        mean, std = float(errors.mean()), float(errors.std())
+        mean, std = float(errors.mean()), float(errors.std(correction=0))
         if self._range is None:
             values = {"mse": mean, "mse_std": std}
         else:
@@ -55,7 +55,7 @@ class Reconstruction(Metric):
             "part": self.part,
             "count": len(errors),
             "resolution": list(self.dataset.x_shape),
-            "code": "the posterior's mean",
+            "code": "the method's code(x): the posterior's mean, unless its family says otherwise",
             "std": "over data",
         }
         return Score(self.name, values, protocol)

@@ -36,6 +36,21 @@ def test_a_linear_critic_pays_for_its_slope_alone():
     torch.testing.assert_close(penalty, torch.full((5,), 4.0))
 
 
+def test_several_fakes_for_one_real_are_averaged():
+    """Of ½‖x‖² at x̂ = x = x̃ it is (‖x‖ - 1)²: 0 for the first real, 4 for the second."""
+    real = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    fake = torch.cat([real, real])
+    torch.testing.assert_close(gradient_penalty(quadratic, real, fake), torch.tensor([0.0, 4.0]))
+
+
+def test_a_generators_several_fakes_weigh_as_in_the_discriminators_loss():
+    from dalikit import play
+
+    real, logits = torch.zeros(2, 2), torch.tensor([1.0, 2.0, 3.0, 4.0])
+    loss = play.generator_loss(WGAN(), quadratic, logits, real)
+    torch.testing.assert_close(loss, torch.tensor(-(1 + 2 + 3 + 4) / 2))
+
+
 def test_a_flat_critic_has_a_finite_gradient():
     scale = torch.zeros((), requires_grad=True)
     x = torch.randn(4, 1, 3, 3)

@@ -83,10 +83,12 @@ def test_a_method_without_encoder_is_refused_with_the_reason():
         evaluation.score(Reconstruction(Points()), Blind())
 
 
-def test_scoring_leaves_mode_and_random_state_as_they_were():
+def test_scoring_leaves_modes_and_random_state_as_they_were():
     method = Shifted().train()
+    method.player = torch.nn.Linear(1, 1).eval()
     torch.manual_seed(4)
     before = torch.get_rng_state()
     evaluation.score(Reconstruction(Points()), method)
     assert method.training
+    assert not method.player.training
     assert torch.equal(torch.get_rng_state(), before)
