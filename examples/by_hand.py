@@ -23,9 +23,9 @@ generator = DCGANGenerator(16, data.x_shape, data.value_range, width=32)
 discriminator = DCGANDiscriminator(data.x_shape, width=32)
 posterior = Diagonal(16, log_variance_min=-6.0, log_variance_max=2.0)
 encoder = DCGANEncoder(discriminator.feature_shape, posterior.heads())
-game = GAN(r1=0.5, penalty_every=4)
+game = GAN()
 
-method = DALI(generator, discriminator, encoder, posterior, game, lam=0.3)
+method = DALI(generator, discriminator, encoder, posterior, game, lam=0.15)
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
 trainer = Trainer(method, data, steps=steps, batch_size=32, lr=2e-3, betas=(0.5, 0.99), schedule="linear")
 trainer.fit()

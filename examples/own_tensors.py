@@ -45,7 +45,7 @@ generator = DCGANGenerator(latent_size, data.x_shape, data.value_range, width=16
 discriminator = DCGANDiscriminator(data.x_shape, width=16)
 posterior = Diagonal(latent_size)
 encoder = DCGANEncoder(discriminator.feature_shape, posterior.heads())
-method = DALI(generator, discriminator, encoder, posterior, GAN(r1=0.5, penalty_every=4))
+method = DALI(generator, discriminator, encoder, posterior, GAN())
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1500
 trainer = Trainer(method, data, steps=steps, batch_size=32, lr=2e-3, betas=(0.5, 0.99), schedule="linear")

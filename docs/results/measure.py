@@ -23,6 +23,7 @@ from torch import Tensor
 
 import dalikit
 
+R1 = ["--set", "game.r1=0.5", "--set", "game.penalty_every=4"]
 GRID = ["--recipe", "grid25"]
 LAM = ["--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"]
 UNBOUNDED = ["--set", "posterior.log_variance_min=-60.0"]
@@ -37,14 +38,14 @@ PLAIN = [
 STUDIES: dict[str, dict[str, list[str]]] = {
     "digits": {
         "default": [],
-        "discriminator norm: spectral": ["--set", "discriminator.norm=spectral"],
-        "no R1": ["--set", "game.r1=0"],
-        "no R1, norm: spectral": ["--set", "game.r1=0", "--set", "discriminator.norm=spectral"],
+        "norm: none": ["--set", "discriminator.norm=none"],
+        "norm: none, R1": ["--set", "discriminator.norm=none", *R1],
+        "norm: spectral, R1": R1,
         "encoder with a trunk of its own": ["--set", "method.share_features=false"],
         "posterior: identity": ["--posterior", "identity"],
-        "lambda 0.1/d": ["--set", "method.lam=0.1"],
+        "lambda 0.05/d": ["--set", "method.lam=0.05"],
+        "lambda 0.5/d": ["--set", "method.lam=0.5"],
         "lambda 1/d": ["--set", "method.lam=1.0"],
-        "lambda 3/d": ["--set", "method.lam=3.0"],
         "no averaged weights": ["--set", "trainer.ema=0.0"],
         "game: fkl": ["--game", "fkl", "--set", "trainer.clip_value=1.0"],
         "game: hinge": ["--game", "hinge"],
@@ -60,6 +61,10 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         "lambda 1/d, log variance from -2 up": [*GRID, *LAM, "--set", "posterior.log_variance_min=-2.0"],
         "method: gan": [*GRID, "--method", "gan"],
         "plain, lambda 1/d, sigma unbounded": [*PLAIN, *LAM, *UNBOUNDED],
+        "plain, unscaled, lambda 1/d, sigma unbounded": [
+            *(*PLAIN, *LAM, *UNBOUNDED),
+            *("--set", "generator.x_scale=1.0", "--set", "discriminator.x_scale=1.0"),
+        ],
         "plain, lambda 1/d, log variance from -2 up": [
             *PLAIN,
             *LAM,

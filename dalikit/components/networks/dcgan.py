@@ -96,7 +96,7 @@ class DCGANDiscriminator(Discriminator):
     name = "dcgan"
 
     def __init__(
-        self, x_shape: Shape, /, *, width: Width = 64, hidden: Width = 256, norm: Norm = "none"
+        self, x_shape: Shape, /, *, width: Width = 64, hidden: Width = 256, norm: Norm = "spectral"
     ) -> None:
         super().__init__()
         channels, size = _image(x_shape)

@@ -11,8 +11,8 @@ def dalikit_components() -> list[object]:
     """Offer the recipe."""
     settings = {
         "dataset": {"name": "digits"},
-        "method": {"name": "dali", "lam": 0.3},
-        "game": {"name": "gan", "r1": 0.5, "penalty_every": 4},
+        "method": {"name": "dali", "lam": 0.15},
+        "game": {"name": "gan"},
         "posterior": {"name": "diag", "log_variance_min": -6.0, "log_variance_max": 2.0},
         "backbone": "dcgan",
         "threads": 1,
