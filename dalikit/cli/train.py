@@ -49,7 +49,7 @@ def train(
     ] = None,
     strict: settings.Strict = False,
 ) -> int:
-    """Train a method: with no options, DALI on 8×8 digits, in about half a minute."""
+    """Train a method: with no options, DALI on 8×8 digits, in about a minute."""
     started = time.monotonic()
     from dalikit import build, resolve
     from dalikit.registry import Registry
