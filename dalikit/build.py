@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from dalikit import shapes
 from dalikit.compose import CodeDiscriminator, EncoderWithTrunk, JointDiscriminator, PairDiscriminator
-from dalikit.config import GeneratorSlot, RunConfig, Slot
+from dalikit.config import GeneratorSlot, NetworkSlot, RunConfig, Slot
 from dalikit.errors import DalikitError, UnfitError, UserError
 from dalikit.interfaces import Callback, Dataset, Method, Metric, Range, Role, Shape
 from dalikit.parameters import validated
@@ -44,8 +45,11 @@ def make_metrics(
     }
 
 
-def make_method(config: RunConfig, data: DataShape, registry: Registry) -> Method:
+def make_method(config: RunConfig, data: DataShape, registry: Registry, *, borrow: bool = True) -> Method:
     """The method of a resolved configuration, with new weights under its seed, on the CPU.
+
+    Networks that come from another run (`from_run`) start with that one's weights, unless `borrow` is false:
+    a checkpoint of this run will bring its own.
 
     Raises:
         UnfitError: a role is missing, or shapes do not fit; nothing has been read or trained yet.
@@ -53,20 +57,21 @@ def make_method(config: RunConfig, data: DataShape, registry: Registry) -> Metho
     cls = registry.get("method", str(config.method.name))
     roles: dict[str, Role] = cls.roles(**config.method.params)
     with RandomState.seeded(derived_seed(config.seed, "weights")).swapped_in():
-        players = _Players(config, data, roles, registry)
+        players = _Players(config, data, roles, registry, borrow)
         return cls(
             *[players.made(role) for role in roles], **parameters_of("method", config.method, registry)
         )
 
 
-def make_trainer(config: RunConfig, registry: Registry, run: RunDirectory) -> Trainer:
-    """The trainer of a resolved configuration, writing into `run`.
+def make_trainer(config: RunConfig, registry: Registry, run: RunDirectory, *, borrow: bool = True) -> Trainer:
+    """The trainer of a resolved configuration, writing into `run`; for `borrow` see `make_method`.
 
     Raises:
         UserError: the device is not there, or components do not fit.
     """
     dataset = make_dataset(config.dataset, registry)
-    method = make_method(config, DataShape(dataset.x_shape, dataset.value_range), registry)
+    data = DataShape(dataset.x_shape, dataset.value_range)
+    method = make_method(config, data, registry, borrow=borrow)
     metrics = make_metrics(config.metrics, dataset, registry)
     for make in metrics.values():
         make()  # one that does not fit is to fail before anything is written
@@ -100,18 +105,25 @@ class _Players:
     """The players of a method, each made when it is first asked for."""
 
     def __init__(
-        self, config: RunConfig, data: DataShape, roles: Mapping[str, Role], registry: Registry
+        self,
+        config: RunConfig,
+        data: DataShape,
+        roles: Mapping[str, Role],
+        registry: Registry,
+        borrow: bool,
     ) -> None:
         self.config = config
         self.data = data
         self.roles = roles
         self.registry = registry
+        self.borrow = borrow
         self.latent_size = _latent_size(config.generator)
         self._made: dict[str, Any] = {}
 
     def made(self, role: str) -> Any:
         """The player of `role`."""
         if role not in self._made:
+            self._check_frozen(role)
             self._made[role] = getattr(self, f"_{self.roles[role].kind}")(self.roles[role])
         return self._made[role]
 
@@ -143,7 +155,20 @@ class _Players:
         return self._new("game")
 
     def _new(self, kind: str, *supplied: Any) -> Any:
-        return _construct(kind, getattr(self.config, kind), self.registry, *supplied)
+        slot = getattr(self.config, kind)
+        player = _construct(kind, slot, self.registry, *supplied)
+        if self.borrow and isinstance(slot, NetworkSlot) and slot.from_run is not None:
+            _borrow(kind, player, Path(slot.from_run))
+        return player
+
+    def _check_frozen(self, role: str) -> None:
+        kind = self.roles[role].kind
+        slot = getattr(self.config, kind)
+        if self.roles[role].frozen and not (isinstance(slot, NetworkSlot) and slot.from_run):
+            raise UnfitError(
+                f"Method '{self.config.method.name}' needs a trained {kind}: --set {kind}.from_run=RUN names "
+                "the run it comes from"
+            )
 
     def _shared_trunk(self) -> Any:
         """The discriminator whose features the encoder reads: the first one that reads data alone."""
@@ -172,6 +197,18 @@ def _construct(kind: str, slot: Slot, registry: Registry, *supplied: Any) -> Any
     except Exception as error:  # whatever a component's constructor does, the culprit is named
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UnfitError(f"{kind} '{slot.name}' of {row.source} cannot be built: {reason}") from error
+
+
+def _borrow(kind: str, player: torch.nn.Module, run: Path) -> None:
+    """Give a network the averaged weights of the one that a trained run has as `kind`."""
+    _, weights = RunDirectory.open(run).load_averaged()
+    start = f"{kind}."
+    own = {n.removeprefix(start): t for n, t in weights.items() if n.startswith(start)}
+    try:
+        player.load_state_dict(own)
+    except RuntimeError as error:
+        message = " ".join(str(error).split())[:200]
+        raise UnfitError(f"{kind}.from_run: the weights of run {run} do not fit: {message}") from None
 
 
 def _latent_size(slot: GeneratorSlot | None) -> int:

@@ -32,7 +32,13 @@ class Slot(BaseModel):
         return dict(self.model_extra or {})
 
 
-class GeneratorSlot(Slot):
+class NetworkSlot(Slot):
+    """A network; with `from_run`, the trained one of another run, its averaged weights to start from."""
+
+    from_run: str | None = None
+
+
+class GeneratorSlot(NetworkSlot):
     """The generator, and with it the latent size Z; None takes the data set's own."""
 
     latent_size: int | None = Field(default=None, ge=1, strict=True)
@@ -49,7 +55,7 @@ class RunConfig(BaseModel):
     posterior: Slot | None = None
     backbone: str | None = None
     generator: GeneratorSlot | None = None
-    discriminator: Slot | None = None
+    discriminator: NetworkSlot | None = None
     encoder: Slot | None = None
     dataset: Slot = Slot(name="digits")
     trainer: dict[str, Any] = {}

@@ -149,6 +149,8 @@ class Role:
 
     kind: Literal["generator", "discriminator", "encoder", "posterior", "game"]
     on: Literal["x", "z", "h", "xz", "xx"] = "x"
+    frozen: bool = False
+    """Whether it comes trained from another run (`generator.from_run`) and is never trained here."""
 
 
 @dataclass(frozen=True)
@@ -296,10 +298,11 @@ class Split(ABC):
 
 
 class TensorSplit(Split):
-    """Data that lie in one tensor (N, *X), as they are."""
+    """Data that lie in one tensor (N, *X), as they are, with labels (N,) int64 where they have any."""
 
-    def __init__(self, data: Tensor) -> None:
+    def __init__(self, data: Tensor, labels: Tensor | None = None) -> None:
         self.data = data
+        self._labels = labels
 
     def __len__(self) -> int:
         return len(self.data)
@@ -307,6 +310,10 @@ class TensorSplit(Split):
     def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
         """Rows `index` (n,) of the tensor."""
         return self.data[index]
+
+    def labels(self, index: Tensor) -> Tensor | None:
+        """Labels (n,) at `index`."""
+        return None if self._labels is None else self._labels[index]
 
 
 class Dataset(ABC):
@@ -464,6 +471,63 @@ class Recipe:
     settings: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class StudyColumn:
+    """One measure of a study: the metric's field behind it, and how a figure is shown.
+
+    `scale` multiplies the field's value (100 makes a share a percentage); `digits` follow the point. Which
+    score of a training is the best one depends on `better`; None knows no best.
+    """
+
+    name: str
+    metric: str
+    field: str
+    scale: float = 1.0
+    digits: int = 2
+    better: Literal["higher", "lower"] | None = "higher"
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One system of a study: the recipe it runs, with the settings in which it differs.
+
+    Attributes:
+        name: what `--rows` and folders call it.
+        label: what the paper calls it.
+        recipe: a recipe's name, combined with each data set in turn.
+        settings: RunConfig fields on top of the recipe and the budget.
+        paper: the paper's own figures, by data set and column, as the column shows them; a pair is a figure
+            and what stands behind its ±. One that the paper does not give is left out.
+    """
+
+    name: str
+    label: str
+    recipe: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    paper: Mapping[str, Mapping[str, float | tuple[float, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table or figure to reproduce: rows of systems, trained on data sets, measured by columns.
+
+    Attributes:
+        budgets: by name ("quick", "paper"), then by data set, the RunConfig fields that it sets.
+        pictures: "samples" or "reconstructions" to be put together as one picture, instead of the table's.
+        notes: what a reader must know to compare the figures with the paper's.
+    """
+
+    name: str
+    description: str
+    stands_for: str
+    datasets: tuple[str, ...]
+    rows: tuple[StudyRow, ...]
+    columns: tuple[StudyColumn, ...]
+    budgets: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    pictures: tuple[Literal["samples", "reconstructions"], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 KINDS: dict[str, type] = {
     "generator": Generator,
     "discriminator": Discriminator,
@@ -476,4 +540,5 @@ KINDS: dict[str, type] = {
     "callback": Callback,
     "backbone": Backbone,
     "recipe": Recipe,
+    "study": Study,
 }

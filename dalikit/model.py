@@ -132,7 +132,7 @@ class RunModel(Model):
         self.registry = registry
         data = build.DataShape(run.facts.data.x_shape, run.facts.data.value_range)
         self.step, weights = run.load_averaged()
-        method = build.make_method(config, data, registry)
+        method = build.make_method(config, data, registry, borrow=False)
         try:
             method.load_state_dict(weights)
         except RuntimeError as error:

@@ -169,10 +169,12 @@ def _identify(component: Any) -> tuple[str, str]:
                 raise PluginError(f"{component.__name__} does not define {', '.join(missing)}")
             parameter_model(offered)
             break
-        if isinstance(component, base) and kind in ("backbone", "recipe"):
+        if isinstance(component, base) and kind in ("backbone", "recipe", "study"):
             break
     else:
-        raise PluginError(f"{component!r} is no subclass of a dalikit interface, no Backbone and no Recipe")
+        raise PluginError(
+            f"{component!r} is no subclass of a dalikit interface, and no Backbone, Recipe or Study"
+        )
     name = getattr(component, "name", None)
     if not isinstance(name, str) or not name:
         raise PluginError(f"{component!r} has no name")

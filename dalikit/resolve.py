@@ -1,39 +1,44 @@
 """From layers of settings and a registry to a complete configuration: every name and parameter filled in."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from dalikit.config import NETWORKS, SLOTS, GeneratorSlot, RunConfig, Slot, merged
+from dalikit.config import NETWORKS, SLOTS, GeneratorSlot, NetworkSlot, RunConfig, Slot, merged
 from dalikit.errors import UnfitError
 from dalikit.interfaces import Backbone, Dataset, Role
 from dalikit.parameters import jsonable, parameter_model, validated
 from dalikit.registry import Registry
+from dalikit.runs import RunDirectory
 from dalikit.training import Trainer
 
 DEFAULTS = {"game": "gan", "posterior": "diag"}
 """The components that complete the paper's DALI, where a method needs such a role and none is named."""
 
+EMPTY: dict[str, Slot] = {"generator": GeneratorSlot(), "discriminator": NetworkSlot()}
+"""What stands for a network that no layer mentions."""
+
 
 def layered(layers: Sequence[Mapping[str, Any]], registry: Registry) -> RunConfig:
-    """The complete configuration that `layers`, the weakest first, make on top of their recipe.
+    """The complete configuration that `layers`, the weakest first, make on top of their recipes.
 
-    The recipe is the one they name, else the one that bears the data set's name, where there is one.
+    The weakest recipe is the one that bears the data set's name, where there is one: it knows networks and
+    rates for those data. On it lies the one that the layers name: a method's, or another for the same data.
 
     Raises:
         UserError: a name or a parameter is unknown, or a combination means nothing.
     """
-    config = merged(list(layers))
-    name = config.recipe
-    if name is None and config.dataset.name in registry.names("recipe"):
-        name = config.dataset.name
-    settings: Mapping[str, Any] = {}
-    if name is not None:
-        settings = registry.get("recipe", name).settings
-        config = merged([settings, *layers, {"recipe": name}])
-    roles = _roles(config, registry)
+    name = merged(list(layers)).recipe
+    named: Mapping[str, Any] = {} if name is None else registry.get("recipe", name).settings
+    dataset = str(merged([named, *layers]).dataset.name)
+    known = dataset in registry.names("recipe") and dataset != name
+    own: Mapping[str, Any] = registry.get("recipe", dataset).settings if known else {}
+    stamp = {"recipe": name or (dataset if known else None)}
+    roles = _roles(merged([own, named, *layers]), registry)
     for layer in layers:
-        _refuse_unused(layer, roles, str(config.method.name))
-    return resolved(merged([_pruned(settings, roles), *layers, {"recipe": name}]), registry)
+        _refuse_unused(layer, roles, str(merged([own, named, *layers]).method.name))
+    recipes = [_pruned(own, roles), _pruned(named, roles)]
+    return resolved(merged([*recipes, *layers, stamp]), registry)
 
 
 def _roles(config: RunConfig, registry: Registry) -> dict[str, Role]:
@@ -78,7 +83,9 @@ def resolved(config: RunConfig, registry: Registry) -> RunConfig:
     method = _filled("method", config.method, registry)
     changes: dict[str, Any] = {"method": method, "dataset": dataset_slot, "backbone": backbone.name}
     for kind in ("game", "posterior", *NETWORKS):
-        slot: Slot = getattr(config, kind) or (GeneratorSlot() if kind == "generator" else Slot())
+        slot: Slot = getattr(config, kind) or EMPTY.get(kind, Slot())
+        if isinstance(slot, NetworkSlot) and slot.from_run is not None and slot.name is None:
+            slot = _borrowed(kind, slot)  # once: afterwards the run itself is no longer needed
         default = DEFAULTS.get(kind) or getattr(backbone, kind)
         changes[kind] = _filled(kind, slot, registry, default) if kind in needed else None
     generator = changes["generator"]
@@ -105,8 +112,27 @@ def _filled(kind: str, slot: Slot, registry: Registry, default: str | None = Non
     named = slot.model_copy(update={"name": slot.name or default})
     component = registry.get(kind, str(named.name))
     params = jsonable(component, parameters_of(kind, named, registry))
-    own = {"latent_size": slot.latent_size} if isinstance(slot, GeneratorSlot) else {}
+    own = slot.model_dump(include=set(type(slot).model_fields) - {"name"})
     return type(slot).model_validate({"name": named.name, **own, **params})
+
+
+def _borrowed(kind: str, slot: NetworkSlot) -> NetworkSlot:
+    """The slot of a trained run's network, as that run had it.
+
+    Raises:
+        UnfitError: the run has none, or settings contradict it.
+    """
+    theirs: NetworkSlot | None = getattr(RunDirectory.open(Path(str(slot.from_run))).config, kind)
+    if theirs is None:
+        raise UnfitError(f"{kind}.from_run: run {slot.from_run} has no {kind}")
+    given = {k: v for k, v in slot.model_dump().items() if v is not None and k != "from_run"}
+    for key, value in given.items():
+        if theirs.model_dump().get(key) != value:
+            raise UnfitError(
+                f"{kind}.{key} = {value!r} does not go with {kind}.from_run: that run has "
+                f"{theirs.model_dump().get(key)!r}; leave it out"
+            )
+    return theirs.model_copy(update={"from_run": slot.from_run})
 
 
 def _filled_all(
@@ -124,7 +150,7 @@ def json_schema(registry: Registry) -> dict[str, Any]:
     schema = RunConfig.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     for section in SLOTS:
-        own = GeneratorSlot if section == "generator" else Slot
+        own = type(EMPTY.get(section, Slot()))
         choices = []
         for name in registry.names(section):
             fields = parameter_model(registry.get(section, name)).model_json_schema()

@@ -62,6 +62,7 @@ def print_config(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of a configuration.")
     ] = False,
+    data_root: settings.DataRoot = None,
     strict: settings.Strict = False,
 ) -> None:
     """Print the complete configuration that the same options would train, as YAML."""

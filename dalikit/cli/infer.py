@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dalikit.cli import output
+from dalikit.cli import output, settings
 from dalikit.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def sample(
     out: Out = None,
     force: Force = False,
     device: Device = "cpu",
+    data_root: settings.DataRoot = None,
 ) -> None:
     """Draw samples: a picture (.png), an array (.npy, .npz), or a folder of single images."""
     model = _load(run, device)
@@ -57,6 +58,7 @@ def reconstruct(
     out: Out = None,
     force: Force = False,
     device: Device = "cpu",
+    data_root: settings.DataRoot = None,
 ) -> None:
     """Draw images beside their reconstructions: image files, or the first of the test part."""
     model = _load(run, device)
@@ -66,7 +68,12 @@ def reconstruct(
 
 
 def encode(
-    run: Run, images: Images = None, out: Out = None, force: Force = False, device: Device = "cpu"
+    run: Run,
+    images: Images = None,
+    out: Out = None,
+    force: Force = False,
+    device: Device = "cpu",
+    data_root: settings.DataRoot = None,
 ) -> None:
     """Write codes: .npy has each datum's code; .npz has `code`, and the posterior's `mean` and `stddev`."""
     model = _load(run, device)
@@ -92,6 +99,7 @@ def vary(
     out: Out = None,
     force: Force = False,
     device: Device = "cpu",
+    data_root: settings.DataRoot = None,
 ) -> None:
     """Draw a datum, and others whose codes come from its posterior q(z|x)."""
     import torch
@@ -111,6 +119,7 @@ def interpolate(
     out: Out = None,
     force: Force = False,
     device: Device = "cpu",
+    data_root: settings.DataRoot = None,
 ) -> None:
     """Walk between two data in a straight line between their codes."""
     model = _load(run, device)
@@ -134,6 +143,7 @@ def evaluate(
     seed: Seed = 0,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     device: Device = "cpu",
+    data_root: settings.DataRoot = None,
 ) -> None:
     """Score a run by metrics, each with its protocol beside it."""
     from dalikit.cli.report import scores_document, scores_table

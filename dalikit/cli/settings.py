@@ -1,5 +1,6 @@
 """The options from which a configuration is made, shared by `train` and `config`."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,24 @@ Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and 
 Steps = Annotated[int | None, typer.Option(help="Iterations in all.", show_default="the recipe's")]
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default="a GPU if there is one")
+]
+
+
+def _use_root(folder: Path | None) -> Path | None:
+    """Hand the folder to the data sets of this process, as the environment variable does."""
+    if folder is not None:
+        os.environ["DALIKIT_DATA"] = str(folder)
+    return folder
+
+
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        callback=_use_root,
+        help="Where data sets lie.",
+        show_default="$DALIKIT_DATA or data",
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a broken plugin instead of warning.")]
 

@@ -47,6 +47,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with this run; only --steps may change.")
     ] = None,
+    data_root: settings.DataRoot = None,
     strict: settings.Strict = False,
 ) -> int:
     """Train a method: with no options, DALI on 8×8 digits, in about a minute."""
@@ -97,7 +98,7 @@ def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "T
         config = config.model_copy(update={"trainer": {**config.trainer, "steps": steps}})
         config = resolve.resolved(config, registry)
     state = run.load_state()
-    trainer = build.make_trainer(config, registry, run)
+    trainer = build.make_trainer(config, registry, run, borrow=False)
     try:
         trainer.load_state(state)
     except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:

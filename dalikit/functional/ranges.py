@@ -3,6 +3,11 @@
 import torch
 from torch import Tensor
 
+from dalikit.errors import UserError
+
+SLACK = 1e-3
+"""How far rounding may carry a value out of its range, as a share of it."""
+
 
 def squash(raw: Tensor, value_range: tuple[float, float] | None) -> Tensor:
     """Bound raw outputs (any shape) to `value_range` by a scaled tanh; leave them where it is None.
@@ -38,3 +43,27 @@ def from_unit(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     """
     low, high = value_range
     return low + (high - low) * x
+
+
+def to_uint8(x: Tensor, value_range: tuple[float, float]) -> Tensor:
+    """Map x from `value_range` to the nearest of 0 to 255; the inverse of `Dataset.scale`.
+
+    Raises:
+        UserError: x are no floats, or are NaN, or lie outside the range; nothing is ever rescaled to fit.
+
+    Examples:
+        >>> to_uint8(torch.tensor([-1.0, 0.0, 1.0]), (-1.0, 1.0))
+        tensor([  0, 128, 255], dtype=torch.uint8)
+    """
+    low, high = value_range
+    if not x.is_floating_point():
+        raise UserError(f"Images are {x.dtype}; floats in [{low:g}, {high:g}] are needed")
+    if x.numel():
+        least, greatest = float(x.min()), float(x.max())
+        slack = SLACK * (high - low)
+        if not (low - slack <= least and greatest <= high + slack):  # NaN is within no range
+            raise UserError(
+                f"Images reach from {least:.3g} to {greatest:.3g}, outside [{low:g}, {high:g}]: a wrong "
+                "range is never rescaled"
+            )
+    return to_unit(x.float(), value_range).mul(255).round().clamp(0, 255).to(torch.uint8)

@@ -29,21 +29,30 @@ class Digits(Dataset):
 
     def split(self, part: Part) -> TensorSplit:
         """The part as uint8 (N, 1, 8, 8)."""
-        return TensorSplit(self._parts[part])
+        return TensorSplit(*self._parts[part])
 
     @cached_property
-    def _parts(self) -> dict[Part, torch.Tensor]:
+    def _parts(self) -> dict[Part, tuple[torch.Tensor, torch.Tensor]]:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
 
         digits = load_digits()
         pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]
-        rest, test, labels, _ = train_test_split(
+        rest, test, rest_labels, test_labels = train_test_split(
             pixels, digits.target, test_size=0.2, random_state=0, stratify=digits.target
         )
-        train, validation = train_test_split(rest, test_size=0.1, random_state=0, stratify=labels)
-        parts: dict[Part, np.ndarray] = {"train": train, "validation": validation, "test": test}
-        return {part: torch.from_numpy(images) for part, images in parts.items()}
+        train, validation, train_labels, validation_labels = train_test_split(
+            rest, rest_labels, test_size=0.1, random_state=0, stratify=rest_labels
+        )
+        parts: dict[Part, tuple[np.ndarray, np.ndarray]] = {
+            "train": (train, train_labels),
+            "validation": (validation, validation_labels),
+            "test": (test, test_labels),
+        }
+        return {
+            part: (torch.from_numpy(images), torch.from_numpy(labels).long())
+            for part, (images, labels) in parts.items()
+        }
 
 
 @hookimpl

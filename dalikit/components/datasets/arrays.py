@@ -1,0 +1,110 @@
+"""Arrays in a file: .npy, or .npz with one or several."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dalikit import prepared
+from dalikit.errors import UserError
+from dalikit.hookspecs import hookimpl
+from dalikit.images import ImageSplit
+from dalikit.interfaces import Dataset, Part
+
+DALIKIT_API = 1
+
+
+class Arrays(Dataset):
+    """Images (N, H, W) or (N, H, W, C) in [-1, 1], from uint8 or from floats between `low` and `high`.
+
+    An .npz file may have `train_images` and `test_images` (and `_labels` of each); any other file must hold
+    one array, whose last tenth is the test part. The validation part is the last tenth of the training part.
+
+    Args:
+        path: the file.
+        low, high: what -1 and 1 stand for, where the array holds floats.
+    """
+
+    name = "arrays"
+    value_range = (-1.0, 1.0)
+
+    def __init__(self, *, path: str = "", low: float = 0.0, high: float = 1.0) -> None:
+        if low >= high:
+            raise UserError(f"dataset 'arrays': low {low} must be less than high {high}")
+        self.file = Path(path)
+        self.low, self.high = low, high
+        shape = self._images["train"].shape[1:]
+        self.x_shape = (1, *shape) if len(shape) == 2 else (shape[2], shape[0], shape[1])
+        self.preparation = (
+            f"arrays of {path}, {self._images['train'].dtype} scaled to [-1, 1]; the last tenth of the "
+            "training part held out"
+        )
+
+    def split(self, part: Part) -> ImageSplit:
+        """The part as it lies in the file."""
+        images, labels = self._part("test" if part == "test" else "train")
+        if part == "test":
+            return ImageSplit(images, labels)
+        kept = len(images) - max(1, len(images) // 10)
+        span = slice(0, kept) if part == "train" else slice(kept, None)
+        return ImageSplit(images[span], None if labels is None else labels[span])
+
+    def scale(self, raw: Tensor) -> Tensor:
+        """uint8 from 0…255, floats from low…high, into [-1, 1]."""
+        if raw.dtype == torch.uint8:
+            return super().scale(raw)
+        return (raw.float() - self.low) * (2 / (self.high - self.low)) - 1
+
+    def _part(self, part: str) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._images[part], self._arrays.get(f"{part}_labels")
+
+    @cached_property
+    def _images(self) -> dict[str, np.ndarray]:
+        if "train_images" in self._arrays and "test_images" in self._arrays:
+            parts = {part: self._arrays[f"{part}_images"] for part in ("train", "test")}
+        elif len(self._arrays) == 1:
+            (array,) = self._arrays.values()
+            kept = len(array) - max(1, len(array) // 10)
+            parts = {"train": array[:kept], "test": array[kept:]}
+        else:
+            raise UserError(
+                f"Data file {self.file} holds {', '.join(self._arrays) or 'nothing'}: train_images and "
+                "test_images, or one array alone, are needed"
+            )
+        for array in parts.values():
+            self._check(array)
+        return parts
+
+    @cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        if self.file.suffix not in (".npy", ".npz"):
+            raise UserError(
+                f"dataset 'arrays': '{self.file}' is no .npy or .npz: --set dataset.path=FILE names one"
+            )
+        if self.file.suffix == ".npz":
+            return prepared.read(self.file)
+        return {"images": prepared.read_array(self.file)}
+
+    def _check(self, array: np.ndarray) -> None:
+        if array.ndim not in (3, 4) or len(array) < 3:
+            raise UserError(
+                f"Data file {self.file}: images are {array.shape}, (N, H, W) or (N, H, W, C) is needed"
+            )
+        if array.dtype == np.uint8:
+            return
+        if array.dtype.kind != "f":
+            raise UserError(f"Data file {self.file}: images are {array.dtype}, uint8 or floats are needed")
+        low, high = float(array[:1000].min()), float(array[:1000].max())
+        if not (self.low <= low and high <= self.high):
+            raise UserError(
+                f"Data file {self.file}: values {low:g} to {high:g} lie outside dataset.low {self.low:g} "
+                f"and dataset.high {self.high:g}: set those"
+            )
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the data set."""
+    return [Arrays]

@@ -1,0 +1,47 @@
+"""MNIST and Fashion-MNIST: 70,000 grey images of 28×28.
+
+Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition"; Xiao et al. 2017,
+"Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms".
+"""
+
+from pathlib import Path
+
+from dalikit.downloads import by_torchvision
+from dalikit.hookspecs import hookimpl
+from dalikit.images import PreparedImages
+
+DALIKIT_API = 1
+
+_PREPARATION = (
+    "28×28 uint8 scaled to [-1, 1]; the official 60,000 and 10,000, the last 5,000 of training held out"
+)
+
+
+class MNIST(PreparedImages):
+    """Handwritten digits, (1, 28, 28) in [-1, 1]: 55,000 train, 5,000 validation, 10,000 test."""
+
+    name = "mnist"
+    x_shape = (1, 28, 28)
+    preparation = f"MNIST, {_PREPARATION}"
+
+    def prepare(self, path: Path) -> None:
+        """Write the prepared file from torchvision's."""
+        by_torchvision(path, "MNIST")
+
+
+class FashionMNIST(PreparedImages):
+    """Clothes, (1, 28, 28) in [-1, 1]: 55,000 train, 5,000 validation, 10,000 test."""
+
+    name = "fashion-mnist"
+    x_shape = (1, 28, 28)
+    preparation = f"Fashion-MNIST, {_PREPARATION}"
+
+    def prepare(self, path: Path) -> None:
+        """Write the prepared file from torchvision's."""
+        by_torchvision(path, "FashionMNIST")
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the data sets."""
+    return [MNIST, FashionMNIST]

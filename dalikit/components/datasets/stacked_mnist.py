@@ -1,0 +1,75 @@
+"""Stacked MNIST: three random digits as the channels of one image, which makes 1,000 modes.
+
+Source: Metz et al. 2016, "Unrolled Generative Adversarial Networks", section 3.3.1; counted as in Srivastava
+et al. 2017, "VEEGAN", table 2.
+"""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dalikit import prepared
+from dalikit.downloads import by_torchvision
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Dataset, Part, Split
+
+DALIKIT_API = 1
+
+HELD_OUT = 5000
+
+
+class StackedSplit(Split):
+    """An endless source of triples of digits; as many as there are digits count as one epoch."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self._images = torch.from_numpy(images)
+        self._labels = torch.from_numpy(labels).long()
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
+        """As many fresh images (n, 3, 28, 28) as there are indices."""
+        return self._images[self._triples(len(index), rng)]
+
+    def labelled(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`count` fresh images, and their modes: the three digits read as a number, 0 to 999."""
+        triples = self._triples(count, rng)
+        return self._images[triples], (self._labels[triples] * torch.tensor([100, 10, 1])).sum(1)
+
+    def _triples(self, count: int, rng: torch.Generator) -> Tensor:
+        return torch.randint(len(self._images), (count, 3), generator=rng)
+
+
+class StackedMNIST(Dataset):
+    """(3, 28, 28) in [-1, 1], the digits drawn anew for every image."""
+
+    name = "stacked-mnist"
+    x_shape = (3, 28, 28)
+    value_range = (-1.0, 1.0)
+    preparation = (
+        "three MNIST digits drawn independently, uniformly, as the channels of each image, 28×28, scaled "
+        "to [-1, 1]; train, validation and test draw from 55,000, 5,000 and 10,000 digits"
+    )
+
+    def split(self, part: Part) -> StackedSplit:
+        """Fresh triples of the part's digits."""
+        source = "test" if part == "test" else "train"
+        images, labels = (self._arrays[f"{source}_{kind}"] for kind in ("images", "labels"))
+        spans = {"train": slice(0, -HELD_OUT), "validation": slice(-HELD_OUT, None), "test": slice(None)}
+        return StackedSplit(images[spans[part]], labels[spans[part]])
+
+    @cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        path = prepared.data_root() / "mnist.npz"
+        if not path.exists():
+            by_torchvision(path, "MNIST")
+        return prepared.read(path)
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the data set."""
+    return [StackedMNIST]

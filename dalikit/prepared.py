@@ -1,0 +1,139 @@
+"""Image data prepared once: one uncompressed .npz a data set, read into memory or mapped from where it lies.
+
+Arrays, as in many public copies of these data: `train_images`, `train_labels`, `test_images`,
+`test_labels`; images uint8 (N, H, W) or (N, H, W, C), labels int (N,), optional. Writing streams, so that it
+needs the memory of one chunk; large arrays are mapped, so that training on them needs that of one batch.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+import numpy as np
+from numpy.lib import format as npy
+
+from dalikit.errors import RunError, UserError
+
+VARIABLE = "DALIKIT_DATA"
+"""The environment variable that names the data root."""
+
+LIMIT = 1 << 30
+"""Bytes from which an array is mapped instead of read."""
+
+
+def data_root() -> Path:
+    """Where data sets lie: `DALIKIT_DATA`, else `data` in the current folder."""
+    return Path(os.environ.get(VARIABLE) or "data")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An array to be written: its shape, and its rows in chunks of dtype `dtype`."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    chunks: Iterable[np.ndarray]
+
+
+def write(path: Path, arrays: Mapping[str, Stream]) -> None:
+    """Write arrays into the .npz file `path`, whole or not at all.
+
+    Raises:
+        RunError: the disk is full or the folder cannot be written.
+        ValueError: a stream's chunks do not make its shape.
+    """
+    try:
+        with (
+            _whole_or_not(path) as unfinished,
+            zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            for name, stream in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    _write_array(member, name, stream)
+    except OSError as error:
+        raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
+
+
+def read(path: Path, limit: int = LIMIT) -> dict[str, np.ndarray]:
+    """The arrays of the .npz file `path`; those of `limit` bytes or more are mapped, read-only.
+
+    Raises:
+        UserError: the file cannot be read, is damaged, or holds objects, which would have to be unpickled.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+            return {
+                info.filename.removesuffix(".npy"): _read_array(path, archive, info, limit)
+                for info in members
+            }
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UserError(f"Data file {path} cannot be used: {reason}") from None
+
+
+def read_array(path: Path, limit: int = LIMIT) -> np.ndarray:
+    """The array of the .npy file `path`, mapped if it has `limit` bytes or more; raises as `read` does."""
+    try:
+        large = path.stat().st_size >= limit
+        return np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UserError(f"Data file {path} cannot be used: {reason}") from None
+
+
+def _write_array(member: IO[bytes], name: str, stream: Stream) -> None:
+    header = {"descr": npy.dtype_to_descr(stream.dtype), "fortran_order": False, "shape": stream.shape}
+    npy.write_array_header_1_0(member, header)
+    rows = 0
+    for chunk in stream.chunks:
+        if chunk.shape[1:] != stream.shape[1:] or chunk.dtype != stream.dtype:
+            raise ValueError(
+                f"array '{name}': a chunk of {chunk.dtype} {chunk.shape} is not of {stream.shape}"
+            )
+        member.write(np.ascontiguousarray(chunk).tobytes())
+        rows += len(chunk)
+    if rows != stream.shape[0]:
+        raise ValueError(f"array '{name}': {rows} rows were given, not {stream.shape[0]}")
+
+
+def _read_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> np.ndarray:
+    with archive.open(info) as member:
+        if info.file_size < limit or info.compress_type != zipfile.ZIP_STORED:
+            return npy.read_array(member, allow_pickle=False)
+        version = npy.read_magic(member)
+        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = reader(member)
+        inside = member.tell()
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    order: Literal["F", "C"] = "F" if fortran else "C"
+    return np.memmap(path, dtype, "r", _start_of(path, info) + inside, shape, order)
+
+
+def _start_of(path: Path, info: zipfile.ZipInfo) -> int:
+    """The offset of a stored member's bytes: after a header of 30 bytes and two fields of stated length."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset + 26)
+        lengths = file.read(4)
+    return (
+        info.header_offset
+        + 30
+        + int.from_bytes(lengths[:2], "little")
+        + int.from_bytes(lengths[2:], "little")
+    )
+
+
+@contextmanager
+def _whole_or_not(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,125 @@
+"""Prepared files: written in a stream, whole or not at all; read or mapped; nothing unpickled."""
+
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dalikit import prepared
+from dalikit.errors import RunError, UserError
+from dalikit.prepared import Stream, read, write
+
+
+def stream(array, chunk=3):
+    return Stream(array.shape, array.dtype, (array[i : i + chunk] for i in range(0, len(array), chunk)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    shape=st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple),
+    dtype=st.sampled_from(["uint8", "int64", "float32"]),
+    mapped=st.booleans(),
+)
+def test_arrays_come_back_as_they_were_written(shape, dtype, mapped, tmp_path_factory):
+    rng = np.random.default_rng(0)
+    arrays = {"a": (100 * rng.random(shape)).astype(dtype), "b": np.arange(5, dtype=np.uint8)}
+    path = tmp_path_factory.mktemp("data") / "x.npz"
+    write(path, {name: stream(array) for name, array in arrays.items()})
+    found = read(path, limit=0 if mapped else 1 << 30)
+    with np.load(path, allow_pickle=False) as other:  # NumPy itself reads the file
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[name], array)
+            np.testing.assert_array_equal(other[name], array)
+            assert isinstance(found[name], np.memmap) == mapped
+
+
+def test_numpys_own_files_are_mapped_too(tmp_path):
+    array = np.arange(60, dtype=np.float32).reshape(5, 3, 4)
+    np.savez(tmp_path / "stored.npz", images=array, fortran=np.asfortranarray(array))
+    np.savez_compressed(tmp_path / "packed.npz", images=array)
+    found = read(tmp_path / "stored.npz", limit=0)
+    assert isinstance(found["images"], np.memmap)
+    np.testing.assert_array_equal(found["images"], array)
+    np.testing.assert_array_equal(found["fortran"], array)
+    np.testing.assert_array_equal(read(tmp_path / "packed.npz", limit=0)["images"], array)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [np.zeros((2, 3), np.uint8)],  # too few
+        [np.zeros((9, 3), np.uint8)],  # too many
+        [np.zeros((4, 2), np.uint8)],  # of another shape
+        [np.zeros((4, 3), np.float32)],  # of another type
+    ],
+)
+def test_a_stream_that_breaks_its_word_leaves_nothing(chunks, tmp_path):
+    with pytest.raises(ValueError, match="array 'a'"):
+        write(tmp_path / "x.npz", {"a": Stream((4, 3), np.dtype(np.uint8), chunks)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_half_way_leaves_the_old_file(tmp_path):
+    path = tmp_path / "x.npz"
+    write(path, {"a": stream(np.arange(4))})
+
+    def failing():
+        yield np.zeros(2, np.int64)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(RunError, match=r"Cannot write .*x\.npz: No space left"):
+        write(path, {"a": Stream((4,), np.dtype(np.int64), failing())})
+    np.testing.assert_array_equal(read(path)["a"], np.arange(4))
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
+
+
+class Bomb:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('code ran')",))
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+def test_objects_are_not_unpickled(tmp_path, limit):
+    path = tmp_path / "x.npz"
+    np.savez(path, a=np.array([Bomb()], dtype=object))
+    with pytest.raises(UserError, match=r"x\.npz cannot be used"):
+        read(path, limit)
+    (tmp_path / "x.npy").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(UserError, match=r"x\.npy cannot be used"):
+        prepared.read_array(tmp_path / "x.npy", limit)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", None])
+def test_files_that_are_no_arrays_are_named(tmp_path, content):
+    path = tmp_path / "x.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"Data file .*x\.npz cannot be used"):
+        read(path)
+
+
+def test_a_torn_file_is_named(tmp_path):
+    whole = io.BytesIO()
+    np.savez(whole, a=np.arange(1000))
+    (tmp_path / "x.npz").write_bytes(whole.getvalue()[:700])
+    with pytest.raises(UserError, match="cannot be used"):
+        read(tmp_path / "x.npz")
+
+
+def test_other_members_are_passed_over(tmp_path):
+    path = tmp_path / "x.npz"
+    write(path, {"a": stream(np.arange(4))})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("README.txt", "hello")
+    assert list(read(path)) == ["a"]
+
+
+def test_the_data_root(monkeypatch, tmp_path):
+    monkeypatch.delenv("DALIKIT_DATA", raising=False)
+    assert str(prepared.data_root()) == "data"
+    monkeypatch.setenv("DALIKIT_DATA", str(tmp_path))
+    assert prepared.data_root() == tmp_path
