@@ -1,11 +1,27 @@
 """Players made of other players, so that every method runs on every backbone."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from dalikit.interfaces import Discriminator, Encoder, Shape
+
+Wrap = Callable[[nn.Module], nn.Module]
+
+
+def weight_norm(norm: str) -> Wrap:
+    """What a layer is wrapped in: spectral norm where `norm` is "spectral", and nothing else otherwise.
+
+    Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks".
+    """
+    return spectral_norm if norm == "spectral" else _as_it_is
+
+
+def _as_it_is(layer: nn.Module) -> nn.Module:
+    return layer
 
 
 class EncoderWithTrunk(Encoder):

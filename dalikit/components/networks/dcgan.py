@@ -10,13 +10,12 @@ Adversarial Networks"; spectral norm: Miyato et al. 2018, "Spectral Normalizatio
 """
 
 import math
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
+from dalikit.compose import weight_norm
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
@@ -100,7 +99,7 @@ class DCGANDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         channels, size = _image(x_shape)
-        wrap: Callable[[nn.Module], nn.Module] = spectral_norm if norm == "spectral" else _as_it_is
+        wrap = weight_norm(norm)
         layers: list[nn.Module] = []
         while size > 4:
             out = 2 * channels if layers else width
@@ -162,10 +161,6 @@ class DCGANEncoder(Encoder):
 
 def _after(channels: int, norm: Norm, activation: nn.Module) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels), activation] if norm == "batch" else [activation]
-
-
-def _as_it_is(module: nn.Module) -> nn.Module:
-    return module
 
 
 def _image(shape: Shape) -> tuple[int, int]:

@@ -5,11 +5,12 @@ Source: the layout of the mixture experiments of VEEGAN (Srivastava et al. 2017,
 
 import math
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
+from dalikit.compose import weight_norm
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
@@ -21,9 +22,10 @@ Depth = Annotated[int, Field(ge=1)]
 Scale = Annotated[float, Field(gt=0)]
 
 
-def _layers(inputs: int, width: int, depth: int) -> list[nn.Module]:
+def _layers(inputs: int, width: int, depth: int, norm: str = "none") -> list[nn.Module]:
+    wrap = weight_norm(norm)
     sizes = [inputs] + [width] * depth
-    return [module for a, b in pairwise(sizes) for module in (nn.Linear(a, b), nn.ReLU())]
+    return [module for a, b in pairwise(sizes) for module in (wrap(nn.Linear(a, b)), nn.ReLU())]
 
 
 class MLPGenerator(Generator):
@@ -67,12 +69,14 @@ class MLPDiscriminator(Discriminator):
         depth: Depth = 1,
         head_depth: Depth = 1,
         x_scale: Scale = 1.0,
+        norm: Literal["none", "spectral"] = "none",
     ) -> None:
         super().__init__()
         self.feature_shape = (width,)
         self.x_scale = x_scale
-        self.trunk = nn.Sequential(nn.Flatten(), *_layers(math.prod(x_shape), width, depth))
-        self.logit = nn.Sequential(*_layers(width, width, head_depth), nn.Linear(width, 1))
+        wrap = weight_norm(norm)
+        self.trunk = nn.Sequential(nn.Flatten(), *_layers(math.prod(x_shape), width, depth, norm))
+        self.logit = nn.Sequential(*_layers(width, width, head_depth, norm), wrap(nn.Linear(width, 1)))
 
     def features(self, x: Tensor) -> Tensor:
         """Map x (B, *X) to h (B, width)."""

@@ -1,0 +1,154 @@
+"""The MNIST networks of InfoGAN, with the encoder of DALI's paper.
+
+Generator: dense 1024, dense to 128 channels at a quarter of the size, transposed convolutions to 64 channels
+and to x. Features: convolutions of 64 and 128 channels, each halving the size; head: dense 1024, dense 64,
+one logit. Encoder: a convolution of 64 channels, then a separate dense network for each head.
+
+Source: Chen et al. 2016, "InfoGAN", appendix C.1; DALI, section 4.1.
+"""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from dalikit.compose import weight_norm
+from dalikit.errors import UnfitError
+from dalikit.functional.ranges import squash
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
+
+DALIKIT_API = 1
+
+Width = Annotated[int, Field(ge=1)]
+
+SLOPE = 0.1
+
+
+class InfoGANGenerator(Generator):
+    """`width` channels before the last layer, twice as many before that; batch norm and ReLU throughout."""
+
+    name = "infogan"
+
+    def __init__(
+        self,
+        latent_size: int,
+        x_shape: Shape,
+        value_range: Range | None,
+        /,
+        *,
+        width: Width = 64,
+        hidden: Width = 1024,
+    ) -> None:
+        super().__init__(latent_size, x_shape, value_range)
+        channels, size = _image(x_shape)
+        self.value_range = value_range
+        smallest = (2 * width, size // 4, size // 4)
+        flat = math.prod(smallest)
+        self.net = nn.Sequential(
+            *(nn.Linear(latent_size, hidden), nn.BatchNorm1d(hidden), nn.ReLU()),
+            *(nn.Linear(hidden, flat), nn.BatchNorm1d(flat), nn.ReLU(), nn.Unflatten(1, smallest)),
+            *(nn.ConvTranspose2d(2 * width, width, 4, 2, 1), nn.BatchNorm2d(width), nn.ReLU()),
+            nn.ConvTranspose2d(width, channels, 4, 2, 1),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map z (B, Z) to x (B, C, S, S)."""
+        return squash(self.net(z), self.value_range)
+
+
+class InfoGANDiscriminator(Discriminator):
+    """Two convolutions as features, two dense layers and a logit as head.
+
+    `norm` is that of the features and the head: `spectral`, `none`, or `batch` as in InfoGAN (not after the
+    first convolution). DALI's paper has spectral norm in the features of its GAN variant, batch norm in the
+    other.
+    """
+
+    name = "infogan"
+
+    def __init__(
+        self,
+        x_shape: Shape,
+        /,
+        *,
+        width: Width = 64,
+        hidden: Width = 1024,
+        norm: Literal["none", "spectral", "batch"] = "spectral",
+    ) -> None:
+        super().__init__()
+        channels, size = _image(x_shape)
+        wrap = weight_norm(norm)
+        second = [nn.BatchNorm2d(2 * width)] if norm == "batch" else []
+        dense = [nn.BatchNorm1d(hidden)] if norm == "batch" else []
+        self.feature_shape = (2 * width, size // 4, size // 4)
+        self.trunk = nn.Sequential(
+            *(wrap(nn.Conv2d(channels, width, 4, 2, 1)), nn.LeakyReLU(SLOPE)),
+            *(wrap(nn.Conv2d(width, 2 * width, 4, 2, 1)), *second, nn.LeakyReLU(SLOPE)),
+        )
+        self.logit = nn.Sequential(
+            *(
+                nn.Flatten(),
+                wrap(nn.Linear(math.prod(self.feature_shape), hidden)),
+                *dense,
+                nn.LeakyReLU(SLOPE),
+            ),
+            *(wrap(nn.Linear(hidden, 64)), nn.LeakyReLU(SLOPE), wrap(nn.Linear(64, 1))),
+        )
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map x (B, C, S, S) to h (B, *feature_shape)."""
+        return self.trunk(x)
+
+    def head(self, h: Tensor) -> Tensor:
+        """Map h to logits (B,)."""
+        return self.logit(h).squeeze(1)
+
+
+class InfoGANEncoder(Encoder):
+    """One convolution of `width` channels on the features, then dense layers of `hidden` for each head."""
+
+    name = "infogan"
+
+    def __init__(
+        self,
+        in_shape: Shape,
+        head_sizes: tuple[int, ...],
+        /,
+        *,
+        width: Width = 64,
+        hidden: Width = 256,
+    ) -> None:
+        super().__init__()
+        if len(in_shape) != 3:
+            raise UnfitError(f"Encoder 'infogan' reads features (C, S, S), not {in_shape}: 'mlp' reads any")
+        channels, *size = in_shape
+        self.trunk = nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Flatten())
+        flat = width * math.prod(size)
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(flat, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, head))
+            for head in head_sizes
+        )
+
+    def forward(self, h: Tensor) -> tuple[Tensor, ...]:
+        """Map h (B, *in_shape) to one tensor (B, size) a head."""
+        shared = self.trunk(h)
+        return tuple(head(shared) for head in self.heads)
+
+
+def _image(shape: Shape) -> tuple[int, int]:
+    """The channels and the side of a square image whose side four divides."""
+    if len(shape) != 3 or shape[1] != shape[2] or shape[1] % 4:
+        raise UnfitError(
+            f"Backbone 'infogan' takes square images whose side is a multiple of 4, such as 28×28; the data "
+            f"have shape {shape}. Another backbone may fit: 'dcgan' takes any side from 8 up, 'mlp' any shape"
+        )
+    return shape[0], shape[1]
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the three networks and the family they make."""
+    family = Backbone("infogan", "InfoGAN's networks for 28×28", "infogan", "infogan", "infogan")
+    return [InfoGANGenerator, InfoGANDiscriminator, InfoGANEncoder, family]

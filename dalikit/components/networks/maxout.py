@@ -1,0 +1,130 @@
+"""ALI's networks for mixtures: batch-normalised ReLU layers against maxout layers.
+
+Generator: four layers of 400, batch norm and ReLU. Discriminator: three maxout layers of 200, five pieces
+each; the first two are its features. Encoder: a layer of `width` on them, then a network for each head.
+
+Source: Dumoulin et al. 2016, "Adversarially Learned Inference", appendix A, table 8; Goodfellow et al. 2013,
+"Maxout Networks".
+"""
+
+import math
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from dalikit.compose import Wrap, weight_norm
+from dalikit.functional.ranges import squash
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
+
+DALIKIT_API = 1
+
+Width = Annotated[int, Field(ge=1)]
+Scale = Annotated[float, Field(gt=0)]
+
+
+class Maxout(nn.Module):
+    """The greatest of `pieces` linear maps, unit by unit: (B, inputs) to (B, outputs)."""
+
+    def __init__(self, inputs: int, outputs: int, pieces: int, wrap: Wrap) -> None:
+        super().__init__()
+        self.pieces = pieces
+        self.linear = wrap(nn.Linear(inputs, outputs * pieces))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x (B, inputs) to (B, outputs)."""
+        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+
+
+class MaxoutGenerator(Generator):
+    """`depth` dense layers of `width` with batch norm and ReLU, then a linear layer to x."""
+
+    name = "maxout-mlp"
+
+    def __init__(
+        self,
+        latent_size: int,
+        x_shape: Shape,
+        value_range: Range | None,
+        /,
+        *,
+        width: Width = 400,
+        depth: Width = 4,
+        x_scale: Scale = 1.0,
+    ) -> None:
+        super().__init__(latent_size, x_shape, value_range)
+        self.x_shape = x_shape
+        self.value_range = value_range
+        self.x_scale = x_scale
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise([latent_size] + [width] * depth):
+            layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
+        self.net = nn.Sequential(*layers, nn.Linear(width, math.prod(x_shape)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map z (B, Z) to x (B, *X)."""
+        return squash(self.x_scale * self.net(z), self.value_range).unflatten(1, self.x_shape)
+
+
+class MaxoutDiscriminator(Discriminator):
+    """Two maxout layers as features of x / `x_scale`, a third and a linear layer as head."""
+
+    name = "maxout-mlp"
+
+    def __init__(
+        self,
+        x_shape: Shape,
+        /,
+        *,
+        width: Width = 200,
+        pieces: Width = 5,
+        x_scale: Scale = 1.0,
+        norm: Literal["none", "spectral"] = "none",
+    ) -> None:
+        super().__init__()
+        self.feature_shape = (width,)
+        self.x_scale = x_scale
+        wrap = weight_norm(norm)
+        first, second = Maxout(math.prod(x_shape), width, pieces, wrap), Maxout(width, width, pieces, wrap)
+        self.trunk = nn.Sequential(nn.Flatten(), first, second)
+        self.logit = nn.Sequential(Maxout(width, width, pieces, wrap), wrap(nn.Linear(width, 1)))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map x (B, *X) to h (B, width)."""
+        return self.trunk(x / self.x_scale)
+
+    def head(self, h: Tensor) -> Tensor:
+        """Map h (B, width) to logits (B,)."""
+        return self.logit(h).squeeze(1)
+
+
+class MaxoutEncoder(Encoder):
+    """A ReLU layer of `width`, then one hidden layer and a linear one for each head."""
+
+    name = "maxout-mlp"
+
+    def __init__(self, in_shape: Shape, head_sizes: tuple[int, ...], /, *, width: Width = 200) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(in_shape), width), nn.ReLU())
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, size)) for size in head_sizes
+        )
+
+    def forward(self, h: Tensor) -> tuple[Tensor, ...]:
+        """Map h (B, *in_shape) to one tensor (B, size) a head."""
+        shared = self.trunk(h)
+        return tuple(head(shared) for head in self.heads)
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the three networks and the family they make."""
+    name = "maxout-mlp"
+    return [
+        MaxoutGenerator,
+        MaxoutDiscriminator,
+        MaxoutEncoder,
+        Backbone(name, "ALI's for mixtures", name, name, name),
+    ]

@@ -1,0 +1,177 @@
+"""SN-GAN's residual networks, for 32×32, 64×64 and other sides that are 4 times a power of two.
+
+Generator: a dense layer to 4×4, a residual block for each doubling, batch norm, ReLU, a convolution and tanh.
+The discriminator's features: an optimised first block and residual blocks, halving the size while it is above
+8, then one more block at that size; its head is another block, summed over the image into one dense logit.
+The encoder goes on from the features.
+
+Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", appendix B.4,
+tables 4 and 5.
+"""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, relu
+
+from dalikit.compose import Wrap, weight_norm
+from dalikit.errors import UnfitError
+from dalikit.functional.ranges import squash
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
+
+DALIKIT_API = 1
+
+Width = Annotated[int, Field(ge=1)]
+
+SMALLEST = 4
+KEPT = 8
+"""The size at which the discriminator stops halving."""
+
+
+class UpBlock(nn.Module):
+    """A residual block that doubles the size."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([nn.BatchNorm2d(inputs), nn.BatchNorm2d(outputs)])
+        self.first = nn.Conv2d(inputs, outputs, 3, 1, 1)
+        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1)
+        self.skip = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, inputs, S, S) to (B, outputs, 2S, 2S)."""
+        h = self.first(interpolate(relu(self.norms[0](x)), scale_factor=2))
+        h = self.second(relu(self.norms[1](h)))
+        return h + self.skip(interpolate(x, scale_factor=2))
+
+
+class DownBlock(nn.Module):
+    """A residual block that halves the size if asked; `first` on data, which it does not rectify."""
+
+    def __init__(
+        self, inputs: int, outputs: int, wrap: Wrap, *, halve: bool = False, first: bool = False
+    ) -> None:
+        super().__init__()
+        self.halve = halve
+        self.first = first
+        convs = nn.Conv2d(inputs, outputs, 3, 1, 1), nn.Conv2d(outputs, outputs, 3, 1, 1)
+        self.convs = nn.ModuleList([wrap(conv) for conv in convs])
+        reshaped = halve or inputs != outputs
+        self.skip = wrap(nn.Conv2d(inputs, outputs, 1)) if reshaped else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, inputs, S, S) to (B, outputs, S/2, S/2), or at the same size."""
+        h = self.convs[1](relu(self.convs[0](x if self.first else relu(x))))
+        return self._sized(h) + self.skip(self._sized(x))
+
+    def _sized(self, x: Tensor) -> Tensor:
+        return avg_pool2d(x, 2) if self.halve else x
+
+
+class SNResNetGenerator(Generator):
+    """`width` channels in every block."""
+
+    name = "sn-resnet"
+
+    def __init__(
+        self, latent_size: int, x_shape: Shape, value_range: Range | None, /, *, width: Width = 256
+    ) -> None:
+        super().__init__(latent_size, x_shape, value_range)
+        channels, size = _image(x_shape)
+        self.value_range = value_range
+        doublings = int(math.log2(size // SMALLEST))
+        self.net = nn.Sequential(
+            *(nn.Linear(latent_size, width * SMALLEST**2), nn.Unflatten(1, (width, SMALLEST, SMALLEST))),
+            *(UpBlock(width, width) for _ in range(doublings)),
+            *(nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, channels, 3, 1, 1)),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map z (B, Z) to x (B, C, S, S)."""
+        return squash(self.net(z), self.value_range)
+
+
+class SNResNetDiscriminator(Discriminator):
+    """`width` channels in every block. The features are all blocks but the last.
+
+    `norm` is `spectral`, as SN-GAN has it on every weight, or `none`.
+    """
+
+    name = "sn-resnet"
+
+    def __init__(
+        self, x_shape: Shape, /, *, width: Width = 128, norm: Literal["spectral", "none"] = "spectral"
+    ) -> None:
+        super().__init__()
+        channels, size = _image(x_shape)
+        wrap = weight_norm(norm)
+        blocks = [DownBlock(channels, width, wrap, halve=True, first=True)]
+        size //= 2
+        while size > KEPT:
+            blocks.append(DownBlock(width, width, wrap, halve=True))
+            size //= 2
+        self.feature_shape = (width, size, size)
+        self.trunk = nn.Sequential(*blocks, DownBlock(width, width, wrap))
+        self.last = nn.Sequential(DownBlock(width, width, wrap), nn.ReLU())
+        self.logit = wrap(nn.Linear(width, 1))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map x (B, C, S, S) to h (B, *feature_shape)."""
+        return self.trunk(x)
+
+    def head(self, h: Tensor) -> Tensor:
+        """Map h to logits (B,)."""
+        return self.logit(self.last(h).sum((2, 3))).squeeze(1)
+
+
+class SNResNetEncoder(Encoder):
+    """A convolution of `width` channels that halves the features' size, then dense layers for each head."""
+
+    name = "sn-resnet"
+
+    def __init__(
+        self,
+        in_shape: Shape,
+        head_sizes: tuple[int, ...],
+        /,
+        *,
+        width: Width = 256,
+        hidden: Width = 256,
+    ) -> None:
+        super().__init__()
+        if len(in_shape) != 3:
+            raise UnfitError(f"Encoder 'sn-resnet' reads features (C, S, S), not {in_shape}: 'mlp' reads any")
+        channels, size, _ = in_shape
+        self.trunk = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten()
+        )
+        flat = width * (size // 2) ** 2
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(flat, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, head))
+            for head in head_sizes
+        )
+
+    def forward(self, h: Tensor) -> tuple[Tensor, ...]:
+        """Map h (B, *in_shape) to one tensor (B, size) a head."""
+        shared = self.trunk(h)
+        return tuple(head(shared) for head in self.heads)
+
+
+def _image(shape: Shape) -> tuple[int, int]:
+    """The channels and the side of a square image whose side is 8, 16, 32, 64 and so on."""
+    if len(shape) != 3 or shape[1] != shape[2] or shape[1] < 2 * SMALLEST or shape[1] & (shape[1] - 1):
+        raise UnfitError(
+            f"Backbone 'sn-resnet' takes square images of side 8, 16, 32, 64 …; the data have shape {shape}. "
+            "Another backbone may fit: 'dcgan' takes any side from 8 up, 'mlp' any shape"
+        )
+    return shape[0], shape[1]
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the three networks and the family they make."""
+    family = Backbone("sn-resnet", "SN-GAN's residual networks", "sn-resnet", "sn-resnet", "sn-resnet")
+    return [SNResNetGenerator, SNResNetDiscriminator, SNResNetEncoder, family]
