@@ -230,9 +230,9 @@ def _check_several(game: AdversarialGame) -> None:
 
 def _check_phase(method: Method, position: int, phase: Phase, dataset: Dataset) -> None:
     before = {role: _copies(method.player(role)) for role, _ in method.named_children()}
-    phases = method.phases()
-    method.phases = lambda: (phases[position],)  # type: ignore[method-assign]
-    _trained(method, dataset, steps=1)
+    trainer = Trainer(method, dataset, steps=1, batch_size=B, lr=1e-2)
+    trainer.phases = (trainer.phases[position],)
+    trainer.fit()
     for role, old in before.items():
         new = list(method.player(role).parameters())
         moved = any(not torch.equal(a, b) for a, b in zip(old, new, strict=True))

@@ -1,0 +1,148 @@
+"""ALICE: adversarially learned inference with conditional entropy.
+
+ALI leaves open how x and z are paired; ALICE adds the conditional entropy H(x|z) as a cycle x → z → x̂:
+
+    explicit:     E_q(x) ‖x - G(E(x))‖_k^k                                         (8)
+    adversarial:  E_q(x) [log s(D'(x, x))] + E_q(x) [log(1 - s(D'(x, G(E(x)))))]    (9), (10)
+
+Source: Li et al. 2017, "ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching",
+sections 3 and 4.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from dalikit import play
+from dalikit.compose import JointDiscriminator, PairDiscriminator
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import (
+    AdversarialGame,
+    Encoder,
+    Generator,
+    Iteration,
+    Method,
+    Phase,
+    PhaseLoss,
+    Posterior,
+    Role,
+)
+
+DALIKIT_API = 1
+
+
+class ALICE(Method):
+    """ALI and a cycle on data.
+
+    Args:
+        cycle: `l2` or `l1`, an explicit norm, or `adversarial`, by a second discriminator on pairs of data.
+        weight: what the cycle counts.
+    """
+
+    name = "alice"
+    infers = True
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: JointDiscriminator,
+        encoder: Encoder,
+        family: Posterior,
+        game: AdversarialGame,
+        cycle_discriminator: PairDiscriminator | None = None,
+        /,
+        *,
+        cycle: Literal["l2", "l1", "adversarial"] = "l2",
+        weight: Annotated[float, Field(ge=0)] = 1.0,
+    ) -> None:
+        super().__init__()
+        self.generator = generator
+        self.discriminator = discriminator
+        self.encoder = encoder
+        self.family = family
+        self.game = game
+        self.cycle_discriminator = cycle_discriminator
+        self.cycle = cycle
+        self.weight = weight
+
+    @classmethod
+    def roles(cls, **params: Any) -> dict[str, Role]:
+        """ALI's roles, and for the adversarial cycle a discriminator on pairs of data."""
+        roles = {
+            "generator": Role("generator", on="z"),
+            "discriminator": Role("discriminator", on="xz"),
+            "encoder": Role("encoder", on="x"),
+            "family": Role("posterior", on="z"),
+            "game": Role("game"),
+        }
+        if params["cycle"] == "adversarial":
+            roles["cycle_discriminator"] = Role("discriminator", on="xx")
+        return roles
+
+    def phases(self) -> Sequence[Phase]:
+        """The discriminator's step, the second one's if there is one, then that of generator and encoder."""
+        first = self._critics("discriminator", self.discriminator, self.discriminator_loss)
+        second = self._critics("cycle_discriminator", self.cycle_discriminator, self.cycle_discriminator_loss)
+        both = Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss)
+        return (*first, *second, both)
+
+    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
+        """The game's loss of D on (x, E(x)), then (G(z), z)."""
+        with torch.no_grad():
+            inferred = self.discriminator.pairs(iteration.real, self.posterior(iteration.real).rsample())
+        generated = self.discriminator.pairs(iteration.fake_detached, iteration.z)
+        return play.discriminator_loss(self.game, self.discriminator, inferred, generated, iteration.step)
+
+    def cycle_discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
+        """The game's loss of D' on (x, x), then (x, G(E(x)))."""
+        critic, x = self._cycle_critic(), iteration.real
+        with torch.no_grad():
+            again = self.generate(self.posterior(x).rsample())
+        return play.discriminator_loss(
+            self.game, critic, critic.pairs(x, x), critic.pairs(x, again), iteration.step
+        )
+
+    def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
+        """ALI's loss of both sides, and the cycle on the same draw of E(x)."""
+        x, z = iteration.real, self.posterior(iteration.real).rsample()
+        inferred = self.discriminator(self.discriminator.pairs(x, z))
+        generated = self.discriminator(self.discriminator.pairs(iteration.fake, iteration.z))
+        adversarial = self.game.joint(inferred, generated).mean()
+        cycle = self._cycle(x, self.generate(z))
+        total = adversarial + self.weight * cycle
+        return PhaseLoss(total, {"loss": adversarial.detach(), "cycle": cycle.detach()})
+
+    def posterior(self, x: Tensor) -> Distribution:
+        """q(z|x) for x (B, *X)."""
+        return self.family(*self.encoder(x))
+
+    def code(self, x: Tensor) -> Tensor:
+        """The code (B, Z) of x."""
+        return self.family.code(self.posterior(x))
+
+    def _cycle(self, x: Tensor, again: Tensor) -> Tensor:
+        if self.cycle == "adversarial":
+            critic = self._cycle_critic()
+            return play.generator_loss(self.game, critic, critic(critic.pairs(x, again)), critic.pairs(x, x))
+        apart = (again - x).flatten(1)
+        return apart.square().mean() if self.cycle == "l2" else apart.abs().mean()
+
+    def _cycle_critic(self) -> PairDiscriminator:
+        assert self.cycle_discriminator is not None, "asked for by `roles` with cycle = adversarial"
+        return self.cycle_discriminator
+
+    def _critics(self, role: str, critic: nn.Module | None, loss: Any) -> tuple[Phase, ...]:
+        if critic is None:
+            return ()
+        steps = self.game.discriminator_steps
+        return (Phase(role, (role,), loss, repeats=steps, after=lambda: self.game.project(critic)),)
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the method."""
+    return [ALICE]

@@ -1,0 +1,113 @@
+"""An encoder for a GAN that is trained already and stays as it is.
+
+    code · E_z [-log q(z|G(z))] + image · E_x ‖x - G(E(x))‖² + features · E_x ‖h(x) - h(G(E(x)))‖²
+
+The generator and the discriminator come from another run. With `share_features` the encoder reads the frozen
+discriminator's features, as Bang and Shim have it; without, x through a trunk of its own, as Zhu et al. have
+it, who weigh images and features of real data. h are the discriminator's features.
+
+Source: Zhu et al. 2016, "Generative Visual Manipulation on the Natural Image Manifold", section 4.2; Bang and
+Shim 2018, "High Quality Bidirectional Generative Adversarial Networks", section 3.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import (
+    Discriminator,
+    Encoder,
+    Generator,
+    Iteration,
+    Method,
+    Phase,
+    PhaseLoss,
+    Posterior,
+    Role,
+)
+
+DALIKIT_API = 1
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Inversion(Method):
+    """Trains an encoder alone; `--set generator.from_run=RUN --set discriminator.from_run=RUN` name the GAN.
+
+    Args:
+        code: what the codes of generated data count, in units of 1/Z.
+        image: what the reconstruction of real data counts, a mean over their values.
+        features: what that of the discriminator's features counts.
+        share_features: whether the encoder reads those features, or x.
+    """
+
+    name = "inversion"
+    infers = True
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        encoder: Encoder,
+        family: Posterior,
+        /,
+        *,
+        code: Weight = 1.0,
+        image: Weight = 1.0,
+        features: Weight = 0.0,
+        share_features: bool = True,
+    ) -> None:
+        super().__init__()
+        self.generator = generator
+        self.discriminator = discriminator
+        self.encoder = encoder
+        self.family = family
+        self.weights = (code, image, features)
+        self.share_features = share_features
+
+    @classmethod
+    def roles(cls, **params: Any) -> dict[str, Role]:
+        """A frozen generator and discriminator, an encoder, and its posterior's family."""
+        return {
+            "generator": Role("generator", on="z", frozen=True),
+            "discriminator": Role("discriminator", frozen=True),
+            "encoder": Role("encoder", on="h" if params["share_features"] else "x"),
+            "family": Role("posterior", on="z"),
+        }
+
+    def phases(self) -> Sequence[Phase]:
+        """The encoder's step."""
+        return (Phase("encoder", ("encoder", "family"), self.loss),)
+
+    def loss(self, iteration: Iteration) -> PhaseLoss:
+        """The three terms, those of weight 0 left out."""
+        code, image, features = self.weights
+        x, terms, total = iteration.real, {}, 0.0 * iteration.z.sum()
+        if code:
+            terms["nll"] = -self.posterior(iteration.fake_detached).log_prob(iteration.z).mean()
+            total = total + code / iteration.z.shape[1] * terms["nll"]
+        if image or features:
+            again = self.generate(self.code(x))
+            terms["image"] = (again - x).square().mean()
+            apart = self.discriminator.features(again) - self.discriminator.features(x)
+            terms["features"] = apart.square().mean()
+            total = total + image * terms["image"] + features * terms["features"]
+        return PhaseLoss(total, {name: term.detach() for name, term in terms.items()})
+
+    def posterior(self, x: Tensor) -> Distribution:
+        """q(z|x) for x (B, *X)."""
+        return self.family(*self.encoder(self.discriminator.features(x) if self.share_features else x))
+
+    def code(self, x: Tensor) -> Tensor:
+        """The code (B, Z) of x."""
+        return self.family.code(self.posterior(x))
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the method."""
+    return [Inversion]

@@ -1,0 +1,146 @@
+"""Unrolled GANs: the generator sees what the discriminator will do about it.
+
+    θ_D^(k+1) = θ_D^k - Adam( ∂L_D(θ_G, θ_D^k) / ∂θ_D^k ),  k = 0 … K-1                     (7)
+    θ_G minimises L_G(θ_G, θ_D^K(θ_G, θ_D)), the gradient through all K steps                (8), (10)
+    θ_D takes one ordinary step
+
+The steps are Adam's, from the moments that D's own optimizer has, and each is differentiated.
+
+Source: Metz et al. 2016, "Unrolled Generative Adversarial Networks", section 2.2.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.func import functional_call
+
+from dalikit import play
+from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import (
+    AdversarialGame,
+    Discriminator,
+    Generator,
+    Iteration,
+    Method,
+    Phase,
+    PhaseLoss,
+    Role,
+)
+
+DALIKIT_API = 1
+
+Weights = dict[str, Tensor]
+
+
+class Unrolled(Method):
+    """A plain GAN whose generator's loss is taken after `unroll` further steps of the discriminator."""
+
+    name = "unrolled"
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        game: AdversarialGame,
+        /,
+        *,
+        unroll: Annotated[int, Field(ge=0)] = 5,
+    ) -> None:
+        super().__init__()
+        self.generator = generator
+        self.discriminator = discriminator
+        self.game = game
+        self.unroll = unroll
+        self._adam: torch.optim.Optimizer | None = None
+
+    @classmethod
+    def roles(cls, **params: Any) -> dict[str, Role]:
+        """One generator, one discriminator, and the game."""
+        return {
+            "generator": Role("generator", on="z"),
+            "discriminator": Role("discriminator"),
+            "game": Role("game"),
+        }
+
+    def phases(self) -> Sequence[Phase]:
+        """The generator's step first, as its look ahead starts from where D stands; then D's."""
+        return (
+            Phase("generator", ("generator",), self.generator_loss),
+            Phase(
+                "discriminator",
+                ("discriminator",),
+                self.discriminator_loss,
+                repeats=self.game.discriminator_steps,
+                after=lambda: self.game.project(self.discriminator),
+            ),
+        )
+
+    def bind(self, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
+        """Keep D's optimizer, whose moments and rate the unrolled steps start from."""
+        self._adam = optimizers.get("discriminator")
+
+    def generator_loss(self, iteration: Iteration) -> PhaseLoss:
+        """The game's loss of G against the discriminator of K steps ahead."""
+        weights = self._ahead(iteration)
+
+        def critic(x: Tensor) -> Tensor:
+            return functional_call(self.discriminator, weights, (x,))
+
+        loss = play.generator_loss(self.game, critic, critic(iteration.fake), iteration.real)
+        return PhaseLoss(loss, {"loss": loss.detach()})
+
+    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
+        """The game's loss of D, real data first, and its penalty."""
+        real, fake = iteration.real, iteration.fake_detached
+        return play.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
+
+    def _ahead(self, iteration: Iteration) -> Weights:
+        """D's weights after K steps of Adam on this iteration's data, with the graph that leads to G."""
+        weights: Weights = dict(self.discriminator.named_parameters())
+        state = {name: self._moments(parameter) for name, parameter in weights.items()}
+        for _ in range(self.unroll):
+            current = dict(weights)
+
+            def critic(x: Tensor, current: Weights = current) -> Tensor:
+                return functional_call(self.discriminator, current, (x,))
+
+            loss = self.game.discriminator_loss(critic(iteration.real), critic(iteration.fake)).mean()
+            slopes = torch.autograd.grad(loss, list(current.values()), create_graph=True)
+            for (name, value), slope in zip(current.items(), slopes, strict=True):
+                weights[name], state[name] = self._adam_step(value, slope, state[name])
+        return weights
+
+    def _moments(self, parameter: Tensor) -> tuple[float, Tensor, Tensor]:
+        """Steps done, first and second moment of a parameter in D's optimizer."""
+        known = self._optimizer.state.get(parameter, {})
+        zeros = torch.zeros_like(parameter)
+        if not known:
+            return 0.0, zeros, zeros
+        return float(known["step"]), known["exp_avg"].clone(), known["exp_avg_sq"].clone()
+
+    def _adam_step(
+        self, value: Tensor, slope: Tensor, moments: tuple[float, Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[float, Tensor, Tensor]]:
+        group = self._optimizer.param_groups[0]
+        (beta1, beta2), steps = group["betas"], moments[0] + 1
+        first = beta1 * moments[1] + (1 - beta1) * slope
+        second = beta2 * moments[2] + (1 - beta2) * slope.square()
+        # Adam adds ε outside the root, whose slope at 0 is infinite: a little inside keeps it finite.
+        scale = (second / (1 - beta2**steps) + 1e-16).sqrt() + group["eps"]
+        rate = group["lr"] / (1 - beta1**steps)
+        return value - rate * first / scale, (steps, first, second)
+
+    @property
+    def _optimizer(self) -> torch.optim.Optimizer:
+        if self._adam is None:
+            raise RuntimeError("the unrolled steps need the discriminator's optimizer: a trainer binds it")
+        return self._adam
+
+
+@hookimpl
+def dalikit_components() -> list[object]:
+    """Offer the method."""
+    return [Unrolled]
