@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from dalikit.cli import components, infer, train
+from dalikit.cli import components, infer, scorer, study, train
 from dalikit.errors import DalikitError, Interrupted
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 train.register(app)
 infer.register(app)
+study.register(app)
+scorer.register(app)
 components.register(app)
 
 

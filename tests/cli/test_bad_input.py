@@ -11,7 +11,7 @@ BAD = {
     "--method dalli": r"Unknown method 'dalli'. Did you mean 'dali'?",
     "--game gann": "Unknown game 'gann'. Did you mean 'gan'?",
     "--posterior full": "Unknown posterior 'full'",
-    "--backbone vgg": "Unknown backbone 'vgg'. Known: dcgan, mlp",
+    "--backbone vgg": "Unknown backbone 'vgg'. Known: dcgan, ",
     "--dataset imagenet": "Unknown dataset 'imagenet'",
     "--recipe nothing": "Unknown recipe 'nothing'",
     "--config nowhere.yaml": "nowhere.yaml: No such file",

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["plugins", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["plugins", "--help"], ["reproduce", "--help"]]
+)
 def test_help_imports_no_torch(words):
     code = (
         "import sys\n"
@@ -44,5 +46,5 @@ def test_no_arguments_show_the_help(command):
 def test_every_command_is_listed_with_a_line(cli):
     shown = cli("--help").stdout
     for name in ("train", "sample", "reconstruct", "encode", "vary", "interpolate", "evaluate", "plugins",
-                 "recipes", "config"):  # fmt: skip
+                 "recipes", "config", "reproduce", "compare"):  # fmt: skip
         assert name in shown

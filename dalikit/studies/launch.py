@@ -1,0 +1,198 @@
+"""Carries out planned runs, each as a `dalikit` process of its own, several at once; stops and goes on.
+
+What a run's folder holds decides what is left to do, so a plan that was interrupted goes on when it is
+carried out again: a run with scores is skipped, one with a checkpoint is resumed, any other starts afresh.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from dalikit.config import to_yaml
+from dalikit.errors import Interrupted, RunError
+from dalikit.runs import RunDirectory
+from dalikit.studies.plan import PlannedRun
+
+POLL = 0.05
+"""Seconds between two looks at the running processes."""
+
+ATTEMPTS = "attempts.jsonl"
+"""In a run's folder: a line for each process that worked on it, with its seconds and exit code."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Job:
+    """A run under way: the process, when it started, and whether it prints the scores instead of saving."""
+
+    run: PlannedRun
+    process: subprocess.Popen[bytes]
+    started: float
+    scores: Path | None
+
+
+def carry_out(runs: Sequence[PlannedRun], logs: Path, jobs: int, tell: Tell) -> dict[str, str]:
+    """Do what is left of the runs, up to `jobs` at once; returns why runs failed, by run's name.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM, after the processes have stopped and left their checkpoints.
+        RunError: the logs cannot be written.
+    """
+    faults = {run.name: run.fault for run in runs if run.config is None}
+    waiting = [run for run in runs if run.config is not None and not finished(run.folder)]
+    if done := len(runs) - len(waiting) - len(faults):
+        tell(f"{done} of {len(runs)} runs are finished already")
+    _make(logs)
+    active: list[Job] = []
+    with _stops() as caught:
+        told = 0
+        try:
+            while active or (waiting and not caught):
+                while waiting and len(active) < jobs and not caught:
+                    active.append(_started(waiting.pop(0), logs, alone=jobs == 1))
+                    tell(f"{active[-1].run.name} …")
+                if len(caught) > told:  # each further signal is handed on: the second ends a run at once
+                    _terminate(active)
+                    told = len(caught)
+                for job in [job for job in active if job.process.poll() is not None]:
+                    active.remove(job)
+                    _settle(job, logs, faults, tell, stopped=bool(caught))
+                time.sleep(POLL)
+        finally:
+            _terminate(active)
+            for job in active:
+                job.process.wait()
+    if caught:
+        raise Interrupted(caught[0], "Stopped; the same command goes on from here")
+    return faults
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run has been trained and scored."""
+    return (folder / "scores.json").is_file()
+
+
+def forget_scores(runs: Sequence[PlannedRun]) -> None:
+    """Remove the scores of finished runs that left a metric out, so that they are scored again.
+
+    What was missing then, an extractor's weights for instance, may be there now.
+    """
+    for run in runs:
+        path = run.folder / "scores.json"
+        try:
+            if json.loads(path.read_text(encoding="utf-8"))["skipped"]:
+                path.unlink()
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # not there, or damaged, which is said when the table is made
+
+
+def seconds_of(folder: Path) -> float | None:
+    """The time that processes spent on a run, or None where nothing was written down."""
+    try:
+        lines = (folder / ATTEMPTS).read_text(encoding="utf-8").splitlines()
+        return sum(float(json.loads(line)["seconds"]) for line in lines if line)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _started(run: PlannedRun, logs: Path, *, alone: bool) -> Job:
+    """Start the process that does what is left of a run."""
+    words = [sys.executable, "-m", "dalikit", *_words(run, logs)]
+    scores = logs / f"{run.name}.scores" if words[3] == "evaluate" else None
+    threads = {} if alone else {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with (
+        _written(scores or logs / f"{run.name}.out") as out,
+        _written(logs / f"{run.name}.err") as err,
+    ):
+        process = subprocess.Popen(words, stdout=out, stderr=err, env={**os.environ, **threads})
+    return Job(run, process, time.monotonic(), scores)
+
+
+def _words(run: PlannedRun, logs: Path) -> list[str]:
+    """The command line that goes on with a run, wherever it was left."""
+    assert run.config is not None
+    directory = RunDirectory(run.folder)
+    checkpoints = directory.checkpoints()
+    if checkpoints and int(checkpoints[-1].name[5:]) >= int(run.config.trainer["steps"]):
+        return ["evaluate", str(run.folder), "--json"]  # it was stopped after its last step
+    if checkpoints:
+        return ["train", "--resume", str(run.folder)]
+    if (run.folder / "config.yaml").is_file():  # of these settings, and stopped before a checkpoint
+        shutil.rmtree(run.folder)
+    config = logs / f"{run.name}.yaml"
+    config.write_text(to_yaml(run.config), encoding="utf-8")
+    return ["train", "--config", str(config), "--out", str(run.folder)]
+
+
+def _settle(job: Job, logs: Path, faults: dict[str, str], tell: Tell, *, stopped: bool) -> None:
+    """Note what a process that has ended leaves: its time, its scores, or why it failed."""
+    seconds, code = time.monotonic() - job.started, int(job.process.returncode)
+    if (job.run.folder / "config.yaml").is_file():
+        with (job.run.folder / ATTEMPTS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"seconds": round(seconds, 2), "exit": code}) + "\n")
+    if code == 0 and job.scores is not None:
+        shutil.move(job.scores, job.run.folder / "scores.json")
+    if code == 0:
+        tell(f"{job.run.name} finished after {seconds:.0f} s")
+    elif not stopped:
+        faults[job.run.name] = _reason(logs / f"{job.run.name}.err", code)
+        tell(f"{job.run.name} failed: {faults[job.run.name]}")
+
+
+def _reason(errors: Path, code: int) -> str:
+    """The last line on standard error, or how the process ended where it said nothing."""
+    lines = [
+        line for line in errors.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+    ]
+    if lines:
+        return lines[-1].strip().removeprefix("Error: ")
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _terminate(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        if job.process.poll() is None:
+            job.process.terminate()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"Cannot write {folder}: {error.strerror}") from None
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise RunError(f"Cannot write {path}: {error.strerror}") from None
+
+
+@contextmanager
+def _stops() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM inside the block instead of being ended by them."""
+    caught: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,68 @@
+"""The pictures of a study: samples and reconstructions of each row's first finished run, side by side."""
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+from dalikit import pictures
+from dalikit.errors import UserError
+from dalikit.model import RunModel, load
+from dalikit.registry import Registry
+from dalikit.studies.draw import montage
+from dalikit.studies.table import Line, Table
+
+IMAGES = 36
+"""In a grid of images; half as many are shown beside their reconstructions."""
+
+POINTS = 2500
+
+WIDE = 5
+"""Pictures in a row."""
+
+
+def study_picture(table: Table, wanted: Sequence[str], registry: Registry) -> Image.Image:
+    """Each line's pictures of the `wanted` kinds, each data set's in rows of their own."""
+    rows = []
+    for dataset in table.datasets:
+        lines = [line for line in table.lines if line.entry.dataset == dataset]
+        cells = [
+            (f"{line.entry.label}, {dataset}: {kind}", _picture(line, kind, registry))
+            for line in lines
+            for kind in wanted
+        ]
+        rows += [cells[start : start + WIDE] for start in range(0, len(cells), WIDE)]
+    return montage(rows, table.title)
+
+
+def _picture(line: Line, kind: str, registry: Registry) -> Image.Image | None:
+    """A picture of the line's first run, or None where there is no run or it cannot be drawn."""
+    if not line.entry.records:
+        return None
+    try:
+        model = load(line.entry.records[0].folder, registry=registry)
+        return samples(model) if kind == "samples" else reconstructions(model)
+    except UserError:  # the data are not there, or the method has no encoder: its label says what is missing
+        return None
+
+
+def samples(model: RunModel) -> Image.Image:
+    """What the model makes of codes drawn under seed 0."""
+    _check_drawable(model)
+    if model.value_range is None:
+        return pictures.scatter(model.sample(POINTS, seed=0).cpu(), model.data("test", POINTS).cpu())
+    return pictures.grid(model.sample(IMAGES, seed=0), model.value_range)
+
+
+def reconstructions(model: RunModel) -> Image.Image:
+    """The first test data and what the model makes of their codes, in turn, as in the paper's figure 1."""
+    _check_drawable(model)
+    if model.value_range is None:
+        x = model.data("test", POINTS)
+        return pictures.scatter(model.reconstruct(x).cpu(), x.cpu())
+    x = model.data("test", IMAGES // 2)
+    return pictures.grid(pictures.pairs(x, model.reconstruct(x)), model.value_range, columns=6)
+
+
+def _check_drawable(model: RunModel) -> None:
+    if not pictures.drawable(model.x_shape, model.value_range):
+        raise UserError(f"Data of shape {model.x_shape} cannot be drawn")

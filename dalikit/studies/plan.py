@@ -1,0 +1,137 @@
+"""From a study to the runs it is made of: a row on a data set under a seed, each in a folder of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dalikit import resolve
+from dalikit.config import RunConfig, from_file, merged, to_yaml
+from dalikit.errors import UserError, nearest
+from dalikit.interfaces import Study, StudyRow
+from dalikit.registry import Registry
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a study. `config` is None where the settings mean nothing; `fault` says why."""
+
+    row: StudyRow
+    dataset: str
+    seed: int
+    folder: Path
+    config: RunConfig | None
+    fault: str = ""
+
+    @property
+    def name(self) -> str:
+        """What logs call it, and the name of its log."""
+        return f"{self.dataset}-{self.row.name}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All the runs of a study, in the order in which they are started, and what was asked for."""
+
+    study: Study
+    budget: str
+    datasets: tuple[str, ...]
+    rows: tuple[StudyRow, ...]
+    seeds: tuple[int, ...]
+    out: Path
+    runs: tuple[PlannedRun, ...]
+
+
+def make_plan(
+    study: Study,
+    registry: Registry,
+    out: Path,
+    budget: str = "quick",
+    rows: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+) -> Plan:
+    """The runs of `rows` × `datasets` × `seeds`, all rows and data sets by default; nothing is written.
+
+    Raises:
+        UserError: the budget, a row or a data set is unknown, or a folder holds a run of other settings.
+    """
+    by_dataset = study.budgets.get(budget)
+    if by_dataset is None:
+        raise UserError(_unknown(study, "budget", budget, list(study.budgets)))
+    chosen = _chosen_rows(study, rows)
+    data = tuple(datasets or study.datasets)
+    for name in data:
+        if name not in study.datasets or name not in by_dataset:
+            raise UserError(_unknown(study, "data set", name, list(by_dataset)))
+    runs = tuple(
+        _planned(study, row, name, seed, by_dataset[name], registry, out)
+        for name in data
+        for row in chosen
+        for seed in seeds
+    )
+    for run in runs:
+        _check_folder(run)
+    return Plan(study, budget, data, chosen, tuple(seeds), out, runs)
+
+
+def _planned(
+    study: Study,
+    row: StudyRow,
+    dataset: str,
+    seed: int,
+    budget: Mapping[str, Any],
+    registry: Registry,
+    out: Path,
+) -> PlannedRun:
+    folder = out / "runs" / dataset / row.name / f"seed{seed}"
+    head = {"recipe": row.recipe, "dataset": {"name": dataset}}
+    try:
+        config = resolve.layered([head, budget, row.settings, {"seed": seed}], registry)
+    except UserError as error:
+        return PlannedRun(row, dataset, seed, folder, None, str(error))
+    return PlannedRun(row, dataset, seed, folder, config)
+
+
+def _chosen_rows(study: Study, names: Sequence[str] | None) -> tuple[StudyRow, ...]:
+    """The rows of these names or labels, in the study's order."""
+    if names is None:
+        return study.rows
+    known = {word.lower(): row.name for row in study.rows for word in (row.label, row.name)}
+    for name in names:
+        if name.lower() not in known:
+            raise UserError(_unknown(study, "row", name, [row.name for row in study.rows]))
+    wanted = {known[name.lower()] for name in names}
+    return tuple(row for row in study.rows if row.name in wanted)
+
+
+def _check_folder(run: PlannedRun) -> None:
+    """Refuse a run of other settings in the planned place: its figures would pass for this plan's."""
+    if run.config is None or not (run.folder / "config.yaml").is_file():
+        return
+    wanted, there = as_stored(run.config), stored(run.folder)
+    if differing := [key for key in RunConfig.model_fields if getattr(wanted, key) != getattr(there, key)]:
+        raise UserError(
+            f"{run.folder} holds a run of other settings ({', '.join(differing)}): choose another --out, or "
+            "remove it"
+        )
+
+
+def stored(folder: Path) -> RunConfig:
+    """The configuration in a run's folder.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    return merged([from_file(folder / "config.yaml")])
+
+
+def as_stored(config: RunConfig) -> RunConfig:
+    """The configuration as it comes back from a file: lists for tuples, and so on."""
+    import yaml
+
+    return merged([yaml.safe_load(to_yaml(config))])
+
+
+def _unknown(study: Study, what: str, name: str, known: list[str]) -> str:
+    return f"Study '{study.name}' has no {what} '{name}'.{nearest(name, known)} It has: {', '.join(known)}."

@@ -1,0 +1,148 @@
+"""A table for people and for programs: cells of text, Markdown, JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dalikit.interfaces import StudyColumn
+from dalikit.studies.table import Figure, Line, Paper, Table
+
+BLANK = "–"
+
+
+def grid(table: Table, dataset: str) -> tuple[list[str], list[list[str]]]:
+    """Headings and lines of text for one data set: figures, the best and the paper's where there are any."""
+    lines = [line for line in table.lines if line.entry.dataset == dataset]
+    headings, columns = ["system"], [[line.entry.label for line in lines]]
+    for column in table.columns:
+        cells = [line.cells[column.name] for line in lines]
+        if all(c.final is None and c.paper is None and not c.reason for c in cells):
+            continue
+        headings.append(column.name)
+        columns.append([_shown(c.final, column) for c in cells])
+        if any(c.best for c in cells):
+            headings.append("best")
+            columns.append([_shown(c.best, column) for c in cells])
+        if any(c.paper is not None for c in cells):
+            headings.append("paper")
+            columns.append([_paper(c.paper, column) for c in cells])
+    headings += ["seeds", "steps", "time"]
+    columns += [
+        [str(len(line.entry.records)) for line in lines],
+        [" ".join(map(str, line.steps)) or BLANK for line in lines],
+        [BLANK if line.seconds is None else duration(line.seconds.mean) for line in lines],
+    ]
+    return headings, [list(row) for row in zip(*columns, strict=True)]
+
+
+def reasons(table: Table) -> list[str]:
+    """A sentence for each cell that is blank, or of fewer seeds than asked for, with its reason."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for line in table.lines:
+        for name, cell in line.cells.items():
+            if cell.reason:
+                found.setdefault((line.entry.label, line.entry.dataset, cell.reason), []).append(name)
+    return [
+        f"{label} on {dataset}, {'; '.join(names)}: {reason}"
+        for (label, dataset, reason), names in found.items()
+    ]
+
+
+def captions(table: Table) -> list[str]:
+    """What is to be read below the table: what its figures are, its notes, and why cells are blank."""
+    told = [
+        "Figures are mean ± standard error over seeds, on the test part at the end of training; best is the "
+        "best on the validation part through training; time is a run's."
+    ]
+    return [*told, *table.notes, *reasons(table)]
+
+
+def markdown(table: Table) -> str:
+    """The table as Markdown, a section for each data set."""
+    text = [f"# {table.title}", ""]
+    for dataset in table.datasets:
+        headings, rows = grid(table, dataset)
+        text += [f"## {dataset}", "", _md(headings), _md(["---", *["---:"] * (len(headings) - 1)])]
+        text += [*(_md(row) for row in rows), ""]
+    text += [f"- {caption}" for caption in captions(table)]
+    if command := table.told.get("command"):
+        text += ["", f"Command: `{command}`"]
+    return "\n".join(text) + "\n"
+
+
+def document(table: Table) -> dict[str, Any]:
+    """The table as JSON holds it, with every seed's figure and every protocol."""
+    return {
+        "title": table.title,
+        **table.told,
+        "columns": [
+            {"name": c.name, "metric": c.metric, "field": c.field, "scale": c.scale, "better": c.better}
+            for c in table.columns
+        ],
+        "protocols": {dataset: dict(found) for dataset, found in table.protocols.items()},
+        "rows": [_line_document(line) for line in table.lines],
+        "notes": captions(table),
+    }
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    Examples:
+        >>> [duration(s) for s in (7.4, 90, 7260)]
+        ['7 s', '1.5 min', '2.0 h']
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def _line_document(line: Line) -> dict[str, Any]:
+    entry = line.entry
+    return {
+        "row": entry.name,
+        "label": entry.label,
+        "dataset": entry.dataset,
+        "runs": [str(record.folder) for record in entry.records],
+        "steps": list(line.steps),
+        "seconds": _figure_document(line.seconds),
+        "failed": dict(entry.faults),
+        "cells": {
+            name: {
+                "final": _figure_document(cell.final),
+                "best": _figure_document(cell.best),
+                "paper": cell.paper,
+                "reason": cell.reason or None,
+            }
+            for name, cell in line.cells.items()
+        },
+    }
+
+
+def _figure_document(figure: Figure | None) -> dict[str, Any] | None:
+    if figure is None:
+        return None
+    return {
+        "mean": figure.mean,
+        "standard_error": figure.standard_error,
+        "seeds": len(figure.values),
+        "values": list(figure.values),
+    }
+
+
+def _shown(figure: Figure | None, column: StudyColumn) -> str:
+    if figure is None:
+        return BLANK
+    error = figure.standard_error
+    digits = column.digits
+    return f"{figure.mean:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
+
+
+def _paper(figure: Paper | None, column: StudyColumn) -> str:
+    if figure is None:
+        return BLANK
+    value, spread = figure if isinstance(figure, tuple) else (figure, None)
+    return f"{value:g}" + ("" if spread is None else f" ± {spread:g}")
+
+
+def _md(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

@@ -1,0 +1,94 @@
+"""A whole study: its runs, then its table as JSON, Markdown and PNG. And the same table for any runs."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dalikit import pictures
+from dalikit.errors import RunError
+from dalikit.interfaces import Study
+from dalikit.registry import Registry
+from dalikit.studies import draw, launch, records, render
+from dalikit.studies.launch import Tell
+from dalikit.studies.plan import Plan
+from dalikit.studies.table import Entry, Table, aggregated
+
+NAMES = ("table.json", "table.md", "table.png")
+
+
+def reproduce(plan: Plan, registry: Registry, jobs: int, tell: Tell) -> Table:
+    """Do what is left of the plan's runs, and write its table into `plan.out`.
+
+    Raises:
+        Interrupted: a signal; the same plan goes on from there.
+        UserError: the runs' figures are of different protocols.
+        RunError: a file cannot be written.
+    """
+    faults = launch.carry_out(plan.runs, plan.out / "logs", jobs, tell)
+    table = tabulated(plan, faults)
+    write(table, plan.out, picture_of(table, plan.study, registry))
+    return table
+
+
+def tabulated(plan: Plan, faults: Mapping[str, str]) -> Table:
+    """The table of the plan's finished runs; `faults` says by run's name why others are not."""
+    entries = []
+    for dataset in plan.datasets:
+        for row in plan.rows:
+            own = [run for run in plan.runs if (run.dataset, run.row.name) == (dataset, row.name)]
+            done = [records.read(run.folder) for run in own if launch.finished(run.folder)]
+            failed = {str(run.seed): faults[run.name] for run in own if run.name in faults}
+            entries.append(Entry(row.name, row.label, dataset, done, failed, row.paper.get(dataset, {})))
+    study = plan.study
+    told = {
+        "study": study.name,
+        "stands_for": study.stands_for,
+        "budget": plan.budget,
+        "seeds": list(plan.seeds),
+        "command": _command(plan),
+    }
+    title = f"{study.name}: {study.description}; {plan.budget} budget"
+    return aggregated(title, entries, study.columns, study.notes, told)
+
+
+def write(table: Table, out: Path, picture: Any = None) -> None:
+    """Write table.json, table.md and table.png; the last is `picture` where one is given.
+
+    Raises:
+        RunError: one of them cannot be written.
+    """
+    text = (json.dumps(render.document(table), indent=2, ensure_ascii=False) + "\n", render.markdown(table))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in zip(NAMES, text, strict=False):
+            (out / name).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"Cannot write {out}: {error.strerror}") from None
+    pictures.save(picture or draw.table_picture(table), out / NAMES[2])
+
+
+def picture_of(table: Table, study: Study, registry: Registry) -> Any:
+    """The study's pictures as one, or None where it is a table alone."""
+    if not study.pictures:
+        return None
+    from dalikit.studies.montages import study_picture
+
+    return study_picture(table, study.pictures, registry)
+
+
+def _command(plan: Plan) -> str:
+    """The command line that makes this table."""
+    words: Sequence[str] = [
+        *("dalikit", "reproduce", plan.study.name, "--budget", plan.budget),
+        *([] if plan.rows == plan.study.rows else ["--rows", ",".join(row.name for row in plan.rows)]),
+        *([] if plan.datasets == plan.study.datasets else ["--dataset", plan.datasets[0]]),
+        *("--seeds", _seeds(plan.seeds)),
+    ]
+    return shlex.join(words)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    first = list(seeds) == list(range(len(seeds)))
+    return str(len(seeds)) if first else ",".join(map(str, seeds)) + ("," if len(seeds) == 1 else "")

@@ -1,0 +1,152 @@
+"""A study's table: for each row and data set its figures over seeds, beside the paper's.
+
+Figures of one column are of one protocol: `aggregated` refuses any others.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+from typing import Any
+
+from dalikit.errors import UserError
+from dalikit.interfaces import StudyColumn
+from dalikit.studies.records import Record
+
+Paper = float | tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A mean over seeds with its standard error, which a single seed does not have."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean."""
+        return fmean(self.values)
+
+    @property
+    def standard_error(self) -> float | None:
+        """The sample standard deviation (n - 1) over √n.
+
+        Examples:
+            >>> Figure((1.0, 3.0)).standard_error
+            1.0
+        """
+        return stdev(self.values) / math.sqrt(len(self.values)) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a row has in a column: at the end of training, at its best, in the paper; or why nothing."""
+
+    final: Figure | None
+    best: Figure | None = None
+    paper: Paper | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What becomes a line: a system on a data set with the finished runs, and why others failed."""
+
+    name: str
+    label: str
+    dataset: str
+    records: Sequence[Record]
+    faults: Mapping[str, str] = field(default_factory=dict)
+    paper: Mapping[str, Paper] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table; `cells` by the column's name."""
+
+    entry: Entry
+    cells: Mapping[str, Cell]
+    seconds: Figure | None
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, and whatever is to be told with it: the study, the budget, the seeds."""
+
+    title: str
+    columns: tuple[StudyColumn, ...]
+    lines: tuple[Line, ...]
+    protocols: Mapping[str, Mapping[str, Any]]
+    notes: tuple[str, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets, each once."""
+        return list(dict.fromkeys(line.entry.dataset for line in self.lines))
+
+
+def aggregated(
+    title: str,
+    entries: Sequence[Entry],
+    columns: tuple[StudyColumn, ...],
+    notes: tuple[str, ...] = (),
+    told: Mapping[str, Any] | None = None,
+) -> Table:
+    """The table of `entries`.
+
+    Raises:
+        UserError: two figures of one column, on one data set, are of different protocols.
+    """
+    metrics = dict.fromkeys(column.metric for column in columns)
+    protocols: dict[str, dict[str, Any]] = {}
+    for dataset in dict.fromkeys(entry.dataset for entry in entries):
+        records = [r for entry in entries if entry.dataset == dataset for r in entry.records]
+        found = {metric: _one_protocol(metric, records) for metric in metrics}
+        protocols[dataset] = {metric: p for metric, p in found.items() if p is not None}
+    lines = tuple(_line(entry, columns) for entry in entries)
+    return Table(title, columns, lines, protocols, notes, told or {})
+
+
+def _line(entry: Entry, columns: Iterable[StudyColumn]) -> Line:
+    times = [record.seconds for record in entry.records if record.seconds is not None]
+    steps = tuple(dict.fromkeys(record.step for record in entry.records))
+    cells = {column.name: _cell(entry, column) for column in columns}
+    return Line(entry, cells, _figure(times), steps)
+
+
+def _cell(entry: Entry, column: StudyColumn) -> Cell:
+    final = _figure(record.final(column) for record in entry.records)
+    best = _figure(record.best(column) for record in entry.records)
+    paper = entry.paper.get(column.name)
+    reasons = [record.reason(column) for record in entry.records if record.final(column) is None]
+    reasons += entry.faults.values()
+    return Cell(final, best, paper, "; ".join(dict.fromkeys(reasons)))
+
+
+def _figure(values: Iterable[float | None]) -> Figure | None:
+    known = tuple(value for value in values if value is not None)
+    return Figure(known) if known else None
+
+
+def _one_protocol(metric: str, records: Iterable[Record]) -> dict[str, Any] | None:
+    """The protocol that all figures of `metric` share, or None where there are none."""
+    first: Record | None = None
+    for record in records:
+        if metric not in record.metrics:
+            continue
+        first = first or record
+        a, b = first.protocol(metric), record.protocol(metric)
+        for key in dict.fromkeys([*a, *b]):
+            if _plain(a.get(key)) != _plain(b.get(key)):
+                raise UserError(
+                    f"{metric} of {first.folder} and of {record.folder} cannot be compared: {key} is "
+                    f"{_plain(a.get(key))} there and {_plain(b.get(key))} here; score both alike"
+                )
+    return None if first is None else first.protocol(metric)
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
