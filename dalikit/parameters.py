@@ -85,6 +85,8 @@ def _type_name(annotation: Any) -> str:
         return " | ".join(repr(choice) for choice in arguments)
     if origin in (Union, UnionType):
         return " | ".join(_type_name(choice) for choice in arguments)
+    if annotation is Ellipsis:
+        return "..."
     name = "None" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
     return f"{name}[{', '.join(map(_type_name, arguments))}]" if arguments else name
 

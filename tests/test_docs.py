@@ -11,13 +11,13 @@ from typer.main import get_command
 import dalikit
 from dalikit import testing
 from dalikit.cli.main import app
-from dalikit.interfaces import Backbone, Recipe
+from dalikit.interfaces import Backbone, Recipe, Study
 from dalikit.parameters import summary
 from dalikit.registry import OWN_DISTRIBUTION, Registry
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = get_command(app).commands
-PAGES = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("*.md")])
+PAGES = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/methods/*.md"), *ROOT.glob("*.md")])
 
 
 def page(name: str) -> str:
@@ -38,7 +38,11 @@ def test_every_command_and_option_is_documented(command):
 
 
 def test_no_option_is_documented_that_is_not_there():
-    known = {o for c in COMMANDS.values() for p in c.params for o in p.opts}
+    commands = [
+        *COMMANDS.values(),
+        *(c for g in COMMANDS.values() for c in getattr(g, "commands", {}).values()),
+    ]
+    known = {o for c in commands for p in c.params for o in p.opts}
     documented = set(re.findall(r"`(--[a-z]+)`", page("command-line.md"))) - {"--debug", "--help"}
     assert documented - known == set()
 
@@ -51,7 +55,7 @@ def built_ins():
 def test_every_component_is_documented_with_its_parameters(row):
     text = page("components.md")
     assert f"`{row.name}`" in text
-    if not isinstance(row.component, Backbone | Recipe):
+    if not isinstance(row.component, Backbone | Recipe | Study):
         described = summary(row.component).replace("|", r"\|")
         if described != "nothing":
             assert described in text, f"{row.kind} {row.name}: {described}"
@@ -101,6 +105,13 @@ def test_commands_in_the_documentation_exist():
         assert name in COMMANDS or name in {"--help", "COMMAND"}, line
         known = {o for p in COMMANDS[name].params for o in p.opts}
         assert {w for w in rest if w.startswith("--")} <= known, line
+
+
+@pytest.mark.parametrize("name", Registry.discover().names("method"))
+def test_every_method_has_a_page_with_its_phases(name):
+    if Registry.discover().row("method", name).distribution != OWN_DISTRIBUTION:
+        pytest.skip("a plugin's method")
+    assert "| phase | trains | loss |" in page(f"methods/{name}.md")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)

@@ -100,6 +100,8 @@ def test_a_game_for_a_method_that_plays_none_is_refused(monkeypatch):
 @pytest.mark.parametrize("recipe", REGISTRY.names("recipe"))
 @pytest.mark.parametrize("layer", [{}, {"method": "gan"}, {"game": "relativistic"}, {"seed": 4}])
 def test_a_resolved_configuration_is_a_fixed_point_and_survives_its_file(recipe, layer, tmp_path):
+    if "game" in layer and resolved({"recipe": recipe}).game is None:
+        pytest.skip("this method plays no game")
     config = resolved({"recipe": recipe}, layer)
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(config))
