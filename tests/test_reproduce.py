@@ -113,7 +113,7 @@ def test_a_blank_cell_says_why():
     table = aggregated("t", [skipped, failed], (MODES, ERROR))
     assert render.reasons(table) == ["GAN on ring8, MSE: no encoder", "DALI on ring8, modes; MSE: no data"]
     _, rows = render.grid(table, "ring8")
-    assert rows[1] == ["DALI", "–", "–", "0.026 ± 0.018", "0", "–", "–"]
+    assert rows[1] == ["DALI", "-", "-", "0.026 ± 0.018", "0", "-", "-"]
     assert "- GAN on ring8, MSE: no encoder\n" in render.markdown(table)
 
 

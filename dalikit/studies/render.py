@@ -6,7 +6,7 @@ from typing import Any
 from dalikit.interfaces import StudyColumn
 from dalikit.studies.table import Figure, Line, Paper, Table
 
-BLANK = "–"
+BLANK = "-"
 
 
 def grid(table: Table, dataset: str) -> tuple[list[str], list[list[str]]]:
