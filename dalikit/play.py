@@ -1,10 +1,12 @@
-"""A game played on a critic: the losses that the phases of most methods are made of."""
+"""A game played on a critic: the losses and phases that most methods are made of."""
+
+from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dalikit.functional.several import sum_over_samples
-from dalikit.interfaces import AdversarialGame, Critic, PhaseLoss
+from dalikit.interfaces import AdversarialGame, Critic, Iteration, Phase, PhaseLoss
 
 
 def discriminator_loss(
@@ -24,13 +26,27 @@ def discriminator_loss(
     return PhaseLoss(loss + game.penalty_every * mean, {**terms, "penalty": mean.detach()})
 
 
-def generator_loss(game: AdversarialGame, critic: Critic, fake_logits: Tensor, real: Tensor) -> Tensor:
-    """The mean over B, and sum over K, of a generator's losses; `real` (B, *X) is read by paired games.
+def generator_loss(
+    game: AdversarialGame, critic: Critic, fake_logits: Tensor, real: Callable[[], Tensor], samples: int = 1
+) -> Tensor:
+    """The mean over B, and sum over K, of a generator's losses, from logits (K·B,), K being `samples`.
 
-    `fake_logits` are (K·B,): K weighs as much here as in the discriminator's loss.
+    K weighs as much here as in the discriminator's loss. `real` makes the real data (B, *X), and is called
+    for games alone that pair each generated datum with a real one.
     """
+    batch = len(fake_logits) // samples
     if not game.needs_real:
-        return sum_over_samples(game.generator_loss(fake_logits), len(real)).mean()
+        return sum_over_samples(game.generator_loss(fake_logits), batch).mean()
     with torch.no_grad():  # the critic is not trained here, and real data do not depend on G
-        real_logits = critic(real)
-    return sum_over_samples(game.generator_loss(fake_logits, real_logits), len(real)).mean()
+        real_logits = critic(real())
+    return sum_over_samples(game.generator_loss(fake_logits, real_logits), batch).mean()
+
+
+def discriminator_phase(
+    game: AdversarialGame,
+    critic: nn.Module,
+    loss: Callable[[Iteration], PhaseLoss],
+    role: str = "discriminator",
+) -> Phase:
+    """The phase that trains the critic of `role`, as many steps as the game asks for; each is projected."""
+    return Phase(role, (role,), loss, repeats=game.discriminator_steps, after=lambda: game.project(critic))

@@ -71,14 +71,17 @@ class RoleOptimizer:
         fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in self.parameters)
         self.adam = torch.optim.Adam(self.parameters, settings.lr, settings.betas, fused=fused)
 
-    def step(self, rate: float) -> None:
-        """Clip the gradients and step at `rate`."""
+    def set_rate(self, rate: float) -> None:
+        """Step at `rate` from now on."""
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+
+    def step(self) -> None:
+        """Clip the gradients and step."""
         if self.settings.clip_value is not None:
             nn.utils.clip_grad_value_(self.parameters, self.settings.clip_value)
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
-        for group in self.adam.param_groups:
-            group["lr"] = rate
         self.adam.step()
 
     def state(self) -> dict[str, Tensor]:

@@ -170,6 +170,8 @@ class Trainer:
 
     def _iterate(self) -> None:
         due = [phase for phase in self.phases if self.step % phase.every == 0]
+        for optimizer in self.optimizers.values():  # before any phase: a method may read another role's rate
+            optimizer.set_rate(optimizer.settings.rate(self.step, self.steps, self.stream.epoch))
         iteration = self._draw()
         for position, phase in enumerate(due):
             for repeat in range(phase.repeats):
@@ -196,7 +198,7 @@ class Trainer:
             parameter.grad = None
         loss.total.backward(inputs=parameters)
         for optimizer in optimizers:
-            optimizer.step(optimizer.settings.rate(self.step, self.steps, self.stream.epoch))
+            optimizer.step()
         if phase.after:
             phase.after()
         self._terms.add(phase, loss)

@@ -15,7 +15,6 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit import play
 from dalikit.compose import CodeDiscriminator
@@ -24,8 +23,8 @@ from dalikit.interfaces import (
     AdversarialGame,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -35,7 +34,7 @@ from dalikit.interfaces import (
 DALIKIT_API = 1
 
 
-class AAE(Method):
+class AAE(InferringMethod):
     """An autoencoder, its decoder being the generator, and a discriminator on codes; any game.
 
     Args:
@@ -45,7 +44,6 @@ class AAE(Method):
     """
 
     name = "aae"
-    infers = True
 
     def __init__(
         self,
@@ -83,13 +81,7 @@ class AAE(Method):
         """The autoencoder's step, the discriminator's, the encoder's."""
         return (
             Phase("autoencoder", ("generator", "encoder", "family"), self.reconstruction_loss),
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.game.discriminator_steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("encoder", ("encoder", "family"), self.encoder_loss),
         )
 
@@ -108,21 +100,13 @@ class AAE(Method):
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of E, which generates codes, with the updated D."""
         logits = self.discriminator(self.inferred(iteration.real))
-        loss = play.generator_loss(self.game, self.discriminator, logits, iteration.z)
+        loss = play.generator_loss(self.game, self.discriminator, logits, lambda: iteration.z)
         return PhaseLoss(loss, {"loss": loss.detach()})
 
     def inferred(self, x: Tensor) -> Tensor:
         """z (B, Z): a draw from q(z|x) with a gradient, or its code."""
         posterior = self.posterior(x)
         return self.family.code(posterior) if self.deterministic else posterior.rsample()
-
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """The code (B, Z) of x."""
-        return self.family.code(self.posterior(x))
 
 
 @hookimpl

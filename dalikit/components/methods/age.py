@@ -19,15 +19,25 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Encoder, Generator, Iteration, Method, Phase, PhaseLoss, Posterior, Role
+from dalikit.interfaces import (
+    Encoder,
+    Generator,
+    InferringMethod,
+    Iteration,
+    Phase,
+    PhaseLoss,
+    Posterior,
+    Role,
+)
 
 DALIKIT_API = 1
 
+LEAST_VARIANCE = 1e-12
 
-class AGE(Method):
+
+class AGE(InferringMethod):
     """A generator against an encoder on data. Only the posterior's code is trained, never its spread.
 
     Args:
@@ -37,7 +47,6 @@ class AGE(Method):
     """
 
     name = "age"
-    infers = True
 
     def __init__(
         self,
@@ -92,19 +101,12 @@ class AGE(Method):
         total = fake + self.code_weight * reconstruction
         return PhaseLoss(total, {"fake": fake.detach(), "reconstruction": reconstruction.detach()})
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """E(x) (B, Z)."""
-        return self.family.code(self.posterior(x))
-
 
 def divergence(codes: Tensor) -> Tensor:
     """Δ, a scalar, of a batch of codes (B, Z)."""
     variance, mean = torch.var_mean(codes, 0, correction=0)
-    return 0.5 * (variance + mean.square() - 1 - variance.log()).sum()
+    # Codes that coincide, as where all of a layer's units are dead, are infinitely far from the prior.
+    return 0.5 * (variance + mean.square() - 1 - variance.clamp(min=LEAST_VARIANCE).log()).sum()
 
 
 @hookimpl

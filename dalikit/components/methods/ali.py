@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit import play
 from dalikit.compose import JointDiscriminator
@@ -24,8 +23,8 @@ from dalikit.interfaces import (
     AdversarialGame,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -35,7 +34,7 @@ from dalikit.interfaces import (
 DALIKIT_API = 1
 
 
-class ALI(Method):
+class ALI(InferringMethod):
     """A discriminator on data and codes together; the encoder has a trunk of its own.
 
     Args:
@@ -43,7 +42,6 @@ class ALI(Method):
     """
 
     name = "ali"
-    infers = True
 
     def __init__(
         self,
@@ -78,13 +76,7 @@ class ALI(Method):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of generator and encoder."""
         return (
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.game.discriminator_steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
         )
 
@@ -106,14 +98,6 @@ class ALI(Method):
         """E(x) (B, Z): a draw from q(z|x) with a gradient, or its code."""
         posterior = self.posterior(x)
         return self.family.code(posterior) if self.deterministic else posterior.rsample()
-
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """The code (B, Z) of x."""
-        return self.family.code(self.posterior(x))
 
 
 @hookimpl

@@ -14,8 +14,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch import Tensor
 
 from dalikit import play
 from dalikit.compose import JointDiscriminator, PairDiscriminator
@@ -24,8 +23,8 @@ from dalikit.interfaces import (
     AdversarialGame,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -35,7 +34,7 @@ from dalikit.interfaces import (
 DALIKIT_API = 1
 
 
-class ALICE(Method):
+class ALICE(InferringMethod):
     """ALI and a cycle on data.
 
     Args:
@@ -44,7 +43,6 @@ class ALICE(Method):
     """
 
     name = "alice"
-    infers = True
 
     def __init__(
         self,
@@ -85,10 +83,12 @@ class ALICE(Method):
 
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the second one's if there is one, then that of generator and encoder."""
-        first = self._critics("discriminator", self.discriminator, self.discriminator_loss)
-        second = self._critics("cycle_discriminator", self.cycle_discriminator, self.cycle_discriminator_loss)
+        phases = [play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss)]
+        if self.cycle_discriminator is not None:
+            loss, role = self.cycle_discriminator_loss, "cycle_discriminator"
+            phases.append(play.discriminator_phase(self.game, self.cycle_discriminator, loss, role))
         both = Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss)
-        return (*first, *second, both)
+        return (*phases, both)
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D on (x, E(x)), then (G(z), z)."""
@@ -116,30 +116,18 @@ class ALICE(Method):
         total = adversarial + self.weight * cycle
         return PhaseLoss(total, {"loss": adversarial.detach(), "cycle": cycle.detach()})
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """The code (B, Z) of x."""
-        return self.family.code(self.posterior(x))
-
     def _cycle(self, x: Tensor, again: Tensor) -> Tensor:
         if self.cycle == "adversarial":
             critic = self._cycle_critic()
-            return play.generator_loss(self.game, critic, critic(critic.pairs(x, again)), critic.pairs(x, x))
+            return play.generator_loss(
+                self.game, critic, critic(critic.pairs(x, again)), lambda: critic.pairs(x, x)
+            )
         apart = (again - x).flatten(1)
         return apart.square().mean() if self.cycle == "l2" else apart.abs().mean()
 
     def _cycle_critic(self) -> PairDiscriminator:
         assert self.cycle_discriminator is not None, "asked for by `roles` with cycle = adversarial"
         return self.cycle_discriminator
-
-    def _critics(self, role: str, critic: nn.Module | None, loss: Any) -> tuple[Phase, ...]:
-        if critic is None:
-            return ()
-        steps = self.game.discriminator_steps
-        return (Phase(role, (role,), loss, repeats=steps, after=lambda: self.game.project(critic)),)
 
 
 @hookimpl

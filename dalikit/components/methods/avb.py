@@ -22,7 +22,16 @@ from torch.nn.functional import softplus
 
 from dalikit.compose import JointDiscriminator
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Encoder, Generator, Iteration, Method, Phase, PhaseLoss, Posterior, Role
+from dalikit.interfaces import (
+    Encoder,
+    Generator,
+    InferringMethod,
+    Iteration,
+    Phase,
+    PhaseLoss,
+    Posterior,
+    Role,
+)
 
 DALIKIT_API = 1
 
@@ -82,7 +91,7 @@ class Implicit(Distribution):
         raise NotImplementedError("Method 'avb' infers a posterior that has no density, only draws.")
 
 
-class AVB(Method):
+class AVB(InferringMethod):
     """An encoder on data with a sampler after it, and a discriminator on pairs that plays the logistic game.
 
     The posterior's family serves for its code alone, on which the sampler builds.
@@ -95,7 +104,6 @@ class AVB(Method):
     """
 
     name = "avb"
-    infers = True
 
     def __init__(
         self,

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit import play
 from dalikit.hookspecs import hookimpl
@@ -23,8 +22,8 @@ from dalikit.interfaces import (
     Discriminator,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -34,7 +33,7 @@ from dalikit.interfaces import (
 DALIKIT_API = 1
 
 
-class DALI(Method):
+class DALI(InferringMethod):
     """DALI, with any game on x and any posterior over z.
 
     Args:
@@ -45,7 +44,6 @@ class DALI(Method):
     """
 
     name = "dali"
-    infers = True
 
     def __init__(
         self,
@@ -84,13 +82,7 @@ class DALI(Method):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of generator and encoder."""
         return (
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.game.discriminator_steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
         )
 
@@ -104,19 +96,15 @@ class DALI(Method):
         fake = iteration.fake
         h = self.discriminator.features(fake)
         logits = self.discriminator.head(h)
-        adversarial = play.generator_loss(self.game, self.discriminator, logits, iteration.real)
+        adversarial = play.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
         raw = self.encoder(h if self.share_features else fake)
         nll = -self.family(*raw).log_prob(iteration.z).mean()
         total = adversarial + self._lam(iteration.progress) / iteration.z.shape[1] * nll
         return PhaseLoss(total, {"loss": adversarial.detach(), "nll": nll.detach()})
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(self.discriminator.features(x) if self.share_features else x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """The code (B, Z) of x, section 3.5's μ(x)."""
-        return self.family.code(self.posterior(x))
+    def read(self, x: Tensor) -> Tensor:
+        """D's features (B, *H) of x (B, *X) where they are shared, else x."""
+        return self.discriminator.features(x) if self.share_features else x
 
     def _lam(self, progress: float) -> float:
         return self.lam * (1 - progress) if self.lam_schedule == "linear" else self.lam

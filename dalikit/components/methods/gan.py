@@ -46,13 +46,7 @@ class PlainGAN(Method):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the generator's."""
         return (
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.game.discriminator_steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator", ("generator",), self.generator_loss),
         )
 
@@ -64,7 +58,7 @@ class PlainGAN(Method):
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, with the updated D."""
         logits = self.discriminator(iteration.fake)
-        loss = play.generator_loss(self.game, self.discriminator, logits, iteration.real)
+        loss = play.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
         return PhaseLoss(loss, {"loss": loss.detach()})
 
 

@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.distributions import Distribution
 from torch.nn.functional import cross_entropy
 
 from dalikit.functional.divergences import kl_to_standard_normal
@@ -25,8 +24,8 @@ from dalikit.interfaces import (
     Discriminator,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -39,7 +38,7 @@ REAL, GENERATED, RECONSTRUCTED = range(3)
 """The classes of the ternary head."""
 
 
-class IAN(Method):
+class IAN(InferringMethod):
     """A discriminator whose features feed a ternary head, which takes the place of its own, and an encoder.
 
     Args:
@@ -49,7 +48,6 @@ class IAN(Method):
     """
 
     name = "ian"
-    infers = True
 
     def __init__(
         self,
@@ -119,13 +117,9 @@ class IAN(Method):
         total = torch.stack([w * loss for w, loss in zip(weights, losses.values(), strict=True)]).sum()
         return PhaseLoss(total, {name: loss.detach() for name, loss in losses.items()})
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(self.discriminator.features(x)))
-
-    def code(self, x: Tensor) -> Tensor:
-        """The code (B, Z) of x."""
-        return self.family.code(self.posterior(x))
+    def read(self, x: Tensor) -> Tensor:
+        """D's features (B, *H) of x (B, *X)."""
+        return self.discriminator.features(x)
 
     def _as(self, kind: int, h: Tensor) -> Tensor:
         """The mean cross-entropy of class `kind` for data with features h (B, *H)."""

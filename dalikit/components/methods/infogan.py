@@ -89,13 +89,7 @@ class InfoGAN(Method):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of generator and Q."""
         return (
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.game.discriminator_steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
         )
 
@@ -108,7 +102,7 @@ class InfoGAN(Method):
         """The game's loss of G, and λ times -log Q(c | G(z))."""
         h = self.discriminator.features(iteration.fake)
         logits = self.discriminator.head(h)
-        adversarial = play.generator_loss(self.game, self.discriminator, logits, iteration.real)
+        adversarial = play.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
         mean, spread = self._moments(h)
         code = iteration.z[:, : self.codes]
         nll = -Normal(mean, spread, validate_args=False).log_prob(code).sum(1).mean()

@@ -15,15 +15,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     Discriminator,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -35,7 +34,7 @@ DALIKIT_API = 1
 Weight = Annotated[float, Field(ge=0)]
 
 
-class Inversion(Method):
+class Inversion(InferringMethod):
     """Trains an encoder alone; `--set generator.from_run=RUN --set discriminator.from_run=RUN` name the GAN.
 
     Args:
@@ -46,7 +45,6 @@ class Inversion(Method):
     """
 
     name = "inversion"
-    infers = True
 
     def __init__(
         self,
@@ -98,13 +96,9 @@ class Inversion(Method):
             total = total + image * terms["image"] + features * terms["features"]
         return PhaseLoss(total, {name: term.detach() for name, term in terms.items()})
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(self.discriminator.features(x) if self.share_features else x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """The code (B, Z) of x."""
-        return self.family.code(self.posterior(x))
+    def read(self, x: Tensor) -> Tensor:
+        """D's features (B, *H) of x (B, *X) where they are shared, else x."""
+        return self.discriminator.features(x) if self.share_features else x
 
 
 @hookimpl

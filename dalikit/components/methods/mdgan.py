@@ -15,7 +15,6 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit import play
 from dalikit.hookspecs import hookimpl
@@ -24,8 +23,8 @@ from dalikit.interfaces import (
     Discriminator,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -35,7 +34,7 @@ from dalikit.interfaces import (
 DALIKIT_API = 1
 
 
-class MDGAN(Method):
+class MDGAN(InferringMethod):
     """Two discriminators on data, one game for both. Only the posterior's code is trained, never its spread.
 
     Args:
@@ -43,7 +42,6 @@ class MDGAN(Method):
     """
 
     name = "mdgan"
-    infers = True
 
     def __init__(
         self,
@@ -80,23 +78,10 @@ class MDGAN(Method):
 
     def phases(self) -> Sequence[Phase]:
         """The manifold's two steps, then the diffusion's two."""
-        steps = self.game.discriminator_steps
         return (
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("manifold", ("generator", "encoder", "family"), self.manifold_loss),
-            Phase(
-                "diffuser",
-                ("diffuser",),
-                self.diffuser_loss,
-                repeats=steps,
-                after=lambda: self.game.project(self.diffuser),
-            ),
+            play.discriminator_phase(self.game, self.diffuser, self.diffuser_loss, "diffuser"),
             Phase("diffusion", ("generator",), self.diffusion_loss),
         )
 
@@ -110,7 +95,7 @@ class MDGAN(Method):
         real = iteration.real
         rebuilt = self.generate(self.code(real))
         reconstruction = (real - rebuilt).square().mean()
-        loss = play.generator_loss(self.game, self.discriminator, self.discriminator(rebuilt), real)
+        loss = play.generator_loss(self.game, self.discriminator, self.discriminator(rebuilt), lambda: real)
         terms = {"loss": loss.detach(), "reconstruction": reconstruction.detach()}
         return PhaseLoss(self.lam * reconstruction + loss, terms)
 
@@ -122,16 +107,8 @@ class MDGAN(Method):
     def diffusion_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G(z) against D2."""
         logits = self.diffuser(iteration.fake)
-        loss = play.generator_loss(self.game, self.diffuser, logits, self._rebuilt(iteration.real))
+        loss = play.generator_loss(self.game, self.diffuser, logits, lambda: self._rebuilt(iteration.real))
         return PhaseLoss(loss, {"loss": loss.detach()})
-
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """E(x) (B, Z)."""
-        return self.family.code(self.posterior(x))
 
     @torch.no_grad()
     def _rebuilt(self, x: Tensor) -> Tensor:

@@ -4,7 +4,8 @@
     θ_G minimises L_G(θ_G, θ_D^K(θ_G, θ_D)), the gradient through all K steps                (8), (10)
     θ_D takes one ordinary step
 
-The steps are Adam's, from the moments that D's own optimizer has, and each is differentiated.
+The steps are Adam's, from the moments that D's own optimizer has, and each is differentiated. They are on
+the game's loss alone: its penalty, which the paper does not have, is left to D's ordinary step.
 
 Source: Metz et al. 2016, "Unrolled Generative Adversarial Networks", section 2.2.
 """
@@ -33,6 +34,8 @@ from dalikit.interfaces import (
 DALIKIT_API = 1
 
 Weights = dict[str, Tensor]
+Moments = tuple[Tensor, Tensor, Tensor]
+"""Adam's steps so far, and the first and second moment of a parameter."""
 
 
 class Unrolled(Method):
@@ -69,13 +72,7 @@ class Unrolled(Method):
         """The generator's step first, as its look ahead starts from where D stands; then D's."""
         return (
             Phase("generator", ("generator",), self.generator_loss),
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.game.discriminator_steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
         )
 
     def bind(self, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
@@ -89,7 +86,7 @@ class Unrolled(Method):
         def critic(x: Tensor) -> Tensor:
             return functional_call(self.discriminator, weights, (x,))
 
-        loss = play.generator_loss(self.game, critic, critic(iteration.fake), iteration.real)
+        loss = play.generator_loss(self.game, critic, critic(iteration.fake), lambda: iteration.real)
         return PhaseLoss(loss, {"loss": loss.detach()})
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
@@ -113,17 +110,16 @@ class Unrolled(Method):
                 weights[name], state[name] = self._adam_step(value, slope, state[name])
         return weights
 
-    def _moments(self, parameter: Tensor) -> tuple[float, Tensor, Tensor]:
-        """Steps done, first and second moment of a parameter in D's optimizer."""
+    def _moments(self, parameter: Tensor) -> Moments:
+        """Those of a parameter in D's optimizer, zeros before its first step; none waits for the device."""
         known = self._optimizer.state.get(parameter, {})
-        zeros = torch.zeros_like(parameter)
         if not known:
-            return 0.0, zeros, zeros
-        return float(known["step"]), known["exp_avg"].clone(), known["exp_avg_sq"].clone()
+            zeros = torch.zeros_like(parameter)
+            return zeros.new_zeros(()), zeros, zeros
+        steps = known["step"].to(parameter)
+        return steps, known["exp_avg"].clone(), known["exp_avg_sq"].clone()
 
-    def _adam_step(
-        self, value: Tensor, slope: Tensor, moments: tuple[float, Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[float, Tensor, Tensor]]:
+    def _adam_step(self, value: Tensor, slope: Tensor, moments: Moments) -> tuple[Tensor, Moments]:
         group = self._optimizer.param_groups[0]
         (beta1, beta2), steps = group["betas"], moments[0] + 1
         first = beta1 * moments[1] + (1 - beta1) * slope

@@ -12,17 +12,24 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
-from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Encoder, Generator, Iteration, Method, Phase, PhaseLoss, Posterior, Role
+from dalikit.interfaces import (
+    Encoder,
+    Generator,
+    InferringMethod,
+    Iteration,
+    Phase,
+    PhaseLoss,
+    Posterior,
+    Role,
+)
 
 DALIKIT_API = 1
 
 
-class VAE(Method):
+class VAE(InferringMethod):
     """An encoder with a trunk of its own, and the generator as the decoder's mean.
 
     Args:
@@ -30,7 +37,6 @@ class VAE(Method):
     """
 
     name = "vae"
-    infers = True
 
     def __init__(
         self,
@@ -69,14 +75,6 @@ class VAE(Method):
         kl = kl_to_standard_normal(posterior).mean()
         total = reconstruction + self.sigma**2 / x[0].numel() * kl
         return PhaseLoss(total, {"reconstruction": reconstruction.detach(), "kl": kl.detach()})
-
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """The code (B, Z) of x."""
-        return self.family.code(self.posterior(x))
 
 
 @hookimpl

@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit import play
 from dalikit.functional.divergences import kl_to_standard_normal
@@ -26,8 +25,8 @@ from dalikit.interfaces import (
     Discriminator,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -37,7 +36,7 @@ from dalikit.interfaces import (
 DALIKIT_API = 1
 
 
-class VAEGAN(Method):
+class VAEGAN(InferringMethod):
     """Larsen's three players; the encoder has a trunk of its own, as in the paper.
 
     Args:
@@ -46,7 +45,6 @@ class VAEGAN(Method):
     """
 
     name = "vaegan"
-    infers = True
 
     def __init__(
         self,
@@ -83,13 +81,7 @@ class VAEGAN(Method):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the encoder's, the generator's."""
         return (
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.game.discriminator_steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("encoder", ("encoder", "family"), self.encoder_loss),
             Phase("generator", ("generator",), self.generator_loss),
         )
@@ -118,19 +110,11 @@ class VAEGAN(Method):
         with torch.no_grad():
             z = self.posterior(real).rsample()
         again = self.generate(z)
-        sampled = play.generator_loss(self.game, critic, critic(iteration.fake), real)
-        rebuilt = play.generator_loss(self.game, critic, critic(again), real)
+        sampled = play.generator_loss(self.game, critic, critic(iteration.fake), lambda: real)
+        rebuilt = play.generator_loss(self.game, critic, critic(again), lambda: real)
         like = self._apart(real, again)
         loss = (sampled + rebuilt) / 2
         return PhaseLoss(self.gamma * like + loss, {"loss": loss.detach(), "features": like.detach()})
-
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X)."""
-        return self.family(*self.encoder(x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """The code (B, Z) of x."""
-        return self.family.code(self.posterior(x))
 
     def _apart(self, x: Tensor, again: Tensor) -> Tensor:
         features = self.discriminator.features

@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.distributions import Distribution
 
 from dalikit import play
 from dalikit.compose import JointDiscriminator
@@ -26,8 +25,8 @@ from dalikit.interfaces import (
     AdversarialGame,
     Encoder,
     Generator,
+    InferringMethod,
     Iteration,
-    Method,
     Phase,
     PhaseLoss,
     Posterior,
@@ -37,7 +36,7 @@ from dalikit.interfaces import (
 DALIKIT_API = 1
 
 
-class VEEGAN(Method):
+class VEEGAN(InferringMethod):
     """A discriminator on pairs, and a reconstructor of codes.
 
     The paper's loss of G is that of the game `gan` with `generator_loss=kl`.
@@ -47,7 +46,6 @@ class VEEGAN(Method):
     """
 
     name = "veegan"
-    infers = True
 
     def __init__(
         self,
@@ -82,40 +80,30 @@ class VEEGAN(Method):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of generator and reconstructor."""
         return (
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.game.discriminator_steps,
-                after=lambda: self.game.project(self.discriminator),
-            ),
+            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
         )
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D on (x, F(x)), then (G(z), z)."""
-        with torch.no_grad():
-            inferred = self.discriminator.pairs(iteration.real, self.posterior(iteration.real).rsample())
+        inferred = self._inferred(iteration.real)
         generated = self.discriminator.pairs(iteration.fake_detached, iteration.z)
         return play.discriminator_loss(self.game, self.discriminator, inferred, generated, iteration.step)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G at generated pairs, and -log q(z|G(z)) a dimension."""
-        pairs = self.discriminator.pairs(iteration.fake, iteration.z)
-        with torch.no_grad():
-            inferred = self.discriminator.pairs(iteration.real, self.posterior(iteration.real).rsample())
-        adversarial = play.generator_loss(self.game, self.discriminator, self.discriminator(pairs), inferred)
+        logits = self.discriminator(self.discriminator.pairs(iteration.fake, iteration.z))
+        adversarial = play.generator_loss(
+            self.game, self.discriminator, logits, lambda: self._inferred(iteration.real)
+        )
         nll = -self.posterior(iteration.fake).log_prob(iteration.z).mean()
         total = adversarial + self.weight / iteration.z.shape[1] * nll
         return PhaseLoss(total, {"loss": adversarial.detach(), "nll": nll.detach()})
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X), centred at F(x)."""
-        return self.family(*self.encoder(x))
-
-    def code(self, x: Tensor) -> Tensor:
-        """F(x) (B, Z)."""
-        return self.family.code(self.posterior(x))
+    @torch.no_grad()
+    def _inferred(self, x: Tensor) -> Tensor:
+        """Pairs (x, F(x)) (B, |X| + Z), F(x) drawn from q(z|x), without a graph."""
+        return self.discriminator.pairs(x, self.posterior(x).rsample())
 
 
 @hookimpl
