@@ -1,7 +1,7 @@
 """Players made of other players, so that every method runs on every backbone."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,24 @@ def weight_norm(norm: str) -> Wrap:
 
 def _as_it_is(layer: nn.Module) -> nn.Module:
     return layer
+
+
+class SeparateHeads(nn.ModuleList):
+    """For each of an encoder's heads a network of its own: one hidden layer, and a linear one.
+
+    Source: DALI, section 4, whose encoder has separate fully connected networks for mean and variance.
+    """
+
+    def __init__(
+        self, inputs: int, hidden: int, sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU
+    ) -> None:
+        super().__init__(
+            nn.Sequential(nn.Linear(inputs, hidden), activation(), nn.Linear(hidden, size)) for size in sizes
+        )
+
+    def forward(self, h: Tensor) -> tuple[Tensor, ...]:
+        """Map h (B, inputs) to one tensor (B, size) a head."""
+        return tuple(head(h) for head in self)
 
 
 class EncoderWithTrunk(Encoder):

@@ -10,12 +10,13 @@ Adversarial Networks"; spectral norm: Miyato et al. 2018, "Spectral Normalizatio
 """
 
 import math
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.compose import weight_norm
+from dalikit.compose import SeparateHeads, weight_norm
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
@@ -148,15 +149,11 @@ class DCGANEncoder(Encoder):
             channels = width
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         flat = channels * math.prod(in_shape[1:])
-        self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(flat, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, size))
-            for size in head_sizes
-        )
+        self.heads = SeparateHeads(flat, hidden, head_sizes, partial(nn.LeakyReLU, SLOPE))
 
     def forward(self, h: Tensor) -> tuple[Tensor, ...]:
         """Map h (B, *in_shape) to one tensor (B, size) a head."""
-        shared = self.trunk(h)
-        return tuple(head(shared) for head in self.heads)
+        return self.heads(self.trunk(h))
 
 
 def _after(channels: int, norm: Norm, activation: nn.Module) -> list[nn.Module]:

@@ -8,12 +8,13 @@ Source: Chen et al. 2016, "InfoGAN", appendix C.1; DALI, section 4.1.
 """
 
 import math
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.compose import weight_norm
+from dalikit.compose import SeparateHeads, weight_norm
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
@@ -126,15 +127,11 @@ class InfoGANEncoder(Encoder):
         channels, *size = in_shape
         self.trunk = nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Flatten())
         flat = width * math.prod(size)
-        self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(flat, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, head))
-            for head in head_sizes
-        )
+        self.heads = SeparateHeads(flat, hidden, head_sizes, partial(nn.LeakyReLU, SLOPE))
 
     def forward(self, h: Tensor) -> tuple[Tensor, ...]:
         """Map h (B, *in_shape) to one tensor (B, size) a head."""
-        shared = self.trunk(h)
-        return tuple(head(shared) for head in self.heads)
+        return self.heads(self.trunk(h))
 
 
 def _image(shape: Shape) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.compose import Wrap, weight_norm
+from dalikit.compose import SeparateHeads, Wrap, weight_norm
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
@@ -108,14 +108,11 @@ class MaxoutEncoder(Encoder):
     def __init__(self, in_shape: Shape, head_sizes: tuple[int, ...], /, *, width: Width = 200) -> None:
         super().__init__()
         self.trunk = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(in_shape), width), nn.ReLU())
-        self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, size)) for size in head_sizes
-        )
+        self.heads = SeparateHeads(width, width, head_sizes)
 
     def forward(self, h: Tensor) -> tuple[Tensor, ...]:
         """Map h (B, *in_shape) to one tensor (B, size) a head."""
-        shared = self.trunk(h)
-        return tuple(head(shared) for head in self.heads)
+        return self.heads(self.trunk(h))
 
 
 @hookimpl

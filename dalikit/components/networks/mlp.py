@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.compose import weight_norm
+from dalikit.compose import SeparateHeads, weight_norm
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
@@ -97,14 +97,11 @@ class MLPEncoder(Encoder):
     ) -> None:
         super().__init__()
         self.trunk = nn.Sequential(nn.Flatten(), *_layers(math.prod(in_shape), width, depth))
-        self.heads = nn.ModuleList(
-            nn.Sequential(*_layers(width, width, 1), nn.Linear(width, size)) for size in head_sizes
-        )
+        self.heads = SeparateHeads(width, width, head_sizes)
 
     def forward(self, h: Tensor) -> tuple[Tensor, ...]:
         """Map h (B, *in_shape) to one tensor (B, size) a head."""
-        shared = self.trunk(h)
-        return tuple(head(shared) for head in self.heads)
+        return self.heads(self.trunk(h))
 
 
 @hookimpl

@@ -10,13 +10,14 @@ tables 4 and 5.
 """
 
 import math
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
-from dalikit.compose import Wrap, weight_norm
+from dalikit.compose import SeparateHeads, Wrap, weight_norm
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
@@ -149,15 +150,11 @@ class SNResNetEncoder(Encoder):
             nn.ReLU(), nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten()
         )
         flat = width * (size // 2) ** 2
-        self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(flat, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, head))
-            for head in head_sizes
-        )
+        self.heads = SeparateHeads(flat, hidden, head_sizes, partial(nn.LeakyReLU, 0.2))
 
     def forward(self, h: Tensor) -> tuple[Tensor, ...]:
         """Map h (B, *in_shape) to one tensor (B, size) a head."""
-        shared = self.trunk(h)
-        return tuple(head(shared) for head in self.heads)
+        return self.heads(self.trunk(h))
 
 
 def _image(shape: Shape) -> tuple[int, int]:
