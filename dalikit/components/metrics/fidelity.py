@@ -5,31 +5,32 @@ Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule"; Binkowski et
 GANs"; Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric".
 """
 
-import pickle
-import socket
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from functools import cache, cached_property
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zipfile import BadZipFile
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.utils.data import Dataset as TorchDataset
 
 from dalikit import evaluation, scorer
 from dalikit.errors import UnfitError, UserError
+from dalikit.fidelity import (
+    INCEPTION,
+    SEED,
+    Measure,
+    PartImages,
+    TensorImages,
+    digits_extractor,
+    inception_weights,
+    measured,
+)
 from dalikit.functional.ranges import to_uint8
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score
-from dalikit.randomness import RandomState
 
 DALIKIT_API = 1
-
-Measure = Literal["isc", "fid", "kid", "prc"]
 
 FIELDS = {
     "isc_mean": "inception_score_mean",
@@ -42,15 +43,6 @@ FIELDS = {
     "f_score": "f_score",
 }
 """Ours for torch-fidelity's names of values."""
-
-INCEPTION, DIGITS = "inception-v3-compat", "dalikit-digits"
-"""torch-fidelity's names of the extractors."""
-
-SEED = 2020
-"""torch-fidelity's own default; of its shuffle before splitting, and of KID's subsets."""
-
-TIMEOUT = 30.0
-"""Seconds without an answer after which a download has failed."""
 
 
 class Fidelity(Metric):
@@ -109,8 +101,8 @@ class Fidelity(Metric):
 
     def compute(self) -> Score:
         """The scores of all samples so far."""
-        samples = _Images(torch.cat(self.samples))
-        reference = None if set(self.measures) == {"isc"} else _Reference(self.dataset, self.part)
+        samples = TensorImages(torch.cat(self.samples))
+        reference = None if set(self.measures) == {"isc"} else PartImages(self.dataset, self.part)
         subset = min(1000, len(samples), len(reference or samples))
         found = measured(
             samples,
@@ -169,177 +161,14 @@ class Fidelity(Metric):
             protocol["splits"] = self.splits
         if "kid" in self.measures:
             protocol["kid_subset_size"] = subset
-        if self.extractor == "digits":
-            _, facts = scorer.load(self._weights)
-            protocol["scorer_accuracy"] = facts["accuracy"]
-            protocol["isc_of_real_test_images"] = f"{facts['isc_mean']:.3f} ± {facts['isc_std']:.3f}"
-        return protocol
+        return protocol | (self._of_the_scorer() if self.extractor == "digits" else {})
 
-
-def measured(
-    samples: TorchDataset[Tensor],
-    reference: TorchDataset[Tensor] | None,
-    measures: tuple[Measure, ...],
-    extractor: str,
-    weights: Path,
-    device: torch.device,
-    **settings: Any,
-) -> dict[str, float]:
-    """What torch-fidelity finds, by its own names; random states are left as they were."""
-    from torch_fidelity import calculate_metrics
-
-    place = torch.cuda.device(device) if device.type == "cuda" else nullcontext()
-    with place, RandomState.seeded(0).swapped_in():  # its data loader draws from torch's generator
-        try:
-            found = calculate_metrics(
-                input1=samples,
-                input2=reference,
-                **dict.fromkeys(measures, True),
-                feature_extractor=extractor,
-                feature_extractor_weights_path=str(weights),
-                cuda=device.type == "cuda",
-                cache=False,  # it would unpickle whatever lies there
-                save_cpu_ram=True,  # no worker processes; the results are the same
-                rng_seed=SEED,
-                verbose=False,
-                **settings,
-            )
-        except RuntimeError as error:
-            if "loading state_dict" not in str(error):
-                raise
-            raise UserError(f"{weights} holds other weights than '{extractor}' has") from None
-    return {name: float(value) for name, value in found.items()}
-
-
-def inception_weights(path: Path | None = None) -> Path:
-    """The file of Inception's weights, torch-fidelity's own unless named, loaded safely once.
-
-    Raises:
-        UserError: it is neither there nor to be had, or holds something else. Nothing in it is executed.
-    """
-    if path is None:
-        path = _downloaded()
-    elif not path.is_file():
-        raise UserError(f"metrics.fidelity.weights: there is no file {path}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about how it was pickled: the error says enough
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        KeyError,
-        pickle.UnpicklingError,
-        BadZipFile,
-    ) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise UserError(f"{path} is no file of weights that can be loaded safely: {reason}") from None
-    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise UserError(f"{path} holds no state dict of tensors, as torch-fidelity's Inception has it")
-    return path
-
-
-def _downloaded() -> Path:
-    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
-
-    name = URL.rsplit("/", 1)[1]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if path.is_file():
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _impatient():
-            # Written beside and moved when its sum is right; the name ends with the sum's beginning.
-            start = path.stem.rsplit("-", 1)[1]
-            torch.hub.download_url_to_file(URL, str(path), hash_prefix=start, progress=False)
-    except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise UserError(
-            f"Inception's weights are missing and cannot be downloaded ({reason}): put {name} into "
-            f"{path.parent}, or name a file with metrics.fidelity.weights=FILE"
-        ) from None
-    return path
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-@cache
-def digits_extractor() -> str:
-    """The name of the digit scorer among torch-fidelity's extractors; registered at the first call."""
-    from torch_fidelity import FeatureExtractorBase, register_feature_extractor
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
-
-    class DigitsExtractor(FeatureExtractorBase):  # type: ignore[misc]
-        """The scorer's hidden layer and logits."""
-
-        def __init__(
-            self, name: str, features_list: list[str], feature_extractor_weights_path: str = "", **_: Any
-        ) -> None:
-            super().__init__(name, features_list)
-            self.scorer, _facts = scorer.load(Path(feature_extractor_weights_path))
-
-        @staticmethod
-        def get_provided_features_list() -> tuple[str, ...]:
-            return "features", "logits"
-
-        @staticmethod
-        def get_default_feature_layer_for_metric(metric: str) -> str:
-            return "logits" if metric == "isc" else "features"
-
-        @staticmethod
-        def can_be_compiled() -> bool:
-            return False
-
-        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-            found = dict(zip(self.get_provided_features_list(), self.scorer(images), strict=True))
-            return tuple(found[layer] for layer in self.features_list)
-
-    if DIGITS not in FEATURE_EXTRACTORS_REGISTRY:  # a second registration would raise
-        register_feature_extractor(DIGITS, DigitsExtractor)
-    return DIGITS
-
-
-class _Images(TorchDataset[Tensor]):
-    """uint8 images (N, C, H, W) that are in memory."""
-
-    def __init__(self, images: Tensor) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, i: int) -> Tensor:
-        return self.images[i]
-
-
-class _Reference(TorchDataset[Tensor]):
-    """One part of a data set as uint8 images, read when they are asked for: it may not fit into memory."""
-
-    def __init__(self, dataset: Dataset, part: Part) -> None:
-        self.dataset = dataset
-        self.split = dataset.split(part)
-        self.rng = torch.Generator()
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __getitem__(self, i: int) -> Tensor:
-        return self.__getitems__([i])[0]
-
-    def __getitems__(self, chosen: list[int]) -> list[Tensor]:
-        """A whole batch at once; what is random in it depends on where it starts alone."""
-        raw = self.split.take(torch.tensor(chosen), self.rng.manual_seed(chosen[0]))
-        return list(to_uint8(self.dataset.scale(raw), self.dataset.value_range or (0.0, 1.0)))
+    def _of_the_scorer(self) -> dict[str, Any]:
+        _, facts = scorer.load(self._weights)
+        return {
+            "scorer_accuracy": facts["accuracy"],
+            "isc_of_real_test_images": f"{facts['isc_mean']:.3f} ± {facts['isc_std']:.3f}",
+        }
 
 
 def _unreadable(dataset: Dataset, extractor: str) -> str:

@@ -1,0 +1,48 @@
+"""The digit scorer as one of torch-fidelity's extractors of features."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from dalikit import scorer
+
+NAME = "dalikit-digits"
+"""torch-fidelity's name for it."""
+
+
+@cache
+def digits_extractor() -> str:
+    """The name of the digit scorer among torch-fidelity's extractors; registered at the first call."""
+    from torch_fidelity import FeatureExtractorBase, register_feature_extractor
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+    class DigitsExtractor(FeatureExtractorBase):  # type: ignore[misc]
+        """The scorer's hidden layer and logits."""
+
+        def __init__(
+            self, name: str, features_list: list[str], feature_extractor_weights_path: str = "", **_: Any
+        ) -> None:
+            super().__init__(name, features_list)
+            self.scorer, _facts = scorer.load(Path(feature_extractor_weights_path))
+
+        @staticmethod
+        def get_provided_features_list() -> tuple[str, ...]:
+            return "features", "logits"
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric: str) -> str:
+            return "logits" if metric == "isc" else "features"
+
+        @staticmethod
+        def can_be_compiled() -> bool:
+            return False
+
+        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+            found = dict(zip(self.get_provided_features_list(), self.scorer(images), strict=True))
+            return tuple(found[layer] for layer in self.features_list)
+
+    if NAME not in FEATURE_EXTRACTORS_REGISTRY:  # a second registration would raise
+        register_feature_extractor(NAME, DigitsExtractor)
+    return NAME

@@ -1,0 +1,81 @@
+"""Inception's weights: found or downloaded, and loaded safely before torch-fidelity sees them."""
+
+import pickle
+import socket
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import BadZipFile
+
+import torch
+from torch import Tensor
+
+from dalikit.errors import UserError
+
+TIMEOUT = 30.0
+"""Seconds without an answer after which a download has failed."""
+
+
+def inception_weights(path: Path | None = None) -> Path:
+    """The file of Inception's weights, torch-fidelity's own unless named, loaded safely once.
+
+    Raises:
+        UserError: it is neither there nor to be had, or holds something else. Nothing in it is executed.
+    """
+    if path is None:
+        path = _downloaded()
+    elif not path.is_file():
+        raise UserError(f"metrics.fidelity.weights: there is no file {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about how it was pickled: the error says enough
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        KeyError,
+        pickle.UnpicklingError,
+        BadZipFile,
+    ) as error:
+        # What is no pickle at all fails on its first byte, which as a KeyError says nothing to anybody.
+        said = "it is no file of torch's" if isinstance(error, KeyError) else str(error)
+        reason = " ".join(said.split())[:80]
+        raise UserError(f"{path} is no file of weights that can be loaded safely: {reason}") from None
+    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise UserError(f"{path} holds no state dict of tensors, as torch-fidelity's Inception has it")
+    return path
+
+
+def _downloaded() -> Path:
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
+
+    name = URL.rsplit("/", 1)[1]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if path.is_file():
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _impatient():
+            # Written beside and moved when its sum is right; the name ends with the sum's beginning.
+            start = path.stem.rsplit("-", 1)[1]
+            torch.hub.download_url_to_file(URL, str(path), hash_prefix=start, progress=False)
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise UserError(
+            f"Inception's weights are missing and cannot be downloaded ({reason}): put {name} into "
+            f"{path.parent}, or name a file with metrics.fidelity.weights=FILE"
+        ) from None
+    return path
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,28 @@
+"""The digit scorer: a classifier of MNIST that stands in for Inception where images are digits.
+
+It is trained once, by `dalikit scorer train mnist`, and kept under the data root. Images are uint8
+(N, 1, 28, 28), or (N, 3, 28, 28) as grey PNG files arrive.
+"""
+
+from dalikit.scorer.file import FORMAT, Facts, default_path, digest, load, save
+from dalikit.scorer.network import CLASSES, SIZE, DigitScorer
+from dalikit.scorer.training import COPIES, Labelled, accuracy, inception_score, jittered, labelled, train
+
+__all__ = [
+    "CLASSES",
+    "COPIES",
+    "FORMAT",
+    "SIZE",
+    "DigitScorer",
+    "Facts",
+    "Labelled",
+    "accuracy",
+    "default_path",
+    "digest",
+    "inception_score",
+    "jittered",
+    "labelled",
+    "load",
+    "save",
+    "train",
+]

@@ -1,0 +1,107 @@
+"""The digit scorer's file: safetensors, with facts about the scorer as its metadata."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from dalikit import prepared
+from dalikit.errors import RunError, UserError
+from dalikit.scorer.network import CLASSES, DigitScorer
+
+FORMAT = "dalikit digit scorer 1"
+LARGEST = 4096  # of a layer in a file that is loaded, so that a damaged one cannot ask for all memory
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is stored beside the weights: sizes, what it learned from, and how well it does."""
+
+    width: int
+    features: int
+    data: str
+    seed: int
+    epochs: int
+    accuracy: float
+    validation_accuracy: float
+    isc_mean: float
+    isc_std: float
+    isc_in_order_mean: float
+    isc_in_order_std: float
+    isc_count: int
+    format: str = FORMAT
+    classes: int = CLASSES
+
+
+def default_path() -> Path:
+    """Where the scorer of MNIST lies."""
+    return prepared.data_root() / "scorer-mnist.safetensors"
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save(scorer: DigitScorer, facts: Facts, path: Path) -> None:
+    """Write the scorer, whole or not at all.
+
+    Raises:
+        RunError: the disk is full or the folder cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in scorer.state_dict().items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, unfinished, {"dalikit": json.dumps(asdict(facts))})
+        unfinished.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"Cannot write {path}: {error}") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path: Path | None = None, metric: str = "fidelity") -> tuple[DigitScorer, dict[str, Any]]:
+    """The scorer in a file (the one under the data root by default), in eval mode, and its facts.
+
+    `metric` is the one that wants it, for the hint where there is no file.
+
+    Raises:
+        UserError: the file is missing or damaged, or holds something else. Nothing in it is ever executed.
+    """
+    path = path or default_path()
+    if not path.is_file():
+        raise UserError(
+            f"There is no digit scorer at {path}: train it by dalikit scorer train mnist, or name one with "
+            f"metrics.{metric}.weights=FILE"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = _checked_facts((file.metadata() or {}).get("dalikit", "null"))
+            with torch.device("meta"):  # no weights are drawn, so the caller's random state stays
+                scorer = DigitScorer(facts["width"], facts["features"])
+            scorer.load_state_dict({n: file.get_tensor(n) for n in file.keys()}, assign=True)  # noqa: SIM118
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} cannot be used as a digit scorer: {reason}") from None
+    weights = [t for t in scorer.state_dict().values() if t.dim()]  # all but the count of batches
+    if not all(t.dtype == torch.float32 and bool(t.isfinite().all()) for t in weights):
+        raise UserError(f"{path} cannot be used as a digit scorer: not all its values are finite float32")
+    return scorer.eval().requires_grad_(False), facts
+
+
+def _checked_facts(text: str) -> dict[str, Any]:
+    facts = json.loads(text)
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT or facts.get("classes") != CLASSES:
+        raise ValueError(f"its metadata do not say '{FORMAT}'")
+    for name in ("width", "features"):
+        if type(facts.get(name)) is not int or not 1 <= facts[name] <= LARGEST:
+            raise ValueError(f"its {name} is {facts.get(name)!r}, a whole number up to {LARGEST} is needed")
+    return facts
