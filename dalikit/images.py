@@ -1,28 +1,28 @@
-"""Image data sets: uint8 arrays with labels, prepared once and read from there; images fitted to a size."""
+"""Image data sets: uint8 arrays with labels, prepared once and read from there."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from dalikit import prepared
 from dalikit.errors import UserError
-from dalikit.interfaces import Dataset, Part, Split
+from dalikit.interfaces import Dataset, Part, Shape, Split
 
 CHUNK = 256
 """Images that are held at once while a data set is prepared."""
 
 Labelled = tuple[np.ndarray, np.ndarray | None]
+Step = TypeVar("Step")
 
 
 class ImageSplit(Split):
-    """uint8 images (N, H, W) or (N, H, W, C), in memory or mapped, with labels (N,) where they have any."""
+    """Images (N, H, W) or (N, H, W, C), uint8 or floats, in memory or mapped, with labels (N,) or none."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray | None = None) -> None:
         self._images = images
@@ -33,12 +33,15 @@ class ImageSplit(Split):
 
     def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
         """Images (n, C, H, W) at `index`."""
-        rows = torch.from_numpy(self._images[index.numpy()])
+        chosen = self._images[index.numpy()]
+        rows = torch.from_numpy(chosen.astype(chosen.dtype.newbyteorder("="), copy=False))
         return rows[:, None] if rows.dim() == 3 else rows.permute(0, 3, 1, 2).contiguous()
 
     def labels(self, index: Tensor) -> Tensor | None:
         """Labels (n,) at `index`."""
-        return None if self._labels is None else torch.from_numpy(self._labels[index.numpy()]).long()
+        if self._labels is None:
+            return None
+        return torch.from_numpy(self._labels[index.numpy()].astype(np.int64))
 
 
 class PreparedImages(Dataset, ABC):
@@ -51,6 +54,8 @@ class PreparedImages(Dataset, ABC):
     value_range = (-1.0, 1.0)
     backbone = "dcgan"
     held_out: ClassVar[int] = 5000
+    file_shape: ClassVar[Shape | None] = None
+    """The shape (C, H, W) of the images in the file, where `scale` changes it; `x_shape` unless told."""
 
     @property
     def path(self) -> Path:
@@ -70,7 +75,7 @@ class PreparedImages(Dataset, ABC):
         images, labels = self._arrays["test" if part == "test" else "train"]
         if part == "test":
             return ImageSplit(images, labels)
-        kept = len(images) - min(self.held_out, len(images) // 10)
+        kept = len(images) - max(1, min(self.held_out, len(images) // 10))
         span = slice(0, kept) if part == "train" else slice(kept, None)
         return ImageSplit(images[span], None if labels is None else labels[span])
 
@@ -85,18 +90,43 @@ class PreparedImages(Dataset, ABC):
         images, labels = arrays.get(f"{part}_images"), arrays.get(f"{part}_labels")
         if images is None:
             raise UserError(f"Data file {self.path} has no array '{part}_images'")
-        channels, *size = self.x_shape
+        channels, *size = self.file_shape or self.x_shape
         shapes = [(*size, channels), *([tuple(size)] if channels == 1 else [])]
         if images.dtype != np.uint8 or images.shape[1:] not in shapes:
             raise UserError(
                 f"Data file {self.path}: {part}_images are {images.dtype} {images.shape}, "
                 f"uint8 (N, {', '.join(map(str, shapes[-1]))}) is needed"
             )
-        if labels is not None and labels.shape != (len(images),):
-            raise UserError(
-                f"Data file {self.path}: {part}_labels are {labels.shape}, ({len(images)},) is needed"
-            )
+        enough(self.path, len(images), part)
+        check_labels(self.path, part, images, labels)
         return images, labels
+
+
+def enough(path: Path, count: int, part: str) -> None:
+    """Raise `UserError` unless there is an image to test with, or one to learn from and one to hold out."""
+    if count < (needed := 2 if part == "train" else 1):
+        raise UserError(
+            f"Data file {path} has {count} images for its {part} part, {needed} at least are needed"
+        )
+
+
+def check_labels(path: Path, part: str, images: np.ndarray, labels: np.ndarray | None) -> None:
+    """Raise `UserError` unless there are no labels, or a whole number for each image."""
+    if labels is None or (labels.shape == (len(images),) and labels.dtype.kind in "iu"):
+        return
+    raise UserError(
+        f"Data file {path}: {part}_labels are {labels.dtype} {labels.shape}, whole numbers ({len(images)},) "
+        "are needed"
+    )
+
+
+def tracked(steps: Sequence[Step], what: str) -> Iterable[Step]:
+    """The steps, under a progress bar where somebody looks at one."""
+    from rich.console import Console
+    from rich.progress import track
+
+    shown = Console(stderr=True)
+    return track(steps, what, console=shown, disable=not shown.is_terminal)
 
 
 def streamed(
@@ -105,11 +135,7 @@ def streamed(
     """uint8 images of `shape`, each made by `image(file)` when it is written, under a progress bar."""
 
     def chunks() -> Iterator[np.ndarray]:
-        from rich.console import Console
-        from rich.progress import track
-
-        shown = Console(stderr=True)
-        for start in track(range(0, len(files), CHUNK), what, console=shown, disable=not shown.is_terminal):
+        for start in tracked(range(0, len(files), CHUNK), what):
             yield np.stack([image(file) for file in files[start : start + CHUNK]])
 
     return prepared.Stream((len(files), *shape), np.dtype(np.uint8), chunks())
@@ -118,14 +144,3 @@ def streamed(
 def whole(array: np.ndarray) -> prepared.Stream:
     """An array that is in memory already."""
     return prepared.Stream(array.shape, array.dtype, [array])
-
-
-def fitted(image: Image.Image, size: int, mode: str, crop: int | None = None) -> np.ndarray:
-    """The centred square of side `crop` of an image, the largest unless told, resized to `size` by Lanczos.
-
-    `mode` is "L" or "RGB"; the result is uint8 (size, size) or (size, size, 3).
-    """
-    side = crop or min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.convert(mode).crop((left, top, left + side, top + side))
-    return np.asarray(square if side == size else square.resize((size, size), Image.Resampling.LANCZOS))

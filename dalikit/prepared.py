@@ -7,6 +7,7 @@ needs the memory of one chunk; large arrays are mapped, so that training on them
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from dalikit.errors import RunError, UserError
 
 VARIABLE = "DALIKIT_DATA"
 """The environment variable that names the data root."""
+
+DAMAGED = (OSError, ValueError, EOFError, MemoryError)
+"""What NumPy raises on a file that is damaged, or that claims to hold more than there is room for."""
 
 LIMIT = 1 << 30
 """Bytes from which an array is mapped instead of read."""
@@ -71,9 +75,8 @@ def read(path: Path, limit: int = LIMIT) -> dict[str, np.ndarray]:
                 info.filename.removesuffix(".npy"): _read_array(path, archive, info, limit)
                 for info in members
             }
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UserError(f"Data file {path} cannot be used: {reason}") from None
+    except (*DAMAGED, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise _unusable(path, error) from None
 
 
 def read_array(path: Path, limit: int = LIMIT) -> np.ndarray:
@@ -81,9 +84,15 @@ def read_array(path: Path, limit: int = LIMIT) -> np.ndarray:
     try:
         large = path.stat().st_size >= limit
         return np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise UserError(f"Data file {path} cannot be used: {reason}") from None
+    except DAMAGED as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: Exception) -> UserError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if "allow_pickle" in reason:  # NumPy's advice is to run what the file says
+        reason = "it is no array, or one of Python objects, which are never unpickled"
+    return UserError(f"Data file {path} cannot be used: {reason}")
 
 
 def _write_array(member: IO[bytes], name: str, stream: Stream) -> None:

@@ -1,5 +1,6 @@
 """Arrays in a file: .npy, or .npz with one or several."""
 
+import math
 from functools import cached_property
 from pathlib import Path
 
@@ -10,10 +11,16 @@ from torch import Tensor
 from dalikit import prepared
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.images import ImageSplit
+from dalikit.images import ImageSplit, check_labels, enough
 from dalikit.interfaces import Dataset, Part
 
 DALIKIT_API = 1
+
+CHUNK = 1000
+"""Images that are looked at together."""
+
+CHANNELS = (1, 2, 3, 4)
+"""What tells channels from sides."""
 
 
 class Arrays(Dataset):
@@ -21,6 +28,7 @@ class Arrays(Dataset):
 
     An .npz file may have `train_images` and `test_images` (and `_labels` of each); any other file must hold
     one array, whose last tenth is the test part. The validation part is the last tenth of the training part.
+    Floats are all looked at before training: none may lie outside `low` to `high`.
 
     Args:
         path: the file.
@@ -31,8 +39,8 @@ class Arrays(Dataset):
     value_range = (-1.0, 1.0)
 
     def __init__(self, *, path: str = "", low: float = 0.0, high: float = 1.0) -> None:
-        if low >= high:
-            raise UserError(f"dataset 'arrays': low {low} must be less than high {high}")
+        if not -math.inf < low < high < math.inf:
+            raise UserError(f"dataset 'arrays': low {low} must be less than high {high}, and both finite")
         self.file = Path(path)
         self.low, self.high = low, high
         shape = self._images["train"].shape[1:]
@@ -66,6 +74,7 @@ class Arrays(Dataset):
             parts = {part: self._arrays[f"{part}_images"] for part in ("train", "test")}
         elif len(self._arrays) == 1:
             (array,) = self._arrays.values()
+            self._check(array)
             kept = len(array) - max(1, len(array) // 10)
             parts = {"train": array[:kept], "test": array[kept:]}
         else:
@@ -73,8 +82,13 @@ class Arrays(Dataset):
                 f"Data file {self.file} holds {', '.join(self._arrays) or 'nothing'}: train_images and "
                 "test_images, or one array alone, are needed"
             )
-        for array in parts.values():
+        for part, array in parts.items():
             self._check(array)
+            enough(self.file, len(array), part)
+            check_labels(self.file, part, array, self._arrays.get(f"{part}_labels"))
+        if parts["train"].shape[1:] != parts["test"].shape[1:]:
+            shapes = " and ".join(str(array.shape) for array in parts.values())
+            raise UserError(f"Data file {self.file}: images of train and test are {shapes}, not of one size")
         return parts
 
     @cached_property
@@ -88,20 +102,32 @@ class Arrays(Dataset):
         return {"images": prepared.read_array(self.file)}
 
     def _check(self, array: np.ndarray) -> None:
-        if array.ndim not in (3, 4) or len(array) < 3:
+        shape, dtype = array.shape, array.dtype
+        if array.ndim not in (3, 4) or 0 in shape[1:]:
+            raise UserError(f"Data file {self.file}: images are {shape}, (N, H, W) or (N, H, W, C) is needed")
+        if array.ndim == 4 and shape[3] not in CHANNELS and shape[1] in CHANNELS:
             raise UserError(
-                f"Data file {self.file}: images are {array.shape}, (N, H, W) or (N, H, W, C) is needed"
+                f"Data file {self.file}: images of {shape} seem to be (N, C, H, W), (N, H, W, C) is needed"
             )
-        if array.dtype == np.uint8:
-            return
-        if array.dtype.kind != "f":
-            raise UserError(f"Data file {self.file}: images are {array.dtype}, uint8 or floats are needed")
-        low, high = float(array[:1000].min()), float(array[:1000].max())
-        if not (self.low <= low and high <= self.high):
+        if dtype != np.uint8 and (dtype.kind != "f" or dtype.itemsize > 8):
             raise UserError(
-                f"Data file {self.file}: values {low:g} to {high:g} lie outside dataset.low {self.low:g} "
-                f"and dataset.high {self.high:g}: set those"
+                f"Data file {self.file}: images are {dtype}, uint8 or floats are needed (of 64 bits at most)"
             )
+        if dtype != np.uint8:
+            self._check_range(array)
+
+    def _check_range(self, array: np.ndarray) -> None:
+        """Read all of it once: one value out of range anywhere would be learned as any other."""
+        for start in range(0, len(array), CHUNK):
+            chunk = array[start : start + CHUNK]
+            low, high = float(chunk.min()), float(chunk.max())
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise UserError(f"Data file {self.file}: images hold values that are NaN or infinite")
+            if low < self.low or high > self.high:
+                raise UserError(
+                    f"Data file {self.file}: values {low:g} to {high:g} lie outside dataset.low {self.low:g} "
+                    f"and dataset.high {self.high:g}: set those"
+                )
 
 
 @hookimpl

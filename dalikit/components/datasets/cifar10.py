@@ -4,6 +4,10 @@ Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images"
 """
 
 from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 from dalikit.downloads import by_torchvision
 from dalikit.hookspecs import hookimpl
@@ -13,14 +17,30 @@ DALIKIT_API = 1
 
 
 class CIFAR10(PreparedImages):
-    """Colour images, (3, 32, 32) in [-1, 1]: 45,000 train, 5,000 validation, 10,000 test."""
+    """Colour images, (3, S, S) in [-1, 1]: 45,000 train, 5,000 validation, 10,000 test.
+
+    Args:
+        size: S. At 64 they are enlarged bilinearly, on the device, as in the first author's earlier code.
+    """
 
     name = "cifar10"
-    x_shape = (3, 32, 32)
-    preparation = (
-        "CIFAR-10, 32×32 uint8 scaled to [-1, 1]; the official 50,000 and 10,000, the last 5,000 of training "
-        "held out"
-    )
+    file_shape = (3, 32, 32)
+
+    def __init__(self, *, size: Literal[32, 64] = 32) -> None:
+        self.x_shape = (3, size, size)
+        enlarged = "" if size == 32 else f", enlarged bilinearly to {size}×{size}"
+        self.preparation = (
+            f"CIFAR-10, 32×32 uint8 scaled to [-1, 1]{enlarged}; the official 50,000 and 10,000, the last "
+            "5,000 of training held out"
+        )
+
+    def scale(self, raw: Tensor) -> Tensor:
+        """Turn uint8 images (B, 3, 32, 32) into x (B, 3, S, S) in [-1, 1]."""
+        x = super().scale(raw)
+        size = self.x_shape[1:]
+        if tuple(x.shape[2:]) == size:
+            return x
+        return interpolate(x, size=size, mode="bilinear", align_corners=False)
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from torchvision's."""

@@ -1,6 +1,7 @@
 """A tree of image files of any size and format."""
 
 import hashlib
+import os
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,7 +15,8 @@ from pydantic import Field
 from dalikit import prepared
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.images import PreparedImages, fitted, streamed
+from dalikit.imagefiles import fault, fitted
+from dalikit.images import PreparedImages, streamed, tracked
 
 DALIKIT_API = 1
 
@@ -27,8 +29,9 @@ MODES: dict[int, str] = {1: "L", 3: "RGB"}
 class Folder(PreparedImages):
     """Every image below `path`, its largest centred square resized: (channels, size, size) in [-1, 1].
 
-    With folders `train` and `test` in it, those are the parts; else every tenth image, by name, is the test
-    part. Broken files are listed and left out; more than 3 % of them are an error.
+    With folders `train` and `test` in it, those are the parts, and what lies beside them is not read; else
+    every tenth image, by name, is the test part. Files are images by their suffix. Broken ones are listed
+    and left out; more than 3 % of them are an error.
 
     Args:
         path: the folder.
@@ -58,10 +61,10 @@ class Folder(PreparedImages):
     def path(self) -> Path:
         """The prepared file: another one when a file is added, removed or changed."""
         parts = self._files
-        stamp = hashlib.sha256(f"{self.folder.resolve()} {self.x_shape}".encode())
+        stamp = hashlib.sha256(os.fsencode(self.folder.resolve()) + f" {self.x_shape}".encode())
         for path in [path for files in parts.values() for path in files]:
-            status = path.stat()
-            stamp.update(f"{path} {status.st_size} {status.st_mtime_ns}".encode())
+            status = path.stat() if path.exists() else path.lstat()
+            stamp.update(os.fsencode(path) + f" {status.st_size} {status.st_mtime_ns}".encode())
         return prepared.data_root() / f"folder-{self.folder.resolve().name}-{stamp.hexdigest()[:12]}.npz"
 
     def prepare(self, path: Path) -> None:
@@ -80,25 +83,36 @@ class Folder(PreparedImages):
             raise UserError(
                 f"dataset 'folder': '{self.folder}' is no folder: --set dataset.path=FOLDER names one"
             )
-        if (self.folder / "train").is_dir() and (self.folder / "test").is_dir():
-            parts = {part: _images_below(self.folder / part) for part in ("train", "test")}
-        else:
-            files = _images_below(self.folder)
-            parts = {"train": [f for i, f in enumerate(files) if i % 10 != 9], "test": files[9::10]}
+        parts = self._parts()
         for part, files in parts.items():
-            if not files:
-                raise UserError(f"dataset 'folder': {self.folder} has no images for its {part} part")
+            if len(files) < (needed := 2 if part == "train" else 1):
+                raise UserError(
+                    f"dataset 'folder': {self.folder} has {len(files)} images for its {part} part, {needed} "
+                    "at least are needed; without folders train and test every tenth image is for the test"
+                )
         return parts
+
+    def _parts(self) -> dict[str, list[Path]]:
+        train, test = (self.folder / part for part in ("train", "test"))
+        if test.is_dir() and not train.is_dir():
+            raise UserError(
+                f"dataset 'folder': {self.folder} has a folder test but no folder train beside it: name "
+                f"{test} itself to train on what is in it"
+            )
+        if test.is_dir():
+            return {"train": _images_below(train), "test": _images_below(test)}
+        files = _images_below(self.folder)
+        return {"train": [f for i, f in enumerate(files) if i % 10 != 9], "test": files[9::10]}
 
     def _readable(self) -> dict[str, Sequence[Path]]:
         broken: dict[Path, str] = {}
         good: dict[str, Sequence[Path]] = {}
         for part, files in self._files.items():
-            faults = {file: fault for file in files if (fault := _fault(file))}
+            faults = {file: found for file in tracked(files, f"Checking {part}") if (found := fault(file))}
             broken |= faults
             good[part] = [file for file in files if file not in faults]
         total = sum(len(files) for files in self._files.values())
-        listed = "; ".join(f"{file}: {fault}" for file, fault in list(broken.items())[:10])
+        listed = "; ".join(f"{file}: {found}" for file, found in list(broken.items())[:10])
         if len(broken) > TOLERATED * total or not all(good.values()):
             raise UserError(f"dataset 'folder': {len(broken)} of {total} images cannot be read: {listed}")
         if broken:
@@ -111,18 +125,11 @@ class Folder(PreparedImages):
 
 
 def _images_below(folder: Path) -> list[Path]:
+    """Files by their suffix, links that lead nowhere among them; links to folders are not followed."""
     known = Image.registered_extensions()
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in known and p.is_file())
-
-
-def _fault(file: Path) -> str | None:
-    """Why an image cannot be read, or None where it can: decoded whole, for a torn file opens well enough."""
-    try:
-        with Image.open(file) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return " ".join(str(error).split())[:100]
-    return None
+    # Pillow reads PostScript by running Ghostscript on it, and only writes PDF.
+    suffixes = {suffix for suffix, kind in known.items() if kind in Image.OPEN and kind != "EPS"}
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and not p.is_dir())
 
 
 @hookimpl

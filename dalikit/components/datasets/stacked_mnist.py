@@ -5,6 +5,7 @@ et al. 2017, "VEEGAN", table 2.
 """
 
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from dalikit import prepared
 from dalikit.downloads import by_torchvision
+from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
+from dalikit.images import check_labels
 from dalikit.interfaces import Dataset, Part, Split
 
 DALIKIT_API = 1
@@ -66,7 +69,23 @@ class StackedMNIST(Dataset):
         path = prepared.data_root() / "mnist.npz"
         if not path.exists():
             by_torchvision(path, "MNIST")
-        return prepared.read(path)
+        arrays = prepared.read(path)
+        for part, least in (("train", HELD_OUT + 1), ("test", 1)):
+            _check(path, part, arrays, least)
+        return arrays
+
+
+def _check(path: Path, part: str, arrays: dict[str, np.ndarray], least: int) -> None:
+    """Raise `UserError` unless the part has grey images of 28×28, `least` of them, and all have labels."""
+    images, labels = arrays.get(f"{part}_images"), arrays.get(f"{part}_labels")
+    if images is None or labels is None:
+        raise UserError(f"Data file {path} lacks {part}_images or {part}_labels, which stacked-mnist needs")
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or len(images) < least:
+        raise UserError(
+            f"Data file {path}: {part}_images are {images.dtype} {images.shape}, uint8 (N, 28, 28) with N "
+            f"from {least:,} is needed"
+        )
+    check_labels(path, part, images, labels)
 
 
 @hookimpl
