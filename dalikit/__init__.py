@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dalikit.model import Model as Model
     from dalikit.model import load as load
     from dalikit.registry import Registry as Registry
+    from dalikit.torchdata import TorchData as TorchData
     from dalikit.training import Trainer as Trainer
 
 __version__ = version("dalikit")
@@ -20,11 +21,12 @@ _HOMES = {
     "Model": "dalikit.model",
     "load": "dalikit.model",
     "Registry": "dalikit.registry",
+    "TorchData": "dalikit.torchdata",
     "Trainer": "dalikit.training",
     "hookimpl": "dalikit.hookspecs",
 }
 
-__all__ = ["Model", "Registry", "Trainer", "__version__", "hookimpl", "load"]
+__all__ = ["Model", "Registry", "TorchData", "Trainer", "__version__", "hookimpl", "load"]
 
 
 def __getattr__(name: str) -> Any:
