@@ -159,6 +159,11 @@ class RunDirectory:
             ) from None
         self._write("metrics.jsonl", "".join(kept))
 
+    @property
+    def scored(self) -> bool:
+        """Whether the final scores are there."""
+        return (self.path / "scores.json").is_file()
+
     def save_scores(self, scores: Mapping[str, Any]) -> None:
         """Write scores.json."""
         try:

@@ -10,6 +10,7 @@ from rich.table import Table
 import dalikit
 from dalikit.interfaces import Score
 from dalikit.runs import RunDirectory
+from dalikit.studies.render import told
 
 
 def scores_document(
@@ -32,7 +33,7 @@ def scores_table(scores: Sequence[Score], skipped: Mapping[str, str]) -> None:
     """Print the scores, one value a line, and why metrics were left out."""
     table = Table("metric", "value", "figure", "protocol")
     for score in scores:
-        protocol = ", ".join(f"{key} {_plain(value)}" for key, value in score.protocol.items())
+        protocol = told(score.protocol)
         for i, (name, value) in enumerate(score.values.items()):
             figure = f"{value}" if isinstance(value, int) else f"{value:.4f}"
             table.add_row("" if i else score.metric, name, figure, "" if i else protocol)
@@ -40,7 +41,3 @@ def scores_table(scores: Sequence[Score], skipped: Mapping[str, str]) -> None:
         Console().print(table)
     for name, reason in skipped.items():
         print(f"{name} was left out: {reason}")
-
-
-def _plain(value: Any) -> str:
-    return "×".join(map(str, value)) if isinstance(value, list) else str(value)

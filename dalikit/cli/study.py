@@ -28,7 +28,7 @@ def reproduce(
         str, typer.Option(metavar="N or A,B", help="How many seeds, from 0; or the seeds themselves.")
     ] = "1",
     dataset: Annotated[
-        str | None, typer.Option(help="One of the study's data sets.", show_default="all")
+        str | None, typer.Option(metavar="A,B", help="Data sets of the study.", show_default="all")
     ] = None,
     budget: Annotated[str, typer.Option(help="quick (minutes) or paper (the paper's own).")] = "quick",
     jobs: Annotated[int, typer.Option(min=1, help="Runs at once; several compute with a thread each.")] = 1,
@@ -51,15 +51,14 @@ def reproduce(
     registry = Registry.discover()
     found = registry.get("study", study)
     folder = out or Path("runs") / f"{study}-{budget}"
-    names = None if rows is None else [name.strip() for name in rows.split(",") if name.strip()]
-    plan = make_plan(found, registry, folder, budget, names, dataset and [dataset], numbers)
+    plan = make_plan(found, registry, folder, budget, _names(rows), _names(dataset), numbers)
     if rescore:
         forget_scores(plan.runs)
     table = carry_out(plan, registry, jobs, _silent if json_ else _say)
-    _print(table, folder, json_)
+    _print(table, folder / study, json_)
     if not any(line.entry.records for line in table.lines):
-        raise RunError(f"No run of {study} finished; {folder / 'table.md'} says why for each")
-    return 0
+        raise RunError(f"No run of {study} finished; {folder / f'{study}.md'} says why for each")
+    return 1 if any(line.entry.faults for line in table.lines) else 0
 
 
 def compare(
@@ -76,8 +75,13 @@ def compare(
 
     table = compared(runs, Registry.discover())
     if out is not None:
-        write(table, out)
-    _print(table, out, json_)
+        write(table, out, "compare")
+    _print(table, out and out / "compare", json_)
+
+
+def _names(text: str | None) -> list[str] | None:
+    """The names that `A,B,…` means, or None for all."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _seeds(text: str) -> list[int]:
@@ -98,7 +102,7 @@ def _seeds(text: str) -> list[int]:
     return list(range(numbers[0]))
 
 
-def _print(table: "Table", folder: Path | None, json_: bool) -> None:
+def _print(table: "Table", stem: Path | None, json_: bool) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table as Grid
@@ -111,14 +115,17 @@ def _print(table: "Table", folder: Path | None, json_: bool) -> None:
         return
     for dataset in table.datasets:
         headings, rows = render.grid(table, dataset)
-        grid = Grid(*headings, title=dataset, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        grid = Grid(title=dataset, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+        for heading, *cells in zip(headings, *rows, strict=True):
+            # A narrow terminal may break a heading between words, and nothing else.
+            grid.add_column(heading, min_width=max(map(len, [*heading.split(), *cells])))
         for row in rows:
             grid.add_row(*map(Text, row))
         Console().print(grid)
     for reason in render.reasons(table):
         print(reason)
-    if folder is not None:
-        print(f"Wrote {folder}/table.json, table.md and table.png")
+    if stem is not None:
+        print(f"Wrote {stem}.json, .md and .png")
 
 
 def _say(line: str) -> None:

@@ -74,10 +74,12 @@ def train(
         run = RunDirectory.open(resume)
         trainer = _resumed(run, registry, steps)
         print(f"Going on with {run.path} at step {trainer.step} of {trainer.steps}", flush=True)
-    with _signals_stop(trainer, run) as caught, _threads(run.config.threads):
-        trainer.fit()
-    if caught and trainer.step < trainer.steps:
-        return _say_interrupted(trainer, run, caught[0])
+    _say_left_out(trainer, registry, run)
+    if trainer.running:
+        with _signals_stop(trainer, run) as caught, _threads(run.config.threads):
+            trainer.fit()
+        if caught and trainer.step < trainer.steps:
+            return _say_interrupted(trainer, run, caught[0])
     _finish(trainer, registry, run, started)
     return 0
 
@@ -104,7 +106,7 @@ def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "T
     except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
         message = " ".join(str(error).split())[:300]
         raise UserError(f"Run {run.path} is damaged: its checkpoint does not fit: {message}") from None
-    if trainer.step >= trainer.steps:
+    if not trainer.running and run.scored:
         raise UserError(
             f"Run {run.path} is complete at step {trainer.step}: --steps N with a greater N trains it further"
         )
@@ -197,6 +199,16 @@ def _say_interrupted(trainer: "Trainer", run: "RunDirectory", number: int) -> in
     if saved:
         print(f"Go on with: dalikit train --resume {run.path}")
     return 128 + number
+
+
+def _say_left_out(trainer: "Trainer", registry: "Registry", run: "RunDirectory") -> None:
+    """Warn of metrics that were asked for and cannot be had, before hours are spent on training."""
+    from dalikit.build import make_metrics
+
+    for name, make in make_metrics(run.config.metrics, trainer.dataset, registry).items():
+        reason = None if name in trainer.dataset.metrics else make().unfit(trainer.inference)
+        if reason is not None:
+            print(f"Warning: metric '{name}' will be left out: {reason}", file=sys.stderr, flush=True)
 
 
 def _finish(trainer: "Trainer", registry: "Registry", run: "RunDirectory", started: float) -> None:

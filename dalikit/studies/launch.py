@@ -34,12 +34,11 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Job:
-    """A run under way: the process, when it started, and whether it prints the scores instead of saving."""
+    """A run under way: the process, and when it started."""
 
     run: PlannedRun
     process: subprocess.Popen[bytes]
     started: float
-    scores: Path | None
 
 
 def carry_out(runs: Sequence[PlannedRun], logs: Path, jobs: int, tell: Tell) -> dict[str, str]:
@@ -109,14 +108,13 @@ def seconds_of(folder: Path) -> float | None:
 def _started(run: PlannedRun, logs: Path, *, alone: bool) -> Job:
     """Start the process that does what is left of a run."""
     words = [sys.executable, "-m", "dalikit", *_words(run, logs)]
-    scores = logs / f"{run.name}.scores" if words[3] == "evaluate" else None
     threads = {} if alone else {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with (
-        _written(scores or logs / f"{run.name}.out") as out,
+        _written(logs / f"{run.name}.out") as out,
         _written(logs / f"{run.name}.err") as err,
     ):
         process = subprocess.Popen(words, stdout=out, stderr=err, env={**os.environ, **threads})
-    return Job(run, process, time.monotonic(), scores)
+    return Job(run, process, time.monotonic())
 
 
 def _words(run: PlannedRun, logs: Path) -> list[str]:
@@ -124,8 +122,6 @@ def _words(run: PlannedRun, logs: Path) -> list[str]:
     assert run.config is not None
     directory = RunDirectory(run.folder)
     checkpoints = directory.checkpoints()
-    if checkpoints and int(checkpoints[-1].name[5:]) >= int(run.config.trainer["steps"]):
-        return ["evaluate", str(run.folder), "--json"]  # it was stopped after its last step
     if checkpoints:
         return ["train", "--resume", str(run.folder)]
     if (run.folder / "config.yaml").is_file():  # of these settings, and stopped before a checkpoint
@@ -136,13 +132,11 @@ def _words(run: PlannedRun, logs: Path) -> list[str]:
 
 
 def _settle(job: Job, logs: Path, faults: dict[str, str], tell: Tell, *, stopped: bool) -> None:
-    """Note what a process that has ended leaves: its time, its scores, or why it failed."""
+    """Note what a process that has ended leaves: its time, or why it failed."""
     seconds, code = time.monotonic() - job.started, int(job.process.returncode)
     if (job.run.folder / "config.yaml").is_file():
         with (job.run.folder / ATTEMPTS).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"seconds": round(seconds, 2), "exit": code}) + "\n")
-    if code == 0 and job.scores is not None:
-        shutil.move(job.scores, job.run.folder / "scores.json")
     if code == 0:
         tell(f"{job.run.name} finished after {seconds:.0f} s")
     elif not stopped:
@@ -151,13 +145,13 @@ def _settle(job: Job, logs: Path, faults: dict[str, str], tell: Tell, *, stopped
 
 
 def _reason(errors: Path, code: int) -> str:
-    """The last line on standard error, or how the process ended where it said nothing."""
+    """The signal that ended the process, or the last line that it left on standard error."""
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}"
     lines = [
         line for line in errors.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
     ]
-    if lines:
-        return lines[-1].strip().removeprefix("Error: ")
-    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return lines[-1].strip().removeprefix("Error: ") if lines else f"exit code {code}"
 
 
 def _terminate(jobs: Sequence[Job]) -> None:

@@ -26,7 +26,7 @@ def study_picture(table: Table, wanted: Sequence[str], registry: Registry) -> Im
     for dataset in table.datasets:
         lines = [line for line in table.lines if line.entry.dataset == dataset]
         cells = [
-            (f"{line.entry.label}, {dataset}: {kind}", _picture(line, kind, registry))
+            _labelled(f"{line.entry.label}, {dataset}", line, kind, registry)
             for line in lines
             for kind in wanted
         ]
@@ -34,15 +34,16 @@ def study_picture(table: Table, wanted: Sequence[str], registry: Registry) -> Im
     return montage(rows, table.title)
 
 
-def _picture(line: Line, kind: str, registry: Registry) -> Image.Image | None:
-    """A picture of the line's first run, or None where there is no run or it cannot be drawn."""
+def _labelled(label: str, line: Line, kind: str, registry: Registry) -> tuple[str, Image.Image | None]:
+    """A picture of the line's first run under its label, or why there is none."""
     if not line.entry.records:
-        return None
+        return f"{label}: no finished run", None
     try:
         model = load(line.entry.records[0].folder, registry=registry)
-        return samples(model) if kind == "samples" else reconstructions(model)
-    except UserError:  # the data are not there, or the method has no encoder: its label says what is missing
-        return None
+        picture = samples(model) if kind == "samples" else reconstructions(model)
+    except UserError as error:  # the data are not there, or the method has no encoder
+        return f"{label}: {error}", None
+    return f"{label}: {kind}", picture
 
 
 def samples(model: RunModel) -> Image.Image:

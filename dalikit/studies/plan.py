@@ -60,12 +60,15 @@ def make_plan(
     if by_dataset is None:
         raise UserError(_unknown(study, "budget", budget, list(study.budgets)))
     chosen = _chosen_rows(study, rows)
-    data = tuple(datasets or study.datasets)
-    for name in data:
+    wanted = study.datasets if datasets is None else datasets
+    for name in wanted:
         if name not in study.datasets or name not in by_dataset:
             raise UserError(_unknown(study, "data set", name, list(by_dataset)))
+    data = tuple(name for name in study.datasets if name in wanted)
+    if not data or not chosen:
+        raise UserError(f"Study '{study.name}' is asked for no {'row' if data else 'data set'}: name one")
     runs = tuple(
-        _planned(study, row, name, seed, by_dataset[name], registry, out)
+        _planned(row, name, seed, [by_dataset[name], row.settings, _own(row, budget, name)], registry, out)
         for name in data
         for row in chosen
         for seed in seeds
@@ -75,19 +78,23 @@ def make_plan(
     return Plan(study, budget, data, chosen, tuple(seeds), out, runs)
 
 
+def _own(row: StudyRow, budget: str, dataset: str) -> Mapping[str, Any]:
+    """What a budget means for this row alone."""
+    return row.budgets.get(budget, {}).get(dataset, {})
+
+
 def _planned(
-    study: Study,
     row: StudyRow,
     dataset: str,
     seed: int,
-    budget: Mapping[str, Any],
+    layers: Sequence[Mapping[str, Any]],
     registry: Registry,
     out: Path,
 ) -> PlannedRun:
     folder = out / "runs" / dataset / row.name / f"seed{seed}"
     head = {"recipe": row.recipe, "dataset": {"name": dataset}}
     try:
-        config = resolve.layered([head, budget, row.settings, {"seed": seed}], registry)
+        config = resolve.layered([head, *layers, {"seed": seed}], registry)
     except UserError as error:
         return PlannedRun(row, dataset, seed, folder, None, str(error))
     return PlannedRun(row, dataset, seed, folder, config)

@@ -1,6 +1,8 @@
 """A table for people and for programs: cells of text, Markdown, JSON."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from dalikit.interfaces import StudyColumn
@@ -63,14 +65,39 @@ def markdown(table: Table) -> str:
         headings, rows = grid(table, dataset)
         text += [f"## {dataset}", "", _md(headings), _md(["---", *["---:"] * (len(headings) - 1)])]
         text += [*(_md(row) for row in rows), ""]
-    text += [f"- {caption}" for caption in captions(table)]
+    text += [f"- {sentence}" for sentence in [*captions(table), *protocols(table)]]
     if command := table.told.get("command"):
         text += ["", f"Command: `{command}`"]
     return "\n".join(text) + "\n"
 
 
-def document(table: Table) -> dict[str, Any]:
-    """The table as JSON holds it, with every seed's figure and every protocol."""
+def protocols(table: Table) -> list[str]:
+    """A sentence for each metric on each data set: all that its figures depend on."""
+    return [
+        f"Protocol of {metric} on {dataset}: {told(found)}"
+        for dataset, metrics in table.protocols.items()
+        for metric, found in metrics.items()
+    ]
+
+
+def told(protocol: Mapping[str, Any]) -> str:
+    """A protocol in words.
+
+    Examples:
+        >>> told({"samples": 2500, "resolution": [1, 28, 28]})
+        'samples 2500, resolution 1×28×28'
+    """
+    return ", ".join(
+        f"{key} {'×'.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in protocol.items()
+    )
+
+
+def document(table: Table, out: Path | None = None) -> dict[str, Any]:
+    """The table as JSON holds it, with every seed's figure and every protocol.
+
+    Runs are named by their place below the folder `out` where one is given, so that it can be moved.
+    """
     return {
         "title": table.title,
         **table.told,
@@ -79,7 +106,7 @@ def document(table: Table) -> dict[str, Any]:
             for c in table.columns
         ],
         "protocols": {dataset: dict(found) for dataset, found in table.protocols.items()},
-        "rows": [_line_document(line) for line in table.lines],
+        "rows": [_line_document(line, out) for line in table.lines],
         "notes": captions(table),
     }
 
@@ -96,13 +123,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
-def _line_document(line: Line) -> dict[str, Any]:
+def _line_document(line: Line, out: Path | None) -> dict[str, Any]:
     entry = line.entry
+    folders = [record.folder for record in entry.records]
     return {
         "row": entry.name,
         "label": entry.label,
         "dataset": entry.dataset,
-        "runs": [str(record.folder) for record in entry.records],
+        "runs": [str(f) if out is None else os.path.relpath(f, out) for f in folders],
         "steps": list(line.steps),
         "seconds": _figure_document(line.seconds),
         "failed": dict(entry.faults),

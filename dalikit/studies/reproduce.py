@@ -15,8 +15,6 @@ from dalikit.studies.launch import Tell
 from dalikit.studies.plan import Plan
 from dalikit.studies.table import Entry, Table, aggregated
 
-NAMES = ("table.json", "table.md", "table.png")
-
 
 def reproduce(plan: Plan, registry: Registry, jobs: int, tell: Tell) -> Table:
     """Do what is left of the plan's runs, and write its table into `plan.out`.
@@ -28,7 +26,7 @@ def reproduce(plan: Plan, registry: Registry, jobs: int, tell: Tell) -> Table:
     """
     faults = launch.carry_out(plan.runs, plan.out / "logs", jobs, tell)
     table = tabulated(plan, faults)
-    write(table, plan.out, picture_of(table, plan.study, registry))
+    write(table, plan.out, plan.study.name, picture_of(table, plan.study, registry))
     return table
 
 
@@ -53,20 +51,25 @@ def tabulated(plan: Plan, faults: Mapping[str, str]) -> Table:
     return aggregated(title, entries, study.columns, study.notes, told)
 
 
-def write(table: Table, out: Path, picture: Any = None) -> None:
-    """Write table.json, table.md and table.png; the last is `picture` where one is given.
+def write(table: Table, out: Path, name: str, picture: Any = None) -> None:
+    """Write `name`.json, .md and .png, so that two studies of the same runs may share a folder.
+
+    The picture is of the table unless another is given.
 
     Raises:
         RunError: one of them cannot be written.
     """
-    text = (json.dumps(render.document(table), indent=2, ensure_ascii=False) + "\n", render.markdown(table))
+    texts = {
+        "json": json.dumps(render.document(table, out), indent=2, ensure_ascii=False) + "\n",
+        "md": render.markdown(table),
+    }
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, content in zip(NAMES, text, strict=False):
-            (out / name).write_text(content, encoding="utf-8")
+        for ending, text in texts.items():
+            (out / f"{name}.{ending}").write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"Cannot write {out}: {error.strerror}") from None
-    pictures.save(picture or draw.table_picture(table), out / NAMES[2])
+    pictures.save(picture or draw.table_picture(table), out / f"{name}.png")
 
 
 def picture_of(table: Table, study: Study, registry: Registry) -> Any:
@@ -83,7 +86,7 @@ def _command(plan: Plan) -> str:
     words: Sequence[str] = [
         *("dalikit", "reproduce", plan.study.name, "--budget", plan.budget),
         *([] if plan.rows == plan.study.rows else ["--rows", ",".join(row.name for row in plan.rows)]),
-        *([] if plan.datasets == plan.study.datasets else ["--dataset", plan.datasets[0]]),
+        *([] if plan.datasets == plan.study.datasets else ["--dataset", ",".join(plan.datasets)]),
         *("--seeds", _seeds(plan.seeds)),
     ]
     return shlex.join(words)

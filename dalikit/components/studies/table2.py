@@ -69,8 +69,11 @@ TABLE = Study(
     budgets={"quick": {"grid25": QUICK}, "paper": {"grid25": VEEGAN}},
     notes=(
         "The paper's figures are of VEEGAN's protocol (Z = 254, batch 500, 100,000 steps), and its systems "
-        "had networks of their own. In the quick budget every row has the same small networks, rates, batch "
-        "and number of generator steps.",
+        "had networks of their own.",
+        "In the quick budget every row has the same small networks, batch and number of generator steps, and "
+        "the same rates, betas and R1, but for Unrolled GAN, at 1e-3 for both players and a first beta of "
+        "0.5; SN-GAN, with spectral norm on every layer of D in place of R1; DALI-f, whose game has no R1, "
+        "and whose gradients are clipped at 1.",
         "Of true samples 98.9 % are of high quality: more is a sign of collapse.",
         "DALI-l2 and BiGAN are not in the paper's table.",
     ),
