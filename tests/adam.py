@@ -1,7 +1,7 @@
 """Adam and the losses of the logistic game, written out: what restatements of an iteration are made of."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def softplus(t: Tensor) -> Tensor:
@@ -10,17 +10,16 @@ def softplus(t: Tensor) -> Tensor:
 
 
 class Adam:
-    """Kingma and Ba 2014, algorithm 1, on a list of parameters that it changes in place."""
+    """Kingma and Ba 2014, algorithm 1, on the parameters of a module, which it changes in place."""
 
-    def __init__(self, parameters, rate: float, betas: tuple[float, float]) -> None:
-        self.parameters = list(parameters)
+    def __init__(self, module: nn.Module, rate: float, betas: tuple[float, float]) -> None:
+        self.parameters = list(module.parameters())
         self.rate, self.betas, self.step_count = rate, betas, 0
         self.first = [torch.zeros_like(p) for p in self.parameters]
         self.second = [torch.zeros_like(p) for p in self.parameters]
 
-    def step(self, loss: Tensor, **options) -> None:
-        """One step on the gradient of `loss`; parameters it does not depend on stay."""
-        slopes = torch.autograd.grad(loss, self.parameters, allow_unused=True, **options)
+    def move(self, slopes: list[Tensor | None]) -> None:
+        """One step against `slopes`; a parameter without one stays."""
         self.step_count += 1
         b1, b2 = self.betas
         with torch.no_grad():
@@ -34,3 +33,12 @@ class Adam:
                     * (m / (1 - b1**self.step_count))
                     / ((v / (1 - b2**self.step_count)).sqrt() + 1e-8)
                 )
+
+
+def descend(loss: Tensor, *optimizers: Adam) -> None:
+    """A step of each on the gradient of `loss`, taken before any of them moves."""
+    parameters = [p for optimizer in optimizers for p in optimizer.parameters]
+    slopes = list(torch.autograd.grad(loss, parameters, allow_unused=True))
+    for optimizer in optimizers:
+        own, slopes = slopes[: len(optimizer.parameters)], slopes[len(optimizer.parameters) :]
+        optimizer.move(own)

@@ -12,7 +12,7 @@ import torch
 
 from dalikit.cli.main import main
 
-sys.path.insert(0, str(Path(__file__).parent))  # for fakes.py and players.py
+sys.path.insert(0, str(Path(__file__).parent))  # for fakes.py, players.py and the like
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # for the commands that tests start
 os.environ["COLUMNS"] = "160"

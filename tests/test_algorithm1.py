@@ -1,7 +1,7 @@
 """One iteration of the trainer against Algorithm 1 written out in plain torch, in float64.
 
-The restatement below shares no code with dalikit beyond the networks' forward passes: it has its own losses,
-its own posterior log-density and its own Adam.
+The restatement shares no code with dalikit beyond the networks' forward passes: it has its own losses,
+its own posterior log-density and its own Adam (tests/adam.py).
 """
 
 import copy
@@ -9,7 +9,9 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from adam import Adam, descend, softplus
+from players import Points, Z
+from torch import Tensor
 
 from dalikit.components.games.fkl import FKL
 from dalikit.components.games.gan import GAN
@@ -19,30 +21,10 @@ from dalikit.components.methods.dali import DALI
 from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
 from dalikit.components.posteriors.diagonal import Diagonal
 from dalikit.components.posteriors.identity import Identity
-from dalikit.interfaces import Dataset, TensorSplit
 from dalikit.randomness import derived_seed
 from dalikit.training import Trainer
 
-Z, BATCH, LAM, RATE, BETAS = 3, 6, 0.7, 1e-2, (0.5, 0.9)
-
-
-class Points(Dataset):
-    """Exactly one batch, so that the draw is a permutation of it."""
-
-    name = "points"
-    x_shape = (2,)
-    value_range = None
-    preparation = "made by the test"
-
-    def __init__(self) -> None:
-        self.data = torch.randn(BATCH, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
-
-    def split(self, part):
-        return TensorSplit(self.data)
-
-
-def softplus(t: Tensor) -> Tensor:
-    return torch.log1p(torch.exp(-t.abs())) + t.clamp(min=0)
+BATCH, LAM, RATE, BETAS = 6, 0.7, 1e-2, (0.5, 0.9)
 
 
 def norm_penalty(d, real: Tensor, fake: Tensor) -> Tensor:
@@ -116,20 +98,6 @@ def identity_nll(z: Tensor, mean: Tensor) -> Tensor:
 POSTERIORS = {"diag": (Diagonal, diagonal_nll), "identity": (Identity, identity_nll)}
 
 
-def adam_step(module: nn.Module, gradients, moments: dict[str, list[Tensor]], step: int) -> None:
-    with torch.no_grad():
-        for i, (parameter, gradient) in enumerate(zip(module.parameters(), gradients, strict=True)):
-            if len(moments["first"]) <= i:
-                moments["first"].append(torch.zeros_like(parameter))
-                moments["second"].append(torch.zeros_like(parameter))
-            m, v = moments["first"][i], moments["second"][i]
-            m.mul_(BETAS[0]).add_(gradient, alpha=1 - BETAS[0])
-            v.mul_(BETAS[1]).add_(gradient**2, alpha=1 - BETAS[1])
-            corrected = m / (1 - BETAS[0] ** step)
-            scale = (v / (1 - BETAS[1] ** step)).sqrt() + 1e-8
-            parameter -= RATE * corrected / scale
-
-
 def players(posterior: str):
     torch.manual_seed(1)
     family = POSTERIORS[posterior][0](Z)
@@ -145,7 +113,7 @@ def test_one_iteration_is_algorithm_1(game: str, posterior: str) -> None:
     rules, d_loss, g_loss, penalty, d_steps, bound = GAMES[game]
     g, d, e, family = players(posterior)
     mine = [copy.deepcopy(player) for player in (g, d, e)]
-    data = Points()
+    data = Points(BATCH, torch.float64)
     trainer = Trainer(DALI(g, d, e, family, rules, lam=LAM), data, (), 3, steps=1, batch_size=BATCH, lr=RATE,
                       betas=BETAS)  # fmt: skip
     trainer.fit()
@@ -154,24 +122,20 @@ def test_one_iteration_is_algorithm_1(game: str, posterior: str) -> None:
     order = torch.Generator().manual_seed(derived_seed(3, "order"))
     rng = torch.random.get_rng_state()
     torch.manual_seed(derived_seed(3, "training"))
-    moments = {"first": [], "second": []}
-    for step in range(1, d_steps + 1):
+    d_adam = Adam(d_, RATE, BETAS)
+    for _ in range(d_steps):
         real = data.data[torch.randperm(BATCH, generator=order)]
         z = torch.randn(BATCH, Z, dtype=torch.float64)
         fake = g_(z)
         loss = d_loss(d_(real), d_(fake.detach())).mean() + penalty(d_, real, fake.detach())
-        adam_step(d_, torch.autograd.grad(loss, list(d_.parameters())), moments, step)
+        descend(loss, d_adam)
         if bound is not None:
             with torch.no_grad():
                 for parameter in d_.parameters():
                     parameter.copy_(parameter.clamp(-bound, bound))
     h = d_.features(fake)
     loss = g_loss(d_.head(h)).mean() + LAM / Z * POSTERIORS[posterior][1](z, *e_(h)).mean()
-    own = [*g_.parameters(), *e_.parameters()]
-    gradients = torch.autograd.grad(loss, own)
-    split = len(list(g_.parameters()))
-    adam_step(g_, gradients[:split], {"first": [], "second": []}, 1)
-    adam_step(e_, gradients[split:], {"first": [], "second": []}, 1)
+    descend(loss, Adam(g_, RATE, BETAS), Adam(e_, RATE, BETAS))
     torch.random.set_rng_state(rng)
 
     for trained, expected in zip((g, d, e), mine, strict=True):
@@ -193,7 +157,7 @@ def test_the_discriminator_reads_real_then_generated_data_and_g_and_e_read_the_u
     d.features = recording
     before = next(d.parameters()).detach().clone()
     rules, *_, d_steps, _ = GAMES[game]
-    data = Points()
+    data = Points(BATCH, torch.float64)
     Trainer(DALI(g, d, e, family, rules), data, (), 3, steps=1, batch_size=BATCH, lr=RATE).fit()
     known = {tuple(row) for row in data.data.tolist()}
     is_real = [all(tuple(row) in known for row in x.tolist()) for x, _ in read]

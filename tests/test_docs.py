@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from players import small
 from typer.main import get_command
 
 import dalikit
@@ -80,6 +81,7 @@ def test_the_page_on_extending_runs_and_its_components_meet_the_contract(tmp_pat
     testing.check_discriminator(module.LinearDiscriminator)
     testing.check_encoder(module.LinearEncoder)
     testing.check_dataset(module.Checkers())
+    testing.check_dataset(module.mine)
 
     def eager():
         data = module.Checkers()
@@ -111,7 +113,18 @@ def test_commands_in_the_documentation_exist():
 def test_every_method_has_a_page_with_its_phases(name):
     if Registry.discover().row("method", name).distribution != OWN_DISTRIBUTION:
         pytest.skip("a plugin's method")
-    assert "| phase | trains | loss |" in page(f"methods/{name}.md")
+    text = page(f"methods/{name}.md")
+    assert "| phase | trains | loss |" in text
+    settings = {"cycle": "adversarial"} if name == "alice" else {}  # so that all its phases are there
+    phases = [phase.name for phase in small(Registry.discover().get("method", name), **settings).phases()]
+    assert re.findall(r"^\| `([a-z_+]+)` \|", text.split("| phase |")[1], flags=re.MULTILINE) == phases
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_every_line_of_a_table_has_as_many_cells(path):
+    """A bar within a cell, as of q(z|x), must be escaped, or it starts another cell."""
+    for lines in re.findall(r"(?:^\|.*\n)+", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines.splitlines()}) == 1, lines
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)

@@ -10,7 +10,7 @@ from PIL import Image
 from dalikit.errors import UserError
 from dalikit.interfaces import Study, StudyColumn
 from dalikit.registry import Registry
-from dalikit.studies import draw, launch, render
+from dalikit.studies import draw, launch, montages, render
 from dalikit.studies.plan import as_stored, make_plan
 from dalikit.studies.records import Record
 from dalikit.studies.table import Cell, Entry, Figure, aggregated
@@ -58,6 +58,29 @@ def test_the_papers_figures_belong_to_a_column_and_a_data_set(study: Study):
         assert all(figures.keys() <= names for figures in row.paper.values())
 
 
+def test_table_1s_paper_budget_is_the_papers_own_protocol(tmp_path):
+    plan = make_plan(REGISTRY.get("study", "table1"), REGISTRY, tmp_path, "paper")
+    by_name = {(run.dataset, run.row.name): run.config for run in plan.runs}
+    dali = by_name["mnist", "dali"]
+    assert dali.backbone == "infogan"
+    assert (dali.method.params["lam"], dali.game.params["r1"]) == (1.0, 0.0)
+    assert dali.trainer["batch_size"] == 100
+    assert dali.trainer["steps"] == 300 * 55_000 // 100
+    assert by_name["cifar10", "gan"].dataset.params["size"] == 64
+    assert by_name["cifar10", "dali"].encoder.params["convs"] == 2
+    assert by_name["cifar10", "gan"].discriminator == by_name["cifar10", "dali"].discriminator
+    assert all(config.game.params["r1"] == 0 for config in by_name.values())
+
+
+def test_figure_1_is_of_table_1s_runs(tmp_path):
+    table, figure = (
+        make_plan(REGISTRY.get("study", name), REGISTRY, tmp_path) for name in ("table1", "figure1")
+    )
+    runs = {run.folder: run.config for run in table.runs}
+    assert figure.runs
+    assert all(runs[run.folder] == run.config for run in figure.runs)
+
+
 def test_table_2_has_the_papers_rows_in_its_order():
     rows = REGISTRY.get("study", "table2").rows
     assert [row.label for row in rows][:8] == [
@@ -71,6 +94,12 @@ def test_a_planned_configuration_survives_its_file(tmp_path):
     (run,) = plan.runs
     assert as_stored(run.config) == as_stored(as_stored(run.config))
     assert run.config.method.name == "ali"
+
+
+def test_data_sets_are_chosen_by_name_and_keep_their_order(tmp_path):
+    study = REGISTRY.get("study", "table1")
+    plan = make_plan(study, REGISTRY, tmp_path, rows=["gan"], datasets=["cifar10", "mnist"])
+    assert [run.dataset for run in plan.runs] == ["mnist", "cifar10"]
 
 
 def test_rows_are_known_by_name_and_label_and_keep_their_order(tmp_path):
@@ -141,6 +170,23 @@ def test_a_montage_has_a_place_for_each_picture():
     assert (0, 0, 255) in colours(sheet)
     half = sheet.crop((sheet.width // 2, 0, sheet.width, sheet.height))
     assert (0, 0, 255) not in colours(half)
+
+
+def test_a_picture_that_cannot_be_had_says_why(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(montages, "montage", lambda rows, title: seen.extend(rows))
+    table = aggregated("t", [entry(record(8, folder=tmp_path / "gone")), entry(label="GAN")], (MODES,))
+    montages.study_picture(table, ("samples",), REGISTRY)
+    ((first, second),) = seen
+    assert first[0].startswith("DALI, ring8: ")
+    assert "gone" in first[0]
+    assert second == ("GAN, ring8: no finished run", None)
+
+
+def test_a_process_that_was_killed_is_told_by_its_signal(tmp_path):
+    (tmp_path / "a.err").write_text("Warning: 3 of 200 images are left out\n")
+    assert launch._reason(tmp_path / "a.err", -9) == "ended by SIGKILL"
+    assert launch._reason(tmp_path / "a.err", 1) == "Warning: 3 of 200 images are left out"
 
 
 def test_the_seconds_of_a_run_are_those_of_all_its_processes(tmp_path):

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from dalikit import scorer
 from dalikit.errors import UnfitError, UserError
+from dalikit.scorer import training
 
 FACTS = {"width": 3, "features": 6, "data": "made by the test", "seed": 0, "epochs": 1, "accuracy": 0.5}
 FACTS |= {"validation_accuracy": 0.5, "isc_mean": 2.0, "isc_std": 0.1, "isc_count": 10}
@@ -59,7 +60,7 @@ def test_the_best_epoch_is_kept(monkeypatch):
         weights.append(model.head.weight.clone())
         return next(seen)
 
-    monkeypatch.setattr(scorer, "accuracy", accuracy)
+    monkeypatch.setattr(training, "accuracy", accuracy)
     model, best = scorer.train(bars(60), bars(10), epochs=3, width=2, features=4)
     assert best == 0.9
     assert torch.equal(model.head.weight, weights[1])

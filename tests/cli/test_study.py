@@ -29,13 +29,13 @@ def done(cli, tmp_path_factory):
         fakes.install(folder / "plugins", patch, "dalikit-tiny", tiny_study.SOURCE)
         out = folder / "out"
         finished = cli("reproduce", "tiny", "--seeds", SEEDS, "--jobs", 2, "--out", out)
-    assert finished.returncode == 0, finished.stderr
+    assert finished.returncode == 1, finished.stderr  # two rows fail, and the table is there none the less
     (folder / "said").write_text(finished.stdout)
     return out
 
 
 def table(out):
-    return json.loads((out / "table.json").read_text())
+    return json.loads((out / "tiny.json").read_text())
 
 
 def line(document, row):
@@ -63,10 +63,14 @@ def test_the_table_has_every_seed_beside_the_papers_figure(done):
     assert quality["final"]["standard_error"] == pytest.approx(abs(a - b) / 2)
     assert quality["best"]["mean"] >= 0
     assert document["protocols"]["ring8"]["modes"]["samples"] == 2500
-    with Image.open(done / "table.png") as picture:
+    assert "Protocol of modes on ring8: " in (done / "tiny.md").read_text()
+    assert dali["runs"] == [f"runs/ring8/dali/seed{s}" for s in range(SEEDS)], (
+        "places below the table's folder"
+    )
+    with Image.open(done / "tiny.png") as picture:
         assert picture.format == "PNG"
         assert picture.width > 300
-    assert "| DALI |" in (done / "table.md").read_text()
+    assert "| DALI |" in (done / "tiny.md").read_text()
 
 
 def test_a_row_that_fails_leaves_its_reason_and_the_rest_goes_on(done):
@@ -77,7 +81,7 @@ def test_a_row_that_fails_leaves_its_reason_and_the_rest_goes_on(done):
     assert "Device 'abacus'" in failing["cells"]["modes"]["reason"]
     assert "posterior 'diag' means nothing" in senseless["failed"]["1"]
     assert "metric 'nothing' was not computed" in line(document, "gan")["cells"]["FID"]["reason"]
-    assert "Device 'abacus'" in (done / "table.md").read_text()
+    assert "Device 'abacus'" in (done / "tiny.md").read_text()
     assert "Device 'abacus'" in (done.parent / "said").read_text()
 
 
@@ -86,7 +90,8 @@ def test_what_is_finished_is_skipped(cli, done):
     before = (log.stat().st_mtime_ns, table(done)["rows"][:2])
     again = cli("reproduce", "tiny", "--rows", "dali,GAN", "--seeds", SEEDS, "--out", done, "--json")
     assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["rows"] == before[1]
+    rows = json.loads(again.stdout)["rows"]
+    assert [row["cells"] for row in rows] == [row["cells"] for row in before[1]]
     assert log.stat().st_mtime_ns == before[0]
 
 
@@ -115,9 +120,11 @@ def test_what_left_a_metric_out_is_scored_again_when_asked(cli, done, tmp_path):
 
 def test_pictures_of_finished_runs_are_put_together(cli, done, tmp_path):
     out = shutil.copytree(done, tmp_path / "out")
+    before = (out / "tiny.json").read_bytes()
     again = cli("reproduce", "tiny-pictures", "--rows", "dali,gan", "--out", out)
     assert again.returncode == 0, again.stderr
-    with Image.open(out / "table.png") as picture:
+    assert (out / "tiny.json").read_bytes() == before, "another study of the same runs has files of its own"
+    with Image.open(out / "tiny-pictures.png") as picture:
         count = picture.width * picture.height
         blue = [n for n, (r, g, b) in picture.convert("RGB").getcolors(count) if b > r + 60]
         assert sum(blue) > 1000
@@ -144,7 +151,7 @@ def test_an_interrupted_study_goes_on(cli, tmp_path, number):
     watcher.join()
     assert one_line(stopped, 128 + number) == "Stopped; the same command goes on from here.\n"
     assert list(run.glob("checkpoints/step-*"))
-    assert not (out / "table.json").exists()
+    assert not (out / "tiny.json").exists()
     if number == signal.SIGINT:
         return
     again = cli(*words)
@@ -158,6 +165,7 @@ BAD = {
     "tinny": "Unknown study 'tinny'. Did you mean 'tiny'?",
     "tiny --rows dali,daly": "has no row 'daly'. Did you mean 'dali'? It has: dali, gan",
     "tiny --budget large": "has no budget 'large'. It has: quick, paper",
+    "tiny --rows ,": "is asked for no row",
     "tiny --dataset grid25": "has no data set 'grid25'. It has: ring8",
     "tiny --seeds 0": "the number of seeds is 1 to 1000",
     "tiny --seeds one": "--seeds one: give how many",
@@ -180,7 +188,7 @@ def test_a_run_of_other_settings_is_not_taken_for_this_one(cli, done):
 def test_a_study_of_which_nothing_finished_ends_with_code_1(cli, tmp_path):
     finished = cli("reproduce", "tiny", "--rows", "senseless", "--out", tmp_path / "out")
     assert "No run of tiny finished" in one_line(finished, 1)
-    assert "means nothing" in (tmp_path / "out" / "table.md").read_text()
+    assert "means nothing" in (tmp_path / "out" / "tiny.md").read_text()
 
 
 # --- compare ---------------------------------------------------------------------------------------------
@@ -194,7 +202,7 @@ def test_compare_puts_seeds_together(cli, done, tmp_path):
     assert [row["label"] for row in document["rows"]] == ["dali", "gan"]
     ours = document["rows"][0]["cells"]["high quality, %"]["final"]
     assert ours == line(table(done), "dali")["cells"]["high quality, %"]["final"]
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"table.json", "table.md", "table.png"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"compare.json", "compare.md", "compare.png"}
 
 
 def test_compare_refuses_different_protocols(cli, done, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,6 +110,26 @@ def test_a_complete_run_says_how_to_train_it_further(cli, trained):
     assert done.returncode == 2
     assert "complete at step 30: --steps N with a greater N" in done.stderr
     assert {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()} == before
+
+
+def test_a_run_stopped_while_it_was_scored_is_scored_by_resuming_it(cli, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "r")
+    scores = run / "scores.json"
+    before = {**json.loads(scores.read_text()), "run": ""}
+    log = (run / "metrics.jsonl").read_text()
+    scores.unlink()
+    done = cli("train", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    assert {**json.loads(scores.read_text()), "run": ""} == before
+    assert (run / "metrics.jsonl").read_text() == log, "nothing is trained again"
+
+
+def test_a_metric_that_cannot_be_had_is_told_before_training(cli, tmp_path):
+    small = ("--method", "gan", "--backbone", "mlp", "--steps", 2)
+    asked = cli("train", *small, "--set", "metrics.codes={}", "--out", tmp_path / "r")
+    assert asked.returncode == 0, asked.stderr
+    assert "Warning: metric 'codes' will be left out: " in asked.stderr
+    assert "Warning" not in cli("train", *small, "--out", tmp_path / "s").stderr
 
 
 def test_the_default_output_is_a_new_folder_under_runs(cli, train_options, tmp_path, monkeypatch):

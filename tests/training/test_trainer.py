@@ -241,6 +241,28 @@ def test_the_rate_of_each_step(options, expected):
     assert rates == pytest.approx(expected)
 
 
+def test_every_role_has_this_iterations_rate_before_the_first_phase():
+    """A method that looks ahead through another role's optimizer must not see the rate of the step before."""
+
+    class Ahead(Recorder):
+        def bind(self, optimizers):
+            self.adam, self.rates = optimizers["generator"], []
+
+        def _recorded(self, name):
+            loss = super()._recorded(name)
+
+            def looking(iteration):
+                if name == "d":
+                    self.rates.append(self.adam.param_groups[0]["lr"])
+                return loss(iteration)
+
+            return looking
+
+    method = Ahead({"name": "d", "trains": ("critic",)}, {"name": "g", "trains": ("generator",)})
+    Trainer(method, Points(), steps=4, batch_size=10, lr=0.1, schedule="linear").fit()
+    assert method.rates == pytest.approx([0.1, 0.075, 0.05, 0.025])
+
+
 class Steep(Recorder):
     """Its generator's gradient is (300, 400)."""
 

@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 
 from dalikit import build, prepared, resolve, testing
@@ -55,14 +56,28 @@ def test_a_prepared_file_is_used_first(dataset, size, root):
     testing.check_dataset(data)
 
 
+def test_cifar10_is_enlarged_bilinearly_if_asked(root):
+    images = pixels(20, 32, 32, 3)
+    np.savez(root / "cifar10.npz", train_images=images, test_images=images)
+    data = CIFAR10(size=64)
+    testing.check_dataset(data)
+    assert "64×64" in data.preparation
+    x = data.scale(first(data, "test"))
+    assert x.shape == (4, 3, 64, 64)
+    # Pixel j of 64 lies at (j + ½)/2 - ½ among the 32: an odd one a quarter beyond (j - 1)/2.
+    plain = torch.from_numpy(images[:4].transpose(0, 3, 1, 2)) / 127.5 - 1
+    rows = 0.75 * plain[..., :-1, :] + 0.25 * plain[..., 1:, :]
+    torch.testing.assert_close(
+        x[..., 1:-1:2, 1:-1:2], 0.75 * rows[..., :-1] + 0.25 * rows[..., 1:], rtol=0, atol=1e-5
+    )
+
+
 def idx(array) -> bytes:
     """The format of MNIST's own files."""
     return gzip.compress(struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape) + array.tobytes())
 
 
 def test_mnist_is_read_from_the_original_files_and_prepared_once(root, monkeypatch):
-    import torchvision
-
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
     arrays = {"train": (pixels(30, 28, 28), pixels(30) % 10), "t10k": (pixels(10, 28, 28), pixels(10) % 10)}
@@ -108,7 +123,7 @@ def test_where_data_cannot_be_had_one_line_says_where_to_put_them(dataset, root)
         ({"train_images": np.zeros((9, 28, 28)), "test_images": pixels(9, 28, 28)}, "float64"),
         (
             {"train_images": pixels(9, 28, 28), "train_labels": pixels(8), "test_images": pixels(9, 28, 28)},
-            r"train_labels are \(8,\), \(9,\) is needed",
+            r"train_labels are uint8 \(8,\), whole numbers \(9,\) are needed",
         ),
     ],
 )
@@ -141,9 +156,25 @@ def test_celeba_in_its_official_layout(root):
     testing.check_dataset(data)
 
 
+def no_server(*_, **__):
+    raise RuntimeError("no server")
+
+
+def test_celeba_is_downloaded_by_torchvision_where_it_is_not_there(root, monkeypatch):
+    asked = []
+
+    def download(folder, split, download):
+        asked.append((folder, split, download))
+        celeba_tree(folder)
+
+    monkeypatch.setattr(torchvision.datasets, "CelebA", download)
+    assert len(CelebA(size=16).split("test")) == 4
+    assert asked == [(root, "all", True)]
+
+
 def test_the_crop_is_centred(root):
     celeba_tree(root, 20)
-    (root / "celeba" / "list_eval_partition.txt").write_text("000003.png 0\n000004.png 2\n")
+    (root / "celeba" / "list_eval_partition.txt").write_text("000003.png 0\n000005.png 0\n000004.png 2\n")
     x = first(CelebA(size=50, crop=100), "test", 1)
     assert (x == 4).all()
 
@@ -153,14 +184,17 @@ def test_the_crop_is_centred(root):
     [
         (
             lambda c: (c / "list_eval_partition.txt").unlink(),
-            "CelebA is not there: put list_eval_partition.txt",
+            r"CelebA is not there and not to be had \(no server\): put list_eval_partition\.txt",
         ),
         (lambda c: (c / "list_eval_partition.txt").write_text("a.png 7\n"), "line 1: 'a.png 7'"),
         (lambda c: (c / "img_align_celeba" / "000005.png").unlink(), r"000005\.png: No such file"),
-        (lambda c: (c / "img_align_celeba" / "000005.png").write_text("x"), r"000005\.png: cannot identify"),
+        (lambda c: (c / "img_align_celeba" / "000005.png").write_text("x"), r"000005\.png: not an image"),
+        (lambda c: (c / "list_eval_partition.txt").write_text("a.png 0\n"), "names too few images"),
+        (lambda c: (c / "list_eval_partition.txt").write_bytes(b"\xff\n"), "line 1: "),
     ],
 )
-def test_a_celeba_tree_that_is_not_whole(root, spoil, says):
+def test_a_celeba_tree_that_is_not_whole(root, spoil, says, monkeypatch):
+    monkeypatch.setattr(torchvision.datasets, "CelebA", no_server)
     celeba_tree(root)
     spoil(root / "celeba")
     with pytest.raises(UserError, match=says):
@@ -234,7 +268,7 @@ def test_no_folder(path):
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(UserError, match="has no images for its train part"):
+    with pytest.raises(UserError, match="has 0 images for its train part"):
         Folder(path=str(tmp_path)).split("train")
 
 
@@ -304,6 +338,23 @@ def test_stacked_digits_are_three_of_mnists(root):
     assert torch.equal(told, modes)
     assert 930 < len(modes.unique()) <= 1000  # 3,000 draws of 1,000 reach 950 on average
     testing.check_dataset(data)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"train_labels": None}, "lacks train_images or train_labels"),
+        ({"train_images": pixels(40, 28, 28), "train_labels": pixels(40)}, "with N from 5,001 is needed"),
+        ({"test_images": pixels(9, 28, 28, 1)}, r"test_images are uint8 \(9, 28, 28, 1\)"),
+        ({"test_labels": pixels(8)}, r"test_labels are uint8 \(8,\), whole numbers \(9,\)"),
+    ],
+)
+def test_digits_that_cannot_be_stacked(root, changed, says):
+    arrays = {"train_images": np.zeros((5001, 28, 28), np.uint8), "train_labels": np.zeros(5001, np.uint8)}
+    arrays |= {"test_images": pixels(9, 28, 28), "test_labels": pixels(9)}
+    np.savez(root / "mnist.npz", **{k: a for k, a in (arrays | changed).items() if a is not None})
+    with pytest.raises(UserError, match=says):
+        StackedMNIST().split("train")
 
 
 def test_training_reads_a_mapped_file(root, monkeypatch, tmp_path):

@@ -1,46 +1,60 @@
 """Inversion: the loss written out, the frozen networks as they were, and taking them from a run."""
 
-import copy
 import math
 
 import pytest
 import torch
-from adam import Adam
-from players import Points, dali
+from adam import descend
+from iteration import adam, check_one_iteration
+from players import Players, Z, small
+from ring import CODES, RING, WIDTH, trained_method
 from safetensors.torch import load_file
+from torch import Tensor
 
 import dalikit
+from dalikit.components.games.gan import GAN
+from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.methods.inversion import Inversion
-from dalikit.randomness import derived_seed
-from dalikit.training import Trainer
+from dalikit.interfaces import Role
 
 
-class Doubles(Points):
-    def __init__(self):
-        super().__init__(6)
-        self.data = self.data.double()
+def test_one_iteration_is_the_sum_of_the_three_terms() -> None:
+    def restate(mine: Inversion, x: Tensor, z: Tensor) -> None:
+        g, d, e = mine.generator, mine.discriminator, mine.encoder
+        mean, log_variance = e(d.features(g(z)))
+        nll = 0.5 * ((z - mean) ** 2 / log_variance.exp() + log_variance + math.log(2 * math.pi)).sum(1)
+        again = g(e(d.features(x))[0])
+        image = ((x - again) ** 2).mean()
+        features = ((d.features(x) - d.features(again)) ** 2).mean()
+        descend(0.8 / Z * nll.mean() + 0.5 * image + 0.3 * features, adam(e))
+
+    check_one_iteration(restate, Inversion, code=0.8, image=0.5, features=0.3)
 
 
-def test_one_iteration_is_the_sum_of_the_three_terms():
-    source = dali().double()
-    g, d, e, family = source.generator, source.discriminator, source.encoder, source.family
-    g_, d_, e_ = (copy.deepcopy(m) for m in (g, d, e))
-    method = Inversion(g, d, e, family, code=0.8, image=0.5, features=0.3)
-    Trainer(method, Doubles(), (), 3, steps=1, batch_size=6, lr=1e-2, betas=(0.5, 0.9)).fit()
+STEPS = {"steps": 1000}
 
-    order = torch.Generator().manual_seed(derived_seed(3, "order"))
-    x = Doubles().data[torch.randperm(6, generator=order)]
-    torch.manual_seed(derived_seed(3, "training"))
-    z = torch.randn(6, 3, dtype=torch.float64)
-    mean, log_variance = e_(d_.features(g_(z)))
-    nll = 0.5 * ((z - mean) ** 2 / log_variance.exp() + log_variance + math.log(2 * math.pi)).sum(1).mean()
-    again = g_(e_(d_.features(x))[0])
-    image = ((x - again) ** 2).mean()
-    features = ((d_.features(x) - d_.features(again)) ** 2).mean()
-    Adam(e_.parameters(), 1e-2, (0.5, 0.9)).step(0.8 / 3 * nll + 0.5 * image + 0.3 * features)
-    for trained, expected in ((g, g_), (d, d_), (e, e_)):
-        for a, b in zip(trained.parameters(), expected.parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
+
+def inverted_on_the_ring(seed: int) -> tuple[float, float]:
+    """An encoder for a trained GAN: the squared error of samples' codes, the share of data rebuilt in 3σ."""
+    torch.manual_seed(seed)
+    gan = trained_method(small(PlainGAN, WIDTH, CODES, game=GAN(r1=1e-3)), seed, trainer=STEPS)
+    players = Players(WIDTH, CODES)
+    encoder, family = players.player(Role("encoder", on="h")), players.player(Role("posterior"))
+    inversion = Inversion(gan.generator, gan.discriminator, encoder, family)
+    method = trained_method(inversion, seed, trainer=STEPS)
+    z, x = torch.randn(2000, CODES), RING.split("test").take(torch.arange(2000), torch.Generator())
+    with torch.no_grad():
+        error = (method.code(method.generate(z)) - z).square().mean()
+        near = (method.generate(method.code(x)) - x).norm(dim=1) <= 3 * RING.sigma
+    return float(error), float(near.float().mean())
+
+
+def test_the_codes_of_a_gan_on_the_ring_of_8_are_recovered() -> None:
+    # Seeds 0, 1 and 2 reached errors of 0.23, 0.24 and 0.23, and rebuilt 0.98, 0.98 and 0.97 of the data. The
+    # prior's mean has an error of 1; one mode for all data rebuilds an eighth of them.
+    error, rebuilt = inverted_on_the_ring(0)
+    assert error < 0.4
+    assert rebuilt > 0.9
 
 
 OPTIONS = ["--dataset", "digits", "--backbone", "mlp", "--steps", 5, "--set", "trainer.batch_size=16"]

@@ -3,13 +3,13 @@
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from dalikit import evaluation, scorer, testing
-from dalikit.components.metrics import fidelity
-from dalikit.components.metrics.fidelity import Fidelity
+from dalikit import evaluation, fidelity, scorer, testing
+from dalikit.components.metrics.fidelity import FIELDS, Fidelity
 from dalikit.errors import UnfitError, UserError
 from dalikit.functional.ranges import to_uint8
 from dalikit.interfaces import Dataset, TensorSplit
@@ -55,7 +55,9 @@ def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("scorer") / "s.safetensors"
     torch.manual_seed(0)
     figures = (0.5, 0.5, 9.88, 0.06, 9.88, 0.06)
-    scorer.save(scorer.DigitScorer(3, 6), scorer.Facts(3, 6, "made by the test", 0, 1, *figures, 10), path)
+    made = scorer.DigitScorer(3, 6)
+    made.head.weight.data *= 100  # so that classes differ from image to image
+    scorer.save(made, scorer.Facts(3, 6, "made by the test", 0, 1, *figures, 10), path)
     return str(path)
 
 
@@ -74,35 +76,79 @@ def test_a_set_is_at_no_distance_from_itself(weights):
     }
 
 
-def write(images, folder):
-    folder.mkdir()
-    for i, image in enumerate(images):
-        Image.fromarray(image[0].numpy()).save(folder / f"{i:05d}.png")
-
-
-def test_it_equals_torch_fidelity_on_png_files_of_the_same_images(weights, tmp_path):
+def direct(made, real, folder, extractor, weights, **settings):
+    """What torch-fidelity says, called by itself on PNG files of the images."""
     from torch_fidelity import calculate_metrics
 
-    data, made = Pictures(1, 28, 28), Pictures(1, 28, 28, count=90, seed=1).images // 2
-    score = evaluation.score(digits(data, weights, count=90, measures=ALL, splits=3), Album(made))
-    write(made, tmp_path / "made")
-    write(data.images, tmp_path / "real")
-    direct = calculate_metrics(
-        input1=str(tmp_path / "made"),
-        input2=str(tmp_path / "real"),
+    for name, images in (("made", made), ("real", real)):
+        (folder / name).mkdir()
+        for i, image in enumerate(images):
+            pixels = image.permute(1, 2, 0).squeeze(2).numpy()
+            Image.fromarray(pixels).save(folder / name / f"{i:05d}.png")
+    return calculate_metrics(
+        input1=str(folder / "made"),
+        input2=str(folder / "real"),
         **dict.fromkeys(ALL, True),
-        feature_extractor=fidelity.digits_extractor(),
+        feature_extractor=extractor,
         feature_extractor_weights_path=weights,
-        isc_splits=3,
-        kid_subset_size=90,
         cuda=False,
         cache=False,
         save_cpu_ram=True,
         verbose=False,
+        **settings,
     )
-    for ours, theirs in fidelity.FIELDS.items():
-        assert score.values[ours] == pytest.approx(direct[theirs], abs=1e-6), ours
+
+
+def altered(images, count, noise):
+    """The first `count` images, a third of them with a little noise and the rest much paler."""
+    rng = torch.Generator().manual_seed(3)
+    made = 128 + images[:count] // 2
+    near = images[: count // 3].int() + torch.randint(
+        -noise, noise + 1, images[: count // 3].shape, generator=rng
+    )
+    made[: count // 3] = near.clamp(0, 255).to(torch.uint8)
+    return made
+
+
+def assert_the_same(score, found):
+    for ours, theirs in FIELDS.items():
+        assert score.values[ours] == pytest.approx(found[theirs], abs=1e-6), ours
     assert score.values["fid"] > 1e-4
+    assert score.values["isc_mean"] > 1.001
+    assert 0 < score.values["precision"] < 1
+
+
+def test_it_equals_torch_fidelity_on_png_files_of_the_same_images(weights, tmp_path):
+    data = Pictures(1, 28, 28)
+    made = altered(data.images, 90, 20)
+    score = evaluation.score(digits(data, weights, count=90, measures=ALL, splits=3), Album(made))
+    name = fidelity.digits_extractor()
+    assert_the_same(
+        score, direct(made, data.images, tmp_path, name, weights, isc_splits=3, kid_subset_size=90)
+    )
+
+
+def neighbourly(images, others):
+    """The share of `others` no further from an image than its third neighbour; Kynkäänniemi et al. 2019."""
+    radii = torch.cdist(images, images).kthvalue(4, 1).values  # the nearest is the image itself
+    return float((torch.cdist(others, images) <= radii).any(1).double().mean())
+
+
+def test_precision_and_recall_are_of_our_features_and_not_of_vgg(weights, monkeypatch):
+    import torch_fidelity.feature_extractor_vgg16 as theirs
+
+    def refuse(*_, **__):
+        raise AssertionError("VGG was asked for")
+
+    monkeypatch.setattr(theirs.FeatureExtractorVGG16, "__init__", refuse)
+    data = Pictures(1, 28, 28)
+    made = altered(data.images, 90, 20)
+    score = evaluation.score(digits(data, weights, count=90, measures=("prc",)), Album(made))
+    model, _ = scorer.load(Path(weights))
+    of_real, of_made = (model(images)[0].double() for images in (data.images, made))
+    assert score.values["precision"] == pytest.approx(neighbourly(of_real, of_made), abs=1e-6)
+    assert score.values["recall"] == pytest.approx(neighbourly(of_made, of_real), abs=1e-6)
+    assert 0 < score.values["precision"] < 1
 
 
 def test_the_protocol_is_complete(weights):
@@ -191,6 +237,13 @@ def test_images_that_the_extractor_does_not_read_are_refused(shape, extractor, s
     assert "\n" not in str(raised.value)
 
 
+def test_a_data_set_that_leaves_its_range_is_refused_and_not_rescaled(weights):
+    data = Pictures(1, 28, 28)
+    data.images = data.images.float()  # 0 to 255, though value_range says -1 to 1
+    with pytest.raises(UserError, match=r"outside \[-1, 1\]: a wrong range is never rescaled"):
+        evaluation.score(digits(data, weights), Album(Pictures(1, 28, 28).images))
+
+
 def test_coloured_digits_are_not_averaged(weights):
     data = Pictures(3, 28, 28)
     assert "stacked-modes" in digits(data, weights).unfit(Album(data.images))
@@ -213,6 +266,29 @@ def test_without_inceptions_weights_one_line_says_what_to_do(tmp_path, monkeypat
     for part in (name, str(tmp_path / "hub" / "checkpoints"), "metrics.fidelity.weights=FILE"):
         assert part in reason
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+def test_the_command_says_so_too_and_leaves_nothing_behind(cli, tmp_path, monkeypatch):
+    import torch_fidelity.feature_extractor_inceptionv3 as theirs
+
+    def files():
+        return {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.integers(0, 256, (60, 8, 8, 3)).astype(np.uint8))
+    run = tmp_path / "run"
+    options = ["--dataset", "arrays", "--set", f"dataset.path={tmp_path / 'x.npy'}", "--backbone", "mlp"]
+    done = cli("train", *options, "--steps", 2, "--out", run)
+    assert done.returncode == 0, done.stderr
+    name = theirs.URL_INCEPTION_V3.rsplit("/", 1)[1]
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    monkeypatch.setattr(theirs, "URL_INCEPTION_V3", f"{(tmp_path / 'nowhere').as_uri()}/{name}")
+    before = files()
+    done = cli("evaluate", run, "--metric", "fidelity", "--set", "metrics.fidelity.count=20")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    for part in ("weights are missing", name, str(tmp_path / "hub"), "metrics.fidelity.weights=FILE"):
+        assert part in done.stderr
+    assert files() == before
 
 
 def test_a_download_with_a_wrong_sum_is_not_kept(tmp_path, monkeypatch):
@@ -249,39 +325,78 @@ def test_a_weights_file_that_is_not_one_is_refused_and_never_executed(tmp_path, 
     reason = metric.unfit(Album(data.images))
     assert str(path) in reason
     assert "\n" not in reason
+    assert not reason.endswith(tuple("0123456789"))  # the byte on which the unpickler stopped
     with pytest.raises(UnfitError, match="metric 'fidelity': "):
         evaluation.score(metric, Album(data.images))
 
 
-def test_inception_reads_a_file_that_the_user_names(tmp_path, monkeypatch):
-    import torch_fidelity.feature_extractor_inceptionv3 as theirs
-    from torch_fidelity import calculate_metrics
+@pytest.fixture(scope="module")
+def inception(tmp_path_factory):
+    """A file of weights for torch-fidelity's Inception: random, for the real ones are not at hand.
 
-    path, network = tmp_path / "inception.pth", theirs.FeatureExtractorInceptionV3
-    with monkeypatch.context() as patch:  # a network with random weights, for the real ones are not at hand
+    Drawn as He et al. 2015 do, so that features differ from image to image.
+    """
+    import torch_fidelity.feature_extractor_inceptionv3 as theirs
+
+    path, network = tmp_path_factory.mktemp("inception") / "random.pth", theirs.FeatureExtractorInceptionV3
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: {})
         patch.setattr(network, "load_state_dict", lambda *_: None)
-        torch.manual_seed(0)
-        torch.save(network("any", ["2048"]).state_dict(), path)
-    data = Pictures(3, 32, 32, count=6)
-    (tmp_path / "made").mkdir()
-    for i, image in enumerate(data.images):
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "made" / f"{i}.png")
-    metric = Fidelity(data, weights=str(path), count=6, splits=2, measures=("isc",))
-    score = evaluation.score(metric, Album(data.images))
-    direct = calculate_metrics(
-        input1=str(tmp_path / "made"),
-        isc=True,
-        isc_splits=2,
-        feature_extractor_weights_path=str(path),
-        cuda=False,
-        cache=False,
-        save_cpu_ram=True,
-        verbose=False,
+        made = network("any", ["2048"])
+    rng = torch.Generator().manual_seed(0)
+    for module in made.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=rng)
+    made.fc.weight.data *= 30  # so that classes differ too
+    torch.save(made.state_dict(), path)
+    return str(path)
+
+
+def test_with_inception_it_equals_torch_fidelity_on_png_files_too(inception, tmp_path):
+    data = Pictures(3, 32, 32, count=12)
+    made = altered(data.images, 9, 5)
+    metric = Fidelity(data, weights=inception, count=9, splits=2, measures=ALL)
+    score = evaluation.score(metric, Album(made))
+    assert_the_same(
+        score,
+        direct(made, data.images, tmp_path, fidelity.INCEPTION, inception, isc_splits=2, kid_subset_size=9),
     )
-    assert score.values["isc_mean"] == pytest.approx(direct["inception_score_mean"], abs=1e-6)
     assert score.protocol["extractor"] == "inception"
-    assert score.protocol["weights_sha256"] == scorer.digest(path)
+    assert score.protocol["weights_sha256"] == scorer.digest(Path(inception))
+
+
+def test_with_inception_a_set_is_at_no_distance_from_itself(inception):
+    data = Pictures(3, 32, 32, count=12)
+    metric = Fidelity(data, weights=inception, count=12, measures=("fid",))
+    assert abs(evaluation.score(metric, Album(data.images)).values["fid"]) < 1e-6
+
+
+def test_inception_is_in_eval_mode_and_deterministic(inception):
+    from torch_fidelity.utils import create_feature_extractor
+
+    name, layers = fidelity.INCEPTION, ["2048", "logits_unbiased"]
+    made = create_feature_extractor(
+        name, layers, cuda=False, verbose=False, feature_extractor_weights_path=inception
+    )
+    assert not any(module.training for module in made.modules())
+    images = Pictures(3, 32, 32, count=3).images
+    first, second = made(images), made(images)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert torch.allclose(first[0][:1], made(images[:1])[0], atol=1e-4)  # nothing depends on the batch
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_a_scorers_file_is_never_executed_either(tmp_path, how):
+    path = tmp_path / "s.safetensors"
+    if how == "torch":
+        torch.save({"head.weight": Bomb()}, path)
+    else:
+        path.write_bytes(pickle.dumps(Bomb()))
+    data = Pictures(1, 28, 28)
+    with pytest.raises(UserError, match="cannot be used as a digit scorer"):
+        digits(data, str(path))._weights  # noqa: B018 - what `compute` reads, even if `unfit` was not asked
+    with pytest.raises(UnfitError, match=r"metric 'fidelity': .*cannot be used as a digit scorer"):
+        evaluation.score(digits(data, str(path)), Album(data.images))
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

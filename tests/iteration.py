@@ -1,0 +1,52 @@
+"""One iteration of the trainer in float64, against a method's losses restated with the same draws."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from adam import Adam
+from players import Points, Z, small
+from torch import Tensor, nn
+
+from dalikit.interfaces import Method
+from dalikit.randomness import derived_seed
+from dalikit.training import Trainer
+
+SEED, BATCH, RATE, BETAS = 3, 6, 1e-2, (0.5, 0.9)
+
+
+def check_one_iteration(
+    restate: Callable[[Any, Tensor, Tensor], None], cls: type[Method], **settings: Any
+) -> None:
+    """A method trained for one iteration must end with the parameters that `restate` arrives at, to 1e-9.
+
+    `restate` is given a copy of the method to train by itself, x and z. What it draws after that by `noise`
+    are the trainer's own numbers, if it draws in the trainer's order.
+    """
+    torch.manual_seed(1)
+    trained = small(cls, **settings).double()
+    mine, data = copy.deepcopy(trained), Points(BATCH)
+    Trainer(trained, data, (), SEED, steps=1, batch_size=BATCH, lr=RATE, betas=BETAS).fit()
+    order = torch.Generator().manual_seed(derived_seed(SEED, "order"))
+    x = data.data.double()[torch.randperm(BATCH, generator=order)]
+    with torch.random.fork_rng():
+        torch.manual_seed(derived_seed(SEED, "training"))
+        restate(mine, x, noise())
+    for (name, a), b in zip(trained.named_parameters(), mine.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-9, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def adam(module: nn.Module) -> Adam:
+    """Adam as the trainer has it."""
+    return Adam(module, RATE, BETAS)
+
+
+def noise(size: int = Z) -> Tensor:
+    """The next normal numbers (B, size) of the iteration."""
+    return torch.randn(BATCH, size, dtype=torch.float64)
+
+
+def draw(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """A draw from the diagonal Gaussian of an encoder's heads (B, Z)."""
+    return mean + torch.exp(log_variance / 2) * noise()
