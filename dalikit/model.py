@@ -149,6 +149,32 @@ class RunModel(Model):
         """The x (N, *X) of one part of its data set, or the first `size` of them."""
         return torch.cat(list(evaluation.data(self.dataset, part, self.method, size)))
 
+    def neighbours(
+        self, x: Tensor, n: int = 9, part: Part = "train", among: int = 10_000
+    ) -> tuple[Tensor, Tensor]:
+        """The data of one part whose codes lie nearest to those of x (B, *X), by Euclidean distance.
+
+        Returns them, (B, n, *X), and the distances of their codes, (B, n), the nearest first.
+
+        Args:
+            x: what is asked about.
+            n: how many for each.
+            part: of the run's data set.
+            among: its first data, so many are searched; they are held in memory.
+
+        Raises:
+            UserError: there are fewer than n to be searched.
+        """
+        from sklearn.neighbors import NearestNeighbors
+
+        searched = self.data(part, _count("among", among))
+        if _count("n", n) > len(searched):
+            raise UserError(f"n is {n}, but there are {len(searched)} data to be searched")
+        codes = torch.cat([self.code(chunk) for chunk in searched.split(evaluation.BATCH)])
+        search = NearestNeighbors(n_neighbors=n).fit(codes.cpu().numpy())
+        distances, found = search.kneighbors(self.code(x).cpu().numpy())
+        return searched[torch.from_numpy(found).to(searched.device)], torch.from_numpy(distances).to(searched)
+
     def evaluate(
         self,
         metrics: Sequence[str] | Mapping[str, Mapping[str, Any] | None] | None = None,

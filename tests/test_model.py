@@ -69,6 +69,24 @@ def test_interpolation_goes_from_one_reconstruction_to_the_other(model):
     torch.testing.assert_close(walk[:, 2], model.generate(middle))
 
 
+def test_neighbours_are_the_nearest_by_code_of_all_that_are_searched(model):
+    x = model.data("test", 5)
+    found, distances = model.neighbours(x, 3)
+    known = model.data("train")
+    apart = (model.code(x)[:, None] - model.code(known)[None]).norm(dim=2)
+    nearest = apart.sort(1)
+    torch.testing.assert_close(found, known[nearest.indices[:, :3]])
+    torch.testing.assert_close(distances, nearest.values[:, :3], atol=1e-4, rtol=1e-4)
+    alone, at = model.neighbours(known[:2], 1, among=2)
+    torch.testing.assert_close(alone[:, 0], known[:2])
+    assert at.max() < 1e-3
+
+
+def test_neighbours_of_which_there_are_not_enough_are_refused(model):
+    with pytest.raises(UserError, match="n is 9, but there are 4 data to be searched"):
+        model.neighbours(model.data("test", 1), 9, among=4)
+
+
 def test_a_row_does_not_depend_on_its_neighbours(model):
     x = model.data("test", 9)
     torch.testing.assert_close(model.reconstruct(x)[4:5], model.reconstruct(x[4:5]))

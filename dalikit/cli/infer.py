@@ -1,4 +1,4 @@
-"""`dalikit sample`, `reconstruct`, `encode`, `vary`, `interpolate` and `evaluate`: use a trained run."""
+"""`dalikit sample`, `reconstruct`, `encode`, `vary`, `interpolate`, `neighbours`, `evaluate`: use a run."""
 
 import json
 from contextlib import suppress
@@ -29,7 +29,7 @@ Number = Annotated[int, typer.Option("--n", min=1, help="How many.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    for command in (sample, reconstruct, encode, vary, interpolate, evaluate):
+    for command in (sample, reconstruct, encode, vary, interpolate, neighbours, evaluate):
         app.command()(command)
 
 
@@ -126,6 +126,34 @@ def interpolate(
     target = output.target(out, model.run.path, "interpolate.png", (".png", ".npy", ".npz"), force)
     walk = model.interpolate(_one(model, start), _one(model, end), steps)[0]
     output.write_data(model, walk, target, columns=steps)
+
+
+def neighbours(
+    run: Run,
+    images: Annotated[
+        list[Path] | None, typer.Argument(help="Image files.", show_default="8 of the run's test part")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Neighbours of each.")] = 9,
+    among: Annotated[
+        int, typer.Option(min=1, help="Training data that are searched, from the first.")
+    ] = 10_000,
+    out: Out = None,
+    force: Force = False,
+    device: Device = "cpu",
+    data_root: settings.DataRoot = None,
+) -> None:
+    """Draw images, each followed by the training data whose codes are nearest to its own."""
+    import torch
+
+    model = _load(run, device)
+    x = _given(model, images, 8)
+    target = output.target(out, model.run.path, "neighbours.png", (".png", ".npy", ".npz"), force)
+    found, distances = model.neighbours(x, n, among=among)
+    if target.suffix == ".png":
+        rows = torch.cat([x.to(found)[:, None], found], 1)
+        output.write_data(model, rows.flatten(0, 1), target, columns=n + 1)
+    else:
+        output.write_arrays({"x": x, "neighbours": found, "distances": distances}, "neighbours", target)
 
 
 def evaluate(

@@ -107,6 +107,8 @@ USES = {
     "vary RUN DIR/text.png": "text.png: not an image file",
     "interpolate RUN 0 DIR/odd.png": "is 9×7",
     "interpolate RUN --steps 1": "Invalid value for '--steps'",
+    "neighbours RUN DIR/odd.png": "is 9×7",
+    "neighbours RUN --n 99999": "n is 99999, but there are 1293 data to be searched",
     "evaluate RUN --metric fid": "Unknown metric 'fid'",
     "evaluate RUN --metric modes": "metric 'modes' counts on a mixture",
     "evaluate RUN --part all": "--part all: it is train, validation or test",
@@ -136,7 +138,13 @@ def test_using_a_run_says_what_is_wrong(cli, words, trained, tmp_path):
 def test_a_method_without_encoder_cannot_infer(cli, tmp_path):
     run = tmp_path / "run"
     cli("train", "--recipe", "ring8", "--method", "gan", "--steps", 2, "--out", run)
-    for words in (["reconstruct", run], ["encode", run], ["vary", run], ["interpolate", run]):
+    for words in (
+        ["reconstruct", run],
+        ["encode", run],
+        ["vary", run],
+        ["interpolate", run],
+        ["neighbours", run],
+    ):
         assert "Method 'gan' has no encoder" in one_line(cli(*words))
     assert "has no encoder" in one_line(cli("evaluate", run, "--metric", "reconstruction"))
     Image.new("L", (8, 8)).save(tmp_path / "a.png")

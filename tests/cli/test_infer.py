@@ -96,6 +96,19 @@ def test_vary_and_interpolate(cli, trained, image, tmp_path):
     np.testing.assert_allclose(walk, model.interpolate(x[:1], x[3:], 4)[0].numpy(), atol=1e-5)
 
 
+def test_neighbours_of_the_test_part_or_of_files(cli, trained, image, tmp_path):
+    cli("neighbours", trained, image, "--n", 2, "--among", 50, "--out", tmp_path / "n.npz")
+    found, model = np.load(tmp_path / "n.npz"), dalikit.load(trained)
+    assert found["neighbours"].shape == (1, 2, 1, 8, 8)
+    known = model.data("train", 50).numpy()
+    assert all((known == image).all((1, 2, 3)).any() for image in found["neighbours"][0])
+    assert (np.diff(found["distances"]) >= 0).all()
+    done = cli("neighbours", trained, "--out", tmp_path / "n.png")
+    assert done.returncode == 0, done.stderr
+    picture = Image.open(tmp_path / "n.png")  # 8 rows of a digit and its 9 neighbours
+    assert picture.width / picture.height == pytest.approx(10 / 8, rel=0.02)
+
+
 def test_evaluate_as_json_is_one_document_with_protocols(cli, trained):
     done = cli("evaluate", trained, "--json")
     document = json.loads(done.stdout)

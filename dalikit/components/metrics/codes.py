@@ -1,7 +1,8 @@
 """What codes are worth to those who use them: linear probe, nearest neighbours and clustering on code(x).
 
 Source: DALI, section 1, which promises codes for classification, clustering and retrieval; the probe as in
-Donahue et al. 2017, "Adversarial Feature Learning"; NMI and ARI as scikit-learn defines them.
+Donahue et al. 2017, "Adversarial Feature Learning"; NMI and ARI as scikit-learn defines them; precision at k
+as in Manning et al. 2008, "Introduction to Information Retrieval", section 8.4.
 """
 
 from collections.abc import Iterator
@@ -23,11 +24,12 @@ class Codes(Metric):
     """Accuracy of a logistic regression and of k nearest neighbours, and k-means' agreement with the labels.
 
     The classifiers learn from codes of the training part and are scored on the part asked for, whose codes
-    alone are clustered into as many clusters as there are labels.
+    alone are clustered into as many clusters as there are labels. `neighbour_precision` is the share of the
+    k nearest training codes that have the label of the datum asked about, as in retrieval.
 
     Args:
         count: data of each part at most, chosen at random but always the same.
-        neighbours: that vote.
+        neighbours: k, that vote and are retrieved.
     """
 
     name = "codes"
@@ -126,9 +128,11 @@ def _classified(z: Tensor, y: Tensor, z_part: Tensor, y_part: Tensor, neighbours
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(z.numpy(), y.numpy())
     # Not standardised: dimensions that the encoder leaves unused, nearly constant, are to count for little.
     near = KNeighborsClassifier(neighbours).fit(z.numpy(), y.numpy())
+    retrieved = y.numpy()[near.kneighbors(z_part.numpy(), return_distance=False)]
     return {
         "probe_accuracy": float(probe.score(z_part.numpy(), y_part.numpy())),
         "knn_accuracy": float(near.score(z_part.numpy(), y_part.numpy())),
+        "neighbour_precision": float((retrieved == y_part.numpy()[:, None]).mean()),
     }
 
 

@@ -43,7 +43,8 @@ class Identity(torch.nn.Module):
 
 def test_groups_far_apart_are_told_apart_entirely():
     score = evaluation.score(Codes(Blobs()), Identity())
-    assert score.values == pytest.approx({"probe_accuracy": 1, "knn_accuracy": 1, "nmi": 1, "ari": 1})
+    fields = ("probe_accuracy", "knn_accuracy", "neighbour_precision", "nmi", "ari")
+    assert score.values == pytest.approx(dict.fromkeys(fields, 1))
     assert (score.protocol["train_count"], score.protocol["count"], score.protocol["classes"]) == (90, 60, 3)
     assert score.protocol["library"].startswith("scikit-learn 1.")
 
@@ -64,6 +65,16 @@ def test_the_neighbours_of_hand_made_codes():
     values = metric.compute().values
     assert values["knn_accuracy"] == 0.75
     assert values["probe_accuracy"] == 0.75
+
+
+def test_precision_counts_each_neighbour_where_the_vote_counts_the_majority():
+    metric = Codes(Blobs(), neighbours=3)
+    known = torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
+    metric.update(known, torch.tensor([0, 0, 1, 1, 1, 0]), torch.ones(6).bool())
+    metric.update(torch.tensor([[1.1], [10.9]]), torch.tensor([0, 0]), torch.zeros(2).bool())
+    values = metric.compute().values
+    assert values["neighbour_precision"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert values["knn_accuracy"] == 0.5
 
 
 def test_the_count_bounds_both_parts():
