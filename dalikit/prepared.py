@@ -2,7 +2,7 @@
 
 Arrays, as in many public copies of these data: `train_images`, `train_labels`, `test_images`,
 `test_labels`; images uint8 (N, H, W) or (N, H, W, C), labels int (N,), optional. Writing streams, so that it
-needs the memory of one chunk; large arrays are mapped, so that training on them needs that of one batch.
+needs the memory of one chunk; large files are mapped, so that training on them needs that of one batch.
 """
 
 import os
@@ -25,8 +25,8 @@ VARIABLE = "DALIKIT_DATA"
 DAMAGED = (OSError, ValueError, EOFError, MemoryError)
 """What NumPy raises on a file that is damaged, or that claims to hold more than there is room for."""
 
-LIMIT = 1 << 30
-"""Bytes from which an array is mapped instead of read."""
+LIMIT = 1 << 28
+"""Bytes from which a file is mapped instead of read: small and test parts of it too, for they add up."""
 
 
 def data_root() -> Path:
@@ -62,8 +62,10 @@ def write(path: Path, arrays: Mapping[str, Stream]) -> None:
         raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
 
 
-def read(path: Path, limit: int = LIMIT) -> dict[str, np.ndarray]:
-    """The arrays of the .npz file `path`; those of `limit` bytes or more are mapped, read-only.
+def read(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
+    """The arrays of the .npz file `path`; those of one of `limit` bytes or more are mapped, read-only.
+
+    `limit` is `LIMIT` unless given.
 
     Raises:
         UserError: the file cannot be read, is damaged, or holds objects, which would have to be unpickled.
@@ -71,21 +73,25 @@ def read(path: Path, limit: int = LIMIT) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+            large = _large(path, limit)
             return {
-                info.filename.removesuffix(".npy"): _read_array(path, archive, info, limit)
+                info.filename.removesuffix(".npy"): _read_array(path, archive, info, large)
                 for info in members
             }
     except (*DAMAGED, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise _unusable(path, error) from None
 
 
-def read_array(path: Path, limit: int = LIMIT) -> np.ndarray:
-    """The array of the .npy file `path`, mapped if it has `limit` bytes or more; raises as `read` does."""
+def read_array(path: Path, limit: int | None = None) -> np.ndarray:
+    """The array of the .npy file `path`, mapped as `read` maps; raises as `read` does."""
     try:
-        large = path.stat().st_size >= limit
-        return np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+        return np.load(path, mmap_mode="r" if _large(path, limit) else None, allow_pickle=False)
     except DAMAGED as error:
         raise _unusable(path, error) from None
+
+
+def _large(path: Path, limit: int | None) -> bool:
+    return path.stat().st_size >= (LIMIT if limit is None else limit)
 
 
 def _unusable(path: Path, error: Exception) -> UserError:
@@ -110,9 +116,9 @@ def _write_array(member: IO[bytes], name: str, stream: Stream) -> None:
         raise ValueError(f"array '{name}': {rows} rows were given, not {stream.shape[0]}")
 
 
-def _read_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> np.ndarray:
+def _read_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, mapped: bool) -> np.ndarray:
     with archive.open(info) as member:
-        if info.file_size < limit or info.compress_type != zipfile.ZIP_STORED:
+        if not mapped or info.compress_type != zipfile.ZIP_STORED:
             return npy.read_array(member, allow_pickle=False)
         version = npy.read_magic(member)
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -120,6 +126,8 @@ def _read_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, lim
         inside = member.tell()
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
+    if 0 in shape:  # of which there is nothing to map
+        return np.empty(shape, dtype)
     order: Literal["F", "C"] = "F" if fortran else "C"
     return np.memmap(path, dtype, "r", _start_of(path, info) + inside, shape, order)
 

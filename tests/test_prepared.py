@@ -48,6 +48,19 @@ def test_numpys_own_files_are_mapped_too(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "packed.npz", limit=0)["images"], array)
 
 
+def test_a_file_is_mapped_whole_from_the_limit_on(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    arrays = {"large": np.zeros(900, np.uint8), "small": np.zeros(9, np.uint8), "none": np.zeros((0, 4))}
+    write(path, {name: stream(array) for name, array in arrays.items()})
+    np.save(tmp_path / "x.npy", arrays["large"])
+    for limit, mapped in ((500, True), (5000, False)):
+        monkeypatch.setattr(prepared, "LIMIT", limit)
+        found = read(path)
+        assert [isinstance(found[name], np.memmap) for name in ("large", "small")] == [mapped, mapped]
+        assert found["none"].shape == (0, 4)
+        assert isinstance(prepared.read_array(tmp_path / "x.npy"), np.memmap) == mapped
+
+
 @pytest.mark.parametrize(
     "chunks",
     [

@@ -4,7 +4,8 @@
 
 A child process limits its own data segment (RLIMIT_DATA, which counts what is allocated and not what is
 mapped) to what it has after its imports plus `--allowed` MiB, prepares the folder, and trains on it for some
-steps. What is printed is the size of the prepared data beside what was allowed.
+steps. What is printed is the size of the prepared data beside what was allowed. Files are mapped from 256 MiB
+on.
 """
 
 import argparse
@@ -38,7 +39,6 @@ def child(folder: str, size: int, allowed: int) -> None:
     """Train within the limit."""
     import torch
 
-    from dalikit import prepared
     from dalikit.components.datasets.folder import Folder
     from dalikit.components.games.gan import GAN
     from dalikit.components.methods.gan import PlainGAN
@@ -48,7 +48,6 @@ def child(folder: str, size: int, allowed: int) -> None:
     torch.set_num_threads(1)
     limit = data_segment() + allowed * MIB
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    prepared.read.__defaults__ = (0,)  # map whatever the size, as data beyond the limit are
     data = Folder(path=folder, size=size)
     split = data.split("train")
     generator = MLPGenerator(4, data.x_shape, data.value_range, width=8)

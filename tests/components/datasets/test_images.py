@@ -362,7 +362,6 @@ def test_training_reads_a_mapped_file(root, monkeypatch, tmp_path):
 
     np.savez(root / "mnist.npz", train_images=pixels(60, 28, 28), test_images=pixels(20, 28, 28))
     monkeypatch.setattr(prepared, "LIMIT", 0)
-    monkeypatch.setattr(prepared.read, "__defaults__", (0,))
     registry = Registry.discover()
     config = resolve.layered(
         [{"dataset": "mnist", "backbone": "mlp", "generator": {"latent_size": 3}}], registry
