@@ -129,22 +129,28 @@ class _Players:
 
     def _generator(self, role: Role) -> Any:
         generator = self._new("generator", self.latent_size, self.data.x_shape, self.data.value_range)
+        self._borrowing("generator", generator)
         shapes.check_generator(generator, self.data.x_shape)
         return generator
 
     def _discriminator(self, role: Role) -> Any:
         if role.on == "z":
             return CodeDiscriminator(self.latent_size)
-        discriminator = self._new("discriminator", self.data.x_shape)
-        shapes.check_discriminator(discriminator, self.data.x_shape)
+        discriminator = self._borrowing("discriminator", self._trunk())
         if role.on == "xz":
             return JointDiscriminator(discriminator, self.data.x_shape, self.latent_size)
         return PairDiscriminator(discriminator) if role.on == "xx" else discriminator
 
+    def _trunk(self) -> Any:
+        """A new discriminator on data."""
+        discriminator = self._new("discriminator", self.data.x_shape)
+        shapes.check_discriminator(discriminator, self.data.x_shape)
+        return discriminator
+
     def _encoder(self, role: Role) -> Any:
         posterior = self._of_kind("posterior", "the encoder's heads")
-        trunk = self._shared_trunk() if role.on == "h" else self._discriminator(Role("discriminator"))
-        encoder = self._new("encoder", trunk.feature_shape, posterior.heads())
+        trunk = self._shared_trunk() if role.on == "h" else self._trunk()
+        encoder = self._borrowing("encoder", self._new("encoder", trunk.feature_shape, posterior.heads()))
         shapes.check_encoder(encoder, posterior, trunk.feature_shape, self.latent_size)
         return encoder if role.on == "h" else EncoderWithTrunk(trunk, encoder)
 
@@ -155,8 +161,11 @@ class _Players:
         return self._new("game")
 
     def _new(self, kind: str, *supplied: Any) -> Any:
+        return _construct(kind, getattr(self.config, kind), self.registry, *supplied)
+
+    def _borrowing(self, kind: str, player: Any) -> Any:
+        """The player, with the weights of another run's where the configuration names one."""
         slot = getattr(self.config, kind)
-        player = _construct(kind, slot, self.registry, *supplied)
         if self.borrow and isinstance(slot, NetworkSlot) and slot.from_run is not None:
             _borrow(kind, player, Path(slot.from_run))
         return player

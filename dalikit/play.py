@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from dalikit.functional.several import sum_over_samples
@@ -32,14 +31,13 @@ def generator_loss(
     """The mean over B, and sum over K, of a generator's losses, from logits (K·B,), K being `samples`.
 
     K weighs as much here as in the discriminator's loss. `real` makes the real data (B, *X), and is called
-    for games alone that pair each generated datum with a real one.
+    for games alone that pair each generated datum with a real one. Its logits keep their graph: the critic of
+    an unrolled GAN depends on G, and whoever is not trained in the phase gets no gradient anyway.
     """
     batch = len(fake_logits) // samples
     if not game.needs_real:
         return sum_over_samples(game.generator_loss(fake_logits), batch).mean()
-    with torch.no_grad():  # the critic is not trained here, and real data do not depend on G
-        real_logits = critic(real())
-    return sum_over_samples(game.generator_loss(fake_logits, real_logits), batch).mean()
+    return sum_over_samples(game.generator_loss(fake_logits, critic(real())), batch).mean()
 
 
 def discriminator_phase(

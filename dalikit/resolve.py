@@ -68,7 +68,8 @@ def _pruned(settings: Mapping[str, Any], roles: Mapping[str, Role]) -> dict[str,
     absent = {kind for kind in ("game", "posterior", *NETWORKS) if kind not in kinds}
     kept = {section: value for section, value in settings.items() if section not in absent}
     if "roles" in kept.get("trainer", {}):
-        own = {role: options for role, options in kept["trainer"]["roles"].items() if role in roles}
+        trained = {name for name, role in roles.items() if not role.frozen}
+        own = {role: options for role, options in kept["trainer"]["roles"].items() if role in trained}
         kept["trainer"] = {**kept["trainer"], "roles": own}
     return kept
 

@@ -1,5 +1,6 @@
 """Every registered component, installed plugins' too, through the contract's checks."""
 
+import math
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from dalikit import build, resolve, testing
 from dalikit.errors import UserError
 from dalikit.interfaces import Backbone, Dataset, Recipe, TensorSplit
+from dalikit.parameters import validated
 from dalikit.registry import Registry
 from dalikit.runs import Context, DataFacts, Facts, RunDirectory
 from dalikit.training import Trainer
@@ -79,14 +81,21 @@ METHODS = {name: {"name": name} for name in REGISTRY.names("method")} | {
     "dali-own-trunk": {"name": "dali", "share_features": False},
 }
 
+
+def roles_of(method):
+    cls = REGISTRY.get("method", method["name"])
+    params = {name: value for name, value in method.items() if name != "name"}
+    return cls.roles(**validated(cls, "method", params))
+
+
 NARROW = {"mlp": {}, "dcgan": {}, "infogan": {"hidden": 8}}
 """What keeps a backbone's generator and discriminator small, beside their width."""
 
 
 def with_frozen(config):
     """The configuration, networks that the method wants trained being said to come from some run."""
-    cls = REGISTRY.get("method", config.method.name)
-    frozen = [role.kind for role in cls.roles(**config.method.params).values() if role.frozen]
+    roles = roles_of({"name": config.method.name, **config.method.params})
+    frozen = [role.kind for role in roles.values() if role.frozen]
     slots = {kind: getattr(config, kind).model_copy(update={"from_run": "elsewhere"}) for kind in frozen}
     return config.model_copy(update=slots)
 
@@ -101,6 +110,20 @@ def test_method(method, backbone):
     shape = build.DataShape(data.x_shape, data.value_range)
     # Not to borrow leaves frozen networks with the weights they were made with, and needs no run to exist.
     testing.check_method(lambda: build.make_method(config, shape, REGISTRY, borrow=False), data)
+
+
+PLAYED = [m for m in METHODS if any(r.kind == "game" for r in roles_of(METHODS[m]).values())]
+
+
+@components("game")
+@pytest.mark.parametrize("method", PLAYED)
+def test_every_method_plays_every_game(method, name):
+    """A paired game asks for real logits, another for five steps, a third has a penalty on pairs too."""
+    config = configured(method=METHODS[method], game={"name": name})
+    dataset = build.make_dataset(config.dataset, REGISTRY)
+    trainer = Trainer(method_of(config), dataset, steps=2, batch_size=6)
+    trainer.fit()
+    assert all(math.isfinite(loss) for loss in trainer.losses().values())
 
 
 @pytest.mark.parametrize("name", ["digits", "grid25", "ring8"])

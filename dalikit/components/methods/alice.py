@@ -2,8 +2,10 @@
 
 ALI leaves open how x and z are paired; ALICE adds the conditional entropy H(x|z) as a cycle x → z → x̂:
 
-    explicit:     E_q(x) ‖x - G(E(x))‖_k^k                                         (8)
+    explicit:     E_q(x) mean |x - G(E(x))|^k, k = 1 or 2                          (8)
     adversarial:  E_q(x) [log s(D'(x, x))] + E_q(x) [log(1 - s(D'(x, G(E(x)))))]    (9), (10)
+
+The paper's explicit cycle sums over the values of x; their mean weighs the same on data of any size.
 
 Source: Li et al. 2017, "ALICE: Towards Understanding Adversarial Learning for Joint Distribution Matching",
 sections 3 and 4.

@@ -1,10 +1,12 @@
 """An encoder for a GAN that is trained already and stays as it is.
 
-    code · E_z [-log q(z|G(z))] + image · E_x ‖x - G(E(x))‖² + features · E_x ‖h(x) - h(G(E(x)))‖²
+    code · E_z [-log q(z|G(z))] + image · E_x (x - G(E(x)))² + features · E_x (h(x) - h(G(E(x))))²
 
-The generator and the discriminator come from another run. With `share_features` the encoder reads the frozen
-discriminator's features, as Bang and Shim have it; without, x through a trunk of its own, as Zhu et al. have
-it, who weigh images and features of real data. h are the discriminator's features.
+The squares are means over their values; h are the discriminator's features. The generator and the
+discriminator come from another run. With `share_features` the encoder reads the frozen discriminator's
+features, as Bang and Shim have it; without, x through a trunk of its own, as Zhu et al. have it, who weigh
+images and features of real data: `code=0 features=1 share_features=false` is theirs, but for their h, which
+are a classifier's. The default weighs codes and images alike, which neither paper does.
 
 Source: Zhu et al. 2016, "Generative Visual Manipulation on the Natural Image Manifold", section 4.2; Bang and
 Shim 2018, "High Quality Bidirectional Generative Adversarial Networks", section 3.
@@ -13,9 +15,11 @@ Shim 2018, "High Quality Bidirectional Generative Adversarial Networks", section
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
+from dalikit.errors import UnfitError
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     Discriminator,
@@ -42,6 +46,9 @@ class Inversion(InferringMethod):
         image: what the reconstruction of real data counts, a mean over their values.
         features: what that of the discriminator's features counts.
         share_features: whether the encoder reads those features, or x.
+
+    Raises:
+        UnfitError: all three weights are 0.
     """
 
     name = "inversion"
@@ -60,6 +67,8 @@ class Inversion(InferringMethod):
         share_features: bool = True,
     ) -> None:
         super().__init__()
+        if not code + image + features:
+            raise UnfitError("method 'inversion': code, image and features are all 0: nothing can be learned")
         self.generator = generator
         self.discriminator = discriminator
         self.encoder = encoder
@@ -84,16 +93,18 @@ class Inversion(InferringMethod):
     def loss(self, iteration: Iteration) -> PhaseLoss:
         """The three terms, those of weight 0 left out."""
         code, image, features = self.weights
-        x, terms, total = iteration.real, {}, 0.0 * iteration.z.sum()
+        x, terms = iteration.real, {}
         if code:
             terms["nll"] = -self.posterior(iteration.fake_detached).log_prob(iteration.z).mean()
-            total = total + code / iteration.z.shape[1] * terms["nll"]
         if image or features:
             again = self.generate(self.code(x))
+        if image:
             terms["image"] = (again - x).square().mean()
+        if features:
             apart = self.discriminator.features(again) - self.discriminator.features(x)
             terms["features"] = apart.square().mean()
-            total = total + image * terms["image"] + features * terms["features"]
+        weights = {"nll": code / iteration.z.shape[1], "image": image, "features": features}
+        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         return PhaseLoss(total, {name: term.detach() for name, term in terms.items()})
 
     def read(self, x: Tensor) -> Tensor:

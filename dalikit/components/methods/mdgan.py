@@ -4,7 +4,8 @@
     diffusion:  D2 tells G(E(x)), as real, from G(z);  G minimises the game's loss of G(z)
 
 Each step compares distributions that lie near each other, reconstructions and the data, then samples and
-reconstructions, so that no mode of the data is out of the generator's sight.
+reconstructions, so that no mode of the data is out of the generator's sight. The paper's λ stands at the
+game's loss instead: its λ is 1/λ here, but for the scale of the whole.
 
 Source: Che et al. 2016, "Mode Regularized Generative Adversarial Networks", manifold-diffusion training.
 """

@@ -5,7 +5,8 @@
     θ_D takes one ordinary step
 
 The steps are Adam's, from the moments that D's own optimizer has, and each is differentiated. They are on
-the game's loss alone: its penalty, which the paper does not have, is left to D's ordinary step.
+the game's loss alone: its penalty and its projection, and the clipping of gradients, none of which the paper
+has, are left to D's ordinary step.
 
 Source: Metz et al. 2016, "Unrolled Generative Adversarial Networks", section 2.2.
 """

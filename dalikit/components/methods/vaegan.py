@@ -5,6 +5,8 @@
     L_GAN   = the game, between x and both G(z), z ~ p(z), and G(z), z ~ q(z|x)                   (8)
 
 The encoder minimises L_prior + L_like, the decoder γ·L_like and the game's loss, the discriminator its own.
+They alternate, where the paper updates all from one pass. Samples and reconstructions count half each in the
+game, which the paper adds up: real and generated data weigh the same with any game.
 
 Source: Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric", section 2.3 and
 algorithm 1.

@@ -1,10 +1,11 @@
-"""The MNIST networks of InfoGAN, with the encoder of DALI's paper.
+"""The MNIST networks of InfoGAN, with a convolutional encoder on D's features.
 
 Generator: dense 1024, dense to 128 channels at a quarter of the size, transposed convolutions to 64 channels
 and to x. Features: convolutions of 64 and 128 channels, each halving the size; head: dense 1024, dense 64,
 one logit. Encoder: a convolution of 64 channels, then a separate dense network for each head.
 
-Source: Chen et al. 2016, "InfoGAN", appendix C.1; DALI, section 4.1.
+Source: Chen et al. 2016, "InfoGAN", appendix C.1; DALI, section 4, for separate networks of mean and
+variance. That these are the sizes DALI's authors used on MNIST is known from their earlier code alone.
 """
 
 import math
@@ -63,8 +64,8 @@ class InfoGANDiscriminator(Discriminator):
     """Two convolutions as features, two dense layers and a logit as head.
 
     `norm` is that of the features and the head: `spectral`, `none`, or `batch` as in InfoGAN (not after the
-    first convolution). DALI's paper has spectral norm in the features of its GAN variant, batch norm in the
-    other.
+    first convolution). The earlier code of DALI's authors has spectral norm in the features of its GAN
+    variant, batch norm in the other.
     """
 
     name = "infogan"

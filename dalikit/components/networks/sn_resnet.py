@@ -6,7 +6,7 @@ The discriminator's features: an optimised first block and residual blocks, halv
 The encoder goes on from the features.
 
 Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", appendix B.4,
-tables 4 and 5.
+table 4, the networks for CIFAR-10. At other sides blocks of the same kind and width are added or left out.
 """
 
 import math

@@ -13,6 +13,16 @@ DALIKIT_API = 1
 PLAIN = {"name": "gan", "r1": 0.0}
 """The logistic game without the penalty of the data's own recipe: spectral norm stands in its place."""
 
+RELATED: dict[str, tuple[str, dict[str, Any]]] = {
+    "aae": ("an adversarial autoencoder", {}),
+    "age": ("a generator and an encoder, without a third player", {"posterior": "identity"}),
+    "avb": ("adversarial variational Bayes", {}),
+    "ian": ("an introspective adversarial network", {}),
+    "infogan": ("a GAN that keeps part of z readable", {}),
+    "mdgan": ("a mode regularised GAN, by manifold and diffusion", {"posterior": "identity"}),
+}
+"""Methods of the paper's related work, each named as its recipe; two train no posterior's spread."""
+
 
 def _recipe(name: str, description: str, stands_for: str, **settings: Any) -> Recipe:
     return Recipe(name, description, stands_for, settings)
@@ -39,19 +49,24 @@ def dalikit_components() -> list[object]:
         _recipe(
             "dali-f",
             "DALI with the f-GAN game of the KL divergence",
-            "DALI, tables 1 and 2, row DALI-f",
+            "DALI, table 2, row DALI-f",
             method="dali",
             game="fkl",
             trainer={"clip_value": 1.0},
         ),
         _recipe(
-            "dali-wgan", "DALI with the Wasserstein game", "DALI, section 3.4", method="dali", game="wgan"
+            "dali-wgan",
+            "DALI with the Wasserstein game",
+            "DALI, section 3.4",
+            method="dali",
+            game="wgan",
+            discriminator={"norm": "none"},  # its penalty is a datum's own, which batch norm would mix
         ),
         _recipe("gan", "a plain GAN on DALI's networks", "DALI, tables 1 and 2, row GAN", method="gan"),
         _recipe(
             "sn-gan",
             "a plain GAN whose discriminator carries spectral norm on every layer, where its network has it",
-            "DALI, tables 1 and 2, row SN-GAN",
+            "DALI, table 2, row SN-GAN",
             method="gan",
             game=PLAIN,
             discriminator={"norm": "spectral"},
@@ -60,7 +75,7 @@ def dalikit_components() -> list[object]:
         _recipe(
             "bigan",
             "ALI with a deterministic encoder",
-            "Donahue et al. 2016; DALI, section 2",
+            "Donahue et al. 2016; DALI, figure 1, beside ALI",
             method={"name": "ali", "deterministic": True},
         ),
         _recipe("alice", "ALI with an explicit cycle on data", "DALI, table 1, row ALICE", method="alice"),
@@ -87,5 +102,9 @@ def dalikit_components() -> list[object]:
             # With the mixtures' own first beta of 0, or twice the rate, it keeps 8 to 10 of the grid's modes.
             trainer={"lr": 1e-3, "betas": (0.5, 0.99), "roles": {"generator": {"lr": 1e-3}}},
         ),
-        _recipe("vae", "a variational autoencoder", "DALI, section 2", method="vae"),
+        _recipe("vae", "a variational autoencoder", "DALI, section 3.3", method="vae"),
+        *(
+            _recipe(name, description, "DALI, sections 1 and 5; in no table of it", method=name, **settings)
+            for name, (description, settings) in RELATED.items()
+        ),
     ]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from adam import descend
 from iteration import adam, check_one_iteration
-from players import Players, Z, small
+from players import Players, Points, Z, small
 from ring import CODES, RING, WIDTH, trained_method
 from safetensors.torch import load_file
 from torch import Tensor
@@ -15,7 +15,8 @@ import dalikit
 from dalikit.components.games.gan import GAN
 from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.methods.inversion import Inversion
-from dalikit.interfaces import Role
+from dalikit.errors import UnfitError
+from dalikit.interfaces import Iteration, Role
 
 
 def test_one_iteration_is_the_sum_of_the_three_terms() -> None:
@@ -90,6 +91,42 @@ def test_the_run_can_be_used_without_the_one_it_came_from(command_line, trained,
     assert command_line(source=source).returncode == 0
     shutil.rmtree(source)
     assert cli("sample", tmp_path / "run").returncode == 0
+
+
+def test_on_points_the_recipes_rates_of_frozen_players_are_left_out(cli, tmp_path):
+    gan, words = tmp_path / "gan", ["--dataset", "ring8", "--steps", 2]
+    assert cli("train", "--method", "gan", *words, "--out", gan).returncode == 0
+    borrowed = [f"--set={kind}.from_run={gan}" for kind in ("generator", "discriminator")]
+    done = cli("train", "--method", "inversion", *words, *borrowed, "--out", tmp_path / "r")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_encoder_with_a_trunk_of_its_own_learns_it_from_nothing(command_line, trained, tmp_path):
+    done = command_line("--set", "method.share_features=false", "--set", "trainer.lr=1e-30")
+    assert done.returncode == 0, done.stderr
+    method = dalikit.load(tmp_path / "run").method
+    own, theirs = method.encoder.trunk.state_dict(), method.discriminator.state_dict()
+    weights = [name for name in own if name.startswith("trunk.") and name.endswith("weight")]
+    assert weights
+    assert not any(torch.allclose(own[name], theirs[name]) for name in weights)
+
+
+def test_weights_that_are_all_zero_are_refused():
+    with pytest.raises(UnfitError, match="all 0: nothing can be learned"):
+        small(Inversion, code=0.0, image=0.0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "terms"),
+    [
+        ({"code": 1.0, "image": 0.0}, {"nll"}),
+        ({"code": 0.0, "image": 0.0, "features": 1.0}, {"features"}),
+        ({}, {"nll", "image"}),
+    ],
+)
+def test_terms_of_weight_zero_are_not_computed(weights, terms):
+    method, x = small(Inversion, **weights), Points(6).data
+    assert set(method.loss(Iteration(method.generate, x, torch.randn(6, Z))).terms) == terms
 
 
 def test_without_a_run_it_says_what_it_needs(cli, tmp_path):

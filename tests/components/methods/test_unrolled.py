@@ -8,9 +8,10 @@ from players import Points, Z, small
 from ring import check_ring
 from torch import Tensor
 
+from dalikit.components.games.gan import GAN
 from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.methods.unrolled import Unrolled
-from dalikit.interfaces import Iteration
+from dalikit.interfaces import AdversarialGame, Iteration
 from dalikit.training import Trainer
 
 
@@ -69,6 +70,42 @@ def test_the_unrolled_steps_are_those_that_the_optimizer_would_take() -> None:
         optimizer.step()
     for name, parameter in d.named_parameters():
         torch.testing.assert_close(ahead[name], parameter, rtol=0, atol=1e-7)
+
+
+class Paired(AdversarialGame):
+    """A loss of G that reads the real logits, which follow G here: D's steps ahead depend on it."""
+
+    name, needs_real = "paired", True
+
+    def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        return softplus(fake - real)
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return softplus(real - fake)
+
+
+@pytest.mark.parametrize("game", [GAN(), Paired()])
+def test_the_gradient_is_the_slope_of_the_loss(game: AdversarialGame) -> None:
+    torch.manual_seed(1)
+    method = small(Unrolled, game=game, unroll=3).double()
+    data = Points(BATCH)
+    Trainer(method, data, (), 0, steps=2, batch_size=BATCH, lr=RATE, betas=BETAS).fit()
+    x, z = data.data.double(), torch.randn(BATCH, Z, dtype=torch.float64)
+    weight, step = next(method.generator.parameters()), 1e-6
+
+    def loss() -> Tensor:
+        return method.generator_loss(Iteration(method.generate, x, z)).total
+
+    (slope,) = torch.autograd.grad(loss(), [weight])
+    for place in ((0, 0), (3, 1)):
+        ends = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                weight[place] += sign * step
+            ends.append(float(loss().detach()))
+            with torch.no_grad():
+                weight[place] -= sign * step
+        assert float(slope[place]) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4, abs=1e-9)
 
 
 def test_without_unrolling_g_takes_a_plain_gans_step() -> None:
