@@ -1,9 +1,9 @@
 """SN-GAN's residual networks, for 32×32, 64×64 and other sides that are 4 times a power of two.
 
 Generator: a dense layer to 4×4, a residual block for each doubling, batch norm, ReLU, a convolution and tanh.
-The discriminator's features: an optimised first block and residual blocks, halving the size while it is above
-8, then one more block at that size; its head is another block, summed over the image into one dense logit.
-The encoder goes on from the features.
+The discriminator's features: an optimised first block, which halves, and residual blocks that go on halving
+while the size is above 8, then one more block at that size; its head is another block, summed over the image
+into one dense logit. The encoder goes on from the features.
 
 Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", appendix B.4,
 table 4, the networks for CIFAR-10. At other sides blocks of the same kind and width are added or left out.

@@ -1,0 +1,250 @@
+"""SN-GAN's residual networks beside tables of its appendix B.4, and every forward pass written out."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from dalikit.components.networks.sn_resnet import (
+    DownBlock,
+    SNResNetDiscriminator,
+    SNResNetEncoder,
+    SNResNetGenerator,
+    UpBlock,
+)
+from dalikit.compose import weight_norm
+from dalikit.errors import UnfitError
+
+SIZES = {8: [4, 4], 16: [8, 8], 32: [16, 8, 8], 64: [32, 16, 8, 8]}
+"""The sizes of the features' blocks; the head's block has the last of them once more."""
+
+
+def spread(network: nn.Module) -> nn.Module:
+    """`network` in float64, each of its parameters drawn anew, scales and biases too, of both signs."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn(parameter.shape) * parameter[0].numel() ** -0.5)
+    return network.double()
+
+
+def outputs(network: nn.Module, kind: type[nn.Module]) -> list[tuple[int, ...]]:
+    """Filled, at each pass, with the shape (C, S, S) that each module of `kind` puts out."""
+    shapes: list[tuple[int, ...]] = []
+    for module in network.modules():
+        if isinstance(module, kind):
+            module.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[1:])))
+    return shapes
+
+
+def weighted(network: nn.Module) -> list[nn.Module]:
+    return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+
+
+def rectified(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, 0)
+
+
+def halved(x: Tensor) -> Tensor:
+    return (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
+
+
+def doubled(x: Tensor) -> Tensor:
+    return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def normalised(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
+    variance, mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
+    scale, shift = norm.weight[:, None, None], norm.bias[:, None, None]
+    return scale * (x - mean) / (variance + 1e-5) ** 0.5 + shift
+
+
+def down(block: DownBlock, x: Tensor, *, halve: bool, first: bool = False) -> Tensor:
+    """Two 3×3 convolutions, each after a ReLU but for the data; a 1×1 convolution where sizes differ."""
+    (w, b), (v, c) = ((conv.weight, conv.bias) for conv in block.convs)
+    h = conv2d(rectified(conv2d(x if first else rectified(x), w, b, padding=1)), v, c, padding=1)
+    if halve or w.shape[0] != w.shape[1]:
+        x = conv2d(x, block.skip.weight, block.skip.bias)
+    return halved(h) + halved(x) if halve else h + x
+
+
+def up(block: UpBlock, x: Tensor) -> Tensor:
+    """Batch norm and a ReLU before each 3×3 convolution, at the doubled size; a 1×1 convolution beside it."""
+    h = doubled(rectified(normalised(x, block.norms[0])))
+    h = conv2d(h, block.first.weight, block.first.bias, padding=1)
+    h = rectified(normalised(h, block.norms[1]))
+    h = conv2d(h, block.second.weight, block.second.bias, padding=1)
+    return h + conv2d(doubled(x), block.skip.weight, block.skip.bias)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shapes_and_ranges(size: int, channels: int) -> None:
+    shape = (channels, size, size)
+    generator = SNResNetGenerator(5, shape, (0.0, 1.0), width=4)
+    discriminator = SNResNetDiscriminator(shape, width=6)
+    encoder = SNResNetEncoder(discriminator.feature_shape, (3, 2), width=4, hidden=8)
+    x = generator(50 * torch.randn(2, 5))
+    assert x.shape == (2, *shape)
+    assert x.min() >= 0
+    assert x.max() <= 1
+    h = discriminator.features(x)
+    assert h.shape == (2, *discriminator.feature_shape)
+    assert discriminator(x).shape == (2,)
+    assert torch.equal(discriminator.eval()(x), discriminator.head(discriminator.features(x)))
+    assert [head.shape for head in encoder(h)] == [(2, 3), (2, 2)]
+
+
+def test_data_without_a_range_are_not_bounded() -> None:
+    torch.manual_seed(0)
+    generator = SNResNetGenerator(5, (1, 8, 8), None, width=4)
+    with torch.no_grad():
+        generator.net[-1].bias.fill_(7.0)
+    assert generator(torch.randn(2, 5)).max() > 6
+
+
+@pytest.mark.parametrize(("size", "sizes"), SIZES.items())
+def test_blocks_at_each_size(size: int, sizes: list[int]) -> None:
+    generator = SNResNetGenerator(5, (3, size, size), None, width=4)
+    grown = outputs(generator, UpBlock)
+    generator(torch.randn(2, 5))
+    assert grown[-1] == (4, size, size)
+    assert [side for _, side, _ in grown] == [8 * 2**i for i in range(len(grown))]
+    discriminator = SNResNetDiscriminator((3, size, size), width=6)
+    shrunk = outputs(discriminator, DownBlock)
+    h = discriminator.features(torch.randn(2, 3, size, size))
+    assert shrunk == [(6, side, side) for side in sizes]
+    shrunk.clear()
+    discriminator.head(h)
+    assert shrunk == [(6, sizes[-1], sizes[-1])]
+
+
+def test_table_4() -> None:
+    generator = SNResNetGenerator(128, (3, 32, 32), (-1.0, 1.0))
+    block = [(256, 256, 3, 3), (256, 256, 3, 3), (256, 256, 1, 1)]
+    shapes = [tuple(m.weight.shape) for m in weighted(generator)]
+    assert shapes == [(4 * 4 * 256, 128), *3 * block, (3, 256, 3, 3)]
+    assert [m.num_features for m in generator.modules() if isinstance(m, nn.BatchNorm2d)] == 7 * [256]
+    discriminator = SNResNetDiscriminator((3, 32, 32))
+    assert discriminator.feature_shape == (128, 8, 8)
+    same, down = 2 * [(128, 128, 3, 3)], [(128, 128, 1, 1)]
+    first = [(128, 3, 3, 3), (128, 128, 3, 3), (128, 3, 1, 1)]
+    shapes = [tuple(m.weight.shape) for m in weighted(discriminator)]
+    assert shapes == [*first, *same, *down, *same, *same, (1, 128)]
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in discriminator.modules())
+
+
+@pytest.mark.parametrize("size", [8, 32])
+@pytest.mark.parametrize("norm", ["spectral", "none", None])
+def test_spectral_norm_is_on_every_weight_or_on_none(size: int, norm: str | None) -> None:
+    torch.manual_seed(0)
+    given = {} if norm is None else {"norm": norm}
+    discriminator = SNResNetDiscriminator((2, size, size), width=5, **given)
+    with torch.no_grad():
+        for parameter in discriminator.parameters():
+            parameter.mul_(10)  # so that no weight has the norm 1 by chance
+    x = torch.randn(2, 2, size, size)
+    for _ in range(60):
+        discriminator(x)
+    discriminator.eval()
+    modules = weighted(discriminator)
+    assert len(modules) == {8: 3 + 2 + 2 + 1, 32: 3 + 3 + 2 + 2 + 1}[size]
+    for module in modules:
+        largest = torch.linalg.svdvals(module.weight.detach().flatten(1))[0]
+        assert largest > 2 if norm == "none" else abs(largest - 1) < 0.02, module
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("halve", [False, True])
+@pytest.mark.parametrize("inputs", [3, 4])
+def test_a_block_of_the_discriminator(inputs: int, halve: bool, first: bool) -> None:
+    torch.manual_seed(0)
+    block = spread(DownBlock(inputs, 4, weight_norm("none"), halve=halve, first=first))
+    x = torch.randn(2, inputs, 6, 6, dtype=torch.float64)
+    kept = x.clone()
+    torch.testing.assert_close(block(x), down(block, x, halve=halve, first=first))
+    assert torch.equal(x, kept)
+
+
+def test_a_block_of_the_generator() -> None:
+    torch.manual_seed(0)
+    block = spread(UpBlock(3, 4))
+    x = torch.randn(2, 3, 5, 5, dtype=torch.float64)
+    torch.testing.assert_close(block(x), up(block, x))
+
+
+def test_the_generator_written_out() -> None:
+    torch.manual_seed(0)
+    generator = spread(SNResNetGenerator(5, (2, 16, 16), (-1.0, 1.0), width=3))
+    z = torch.randn(4, 5, dtype=torch.float64)
+    dense, last = weighted(generator)[0], weighted(generator)[-1]
+    h = (z @ dense.weight.T + dense.bias).reshape(4, 3, 4, 4)
+    for block in [m for m in generator.modules() if isinstance(m, UpBlock)]:
+        h = up(block, h)
+    norm = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)][-1]
+    h = rectified(normalised(h, norm))
+    x = torch.tanh(conv2d(h, last.weight, last.bias, padding=1))
+    torch.testing.assert_close(generator(z), x)
+
+
+def test_the_discriminator_written_out() -> None:
+    torch.manual_seed(0)
+    discriminator = spread(SNResNetDiscriminator((2, 32, 32), width=3, norm="none"))
+    x = torch.randn(4, 2, 32, 32, dtype=torch.float64)
+    blocks = [m for m in discriminator.modules() if isinstance(m, DownBlock)]
+    h = down(blocks[0], x, halve=True, first=True)
+    h = down(blocks[1], h, halve=True)
+    h = down(blocks[2], h, halve=False)
+    torch.testing.assert_close(discriminator.features(x), h)
+    h = rectified(down(blocks[3], h, halve=False)).sum((2, 3))
+    dense = weighted(discriminator)[-1]
+    torch.testing.assert_close(discriminator(x), h @ dense.weight[0] + dense.bias)
+
+
+@pytest.mark.parametrize("size", [4, 7, 8])
+def test_the_encoder_written_out(size: int) -> None:
+    torch.manual_seed(0)
+    encoder = spread(SNResNetEncoder((3, size, size), (4, 2), width=5, hidden=6))
+    h = torch.randn(2, 3, size, size, dtype=torch.float64)
+    parameters = iter(encoder.parameters())
+    w, b = next(parameters), next(parameters)
+    assert w.shape == (5, 3, 4, 4)
+    a = leaky(conv2d(rectified(h), w, b, stride=2, padding=1)).reshape(2, 5 * (size // 2) ** 2)
+    for head in encoder(h):
+        w, b, v, c = (next(parameters) for _ in range(4))
+        assert w.shape[0] == 6
+        torch.testing.assert_close(head, leaky(a @ w.T + b) @ v.T + c)
+    assert not list(parameters)
+
+
+def leaky(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, 0.2 * x)
+
+
+def test_the_heads_share_no_layer() -> None:
+    encoder = SNResNetEncoder((4, 8, 8), (3, 3, 2), width=4, hidden=5)
+    heads = encoder(torch.randn(5, 4, 8, 8))
+    parameters = list(encoder.parameters())
+    reached = []
+    for head in heads:
+        gradients = torch.autograd.grad(head.sum(), parameters, retain_graph=True, allow_unused=True)
+        reached.append({i for i, gradient in enumerate(gradients) if gradient is not None})
+    assert set.union(*reached) == set(range(len(parameters)))
+    assert {len(one) for one in reached} == {2 + 4}
+    assert all(len(one & other) == 2 for one, other in pairwise([*reached, reached[0]]))
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 4, 4), (3, 0, 0), (3, 28, 28), (3, 48, 48), (3, 32, 16), (2,), (32, 32), (1, 3, 32, 32)]
+)
+@pytest.mark.parametrize("network", [lambda s: SNResNetGenerator(3, s, None), SNResNetDiscriminator])
+def test_what_is_no_square_image_of_4_times_a_power_of_two_is_refused(network, shape) -> None:
+    with pytest.raises(UnfitError, match=r"side 8, 16, 32, 64 …; the data have shape \(.*'dcgan' takes any"):
+        network(shape)
+
+
+@pytest.mark.parametrize("shape", [(128,), (8, 8)])
+def test_the_encoder_refuses_features_that_are_no_maps(shape) -> None:
+    with pytest.raises(UnfitError, match=r"reads features \(C, S, S\), not \(.*'mlp' reads any"):
+        SNResNetEncoder(shape, (3,))
