@@ -1,6 +1,7 @@
 """A trained run as an object that samples, infers and reconstructs."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,16 @@ class Model:
     @torch.no_grad()
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Draw x (n, *X) from the generator. A `seed` makes it repeatable, and leaves torch's state alone."""
-        return self._drawn(seed, lambda: torch.cat(list(evaluation.samples(self.method, _count("n", n)))))
+        batches = partial(evaluation.samples, self.method, _count("n", n), self.x_shape)
+        return self._drawn(seed, lambda: torch.cat(list(batches())))
 
     @torch.no_grad()
     def generate(self, z: Tensor) -> Tensor:
         """Map codes z (B, Z) to x (B, *X)."""
         if z.dim() != 2 or z.shape[1] != self.latent_size:
             raise UserError(f"Codes have shape {tuple(z.shape)}, (B, {self.latent_size}) is needed")
-        return self.method.generate(z.to(self.device, evaluation.dtype_of(self.method)))
+        z = z.to(self.device, evaluation.dtype_of(self.method))
+        return torch.cat([self.method.generate(chunk) for chunk in z.split(self._batch)])
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Distribution:
@@ -57,7 +60,7 @@ class Model:
     @torch.no_grad()
     def code(self, x: Tensor) -> Tensor:
         """The code z (B, Z) that stands for x (B, *X) in reconstructions."""
-        return self.method.code(self._checked(x))
+        return torch.cat([self.method.code(chunk) for chunk in self._checked(x).split(self._batch)])
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """G(code(x)) (B, *X) for x (B, *X)."""
@@ -89,6 +92,11 @@ class Model:
         """Move it to a device; returns itself."""
         self.method.to(device)
         return self
+
+    @property
+    def _batch(self) -> int:
+        """What goes through the networks together: memory is not to grow with what is asked for."""
+        return evaluation.batch_size(self.x_shape)
 
     def _drawn(self, seed: int | None, draw: Callable[[], Tensor]) -> Tensor:
         if seed is None:
@@ -170,8 +178,7 @@ class RunModel(Model):
         searched = self.data(part, _count("among", among))
         if _count("n", n) > len(searched):
             raise UserError(f"n is {n}, but there are {len(searched)} data to be searched")
-        codes = torch.cat([self.code(chunk) for chunk in searched.split(evaluation.BATCH)])
-        search = NearestNeighbors(n_neighbors=n).fit(codes.cpu().numpy())
+        search = NearestNeighbors(n_neighbors=n).fit(self.code(searched).cpu().numpy())
         distances, found = search.kneighbors(self.code(x).cpu().numpy())
         return searched[torch.from_numpy(found).to(searched.device)], torch.from_numpy(distances).to(searched)
 
@@ -212,16 +219,20 @@ def scores_of(
     """The scores of a method, and why metrics were left out.
 
     Raises:
-        UnfitError: a metric cannot be computed, and this is not `forgiving`.
+        UserError: a metric cannot be computed, and this is not `forgiving`.
     """
     scores, skipped = [], {}
     for name, make in metrics.items():
-        metric = make()
-        reason = metric.unfit(method)
-        if forgiving and reason:
-            skipped[name] = reason
-        else:
-            scores.append(evaluation.score(metric, method, part, seed))
+        try:
+            metric = make()
+            if (reason := metric.unfit(method)) and forgiving:
+                skipped[name] = reason
+            else:
+                scores.append(evaluation.score(metric, method, part, seed))
+        except UserError as error:  # weights of another network, too few data: the other scores are kept
+            if not forgiving:
+                raise
+            skipped[name] = str(error)
     return scores, skipped
 
 

@@ -83,6 +83,36 @@ def test_the_protocol_of_training():
     assert "Epoch 2 of 2" in lines[1]
 
 
+def test_the_network_is_the_protocols():
+    """Convolutions of 5×5 to 32 and 64 maps, each pooled, 1,024 units; batch norm as ALICE has it."""
+    model = scorer.DigitScorer()
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if name.endswith("weight")}
+    assert list(shapes.values()) == [
+        (32, 1, 5, 5),
+        (32,),
+        (64, 32, 5, 5),
+        (1024, 64 * 7 * 7),
+        (1024,),
+        (10, 1024),
+    ]
+    kinds = [type(m).__name__ for m in model.modules()]
+    assert (kinds.count("MaxPool2d"), kinds.count("ReLU")) == (2, 3)
+    assert model.dropout.p == pytest.approx(0.3)  # of 10 units 7 are kept
+
+
+def test_the_rate_is_adams_and_falls_by_a_twentieth_an_epoch(monkeypatch):
+    rates = []
+
+    class Watched(torch.optim.Adam):
+        def step(self, closure=None):
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "Adam", Watched)
+    scorer.train(bars(10), bars(10), epochs=3, width=2, features=4)  # one batch of 50 an epoch
+    assert rates == pytest.approx([1e-4, 0.95e-4, 0.95**2 * 1e-4])
+
+
 def test_copies_are_turned_and_shifted_within_bounds():
     torch.manual_seed(0)
     images = torch.zeros(400, 1, 28, 28, dtype=torch.uint8)

@@ -76,10 +76,16 @@ def encode(
     data_root: settings.DataRoot = None,
 ) -> None:
     """Write codes: .npy has each datum's code; .npz has `code`, and the posterior's `mean` and `stddev`."""
+    import torch
+
+    from dalikit.evaluation import batch_size
+
     model = _load(run, device)
     x = _given(model, images, None)
     target = output.target(out, model.run.path, "encode.npz", (".npy", ".npz"), force)
-    output.write_arrays({"code": model.code(x), **_moments(model.encode(x))}, "code", target)
+    moments = [_moments(model.encode(chunk)) for chunk in x.split(batch_size(model.x_shape))]
+    joined = {name: torch.cat([m[name] for m in moments]) for name in moments[0]}
+    output.write_arrays({"code": model.code(x), **joined}, "code", target)
 
 
 def _moments(posterior: "Distribution") -> dict[str, "Tensor"]:

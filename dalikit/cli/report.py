@@ -20,13 +20,19 @@ def scores_document(
     return {
         "run": str(run.path),
         "step": step,
-        "weights": "averaged",
+        "weights": _weights(run),
         "seed": seed,
         "data": run.facts.data.model_dump(mode="json"),
         "versions": {"dalikit": dalikit.__version__, "torch": torch.__version__},
         "metrics": {s.metric: {**s.values, "protocol": dict(s.protocol)} for s in scores},
         "skipped": dict(skipped),
     }
+
+
+def _weights(run: RunDirectory) -> str:
+    """Whose the scored weights are: an average over training, unless the run keeps none."""
+    ema = run.config.trainer["ema"]
+    return f"averaged, decay {ema:g}" if ema else "raw"
 
 
 def scores_table(scores: Sequence[Score], skipped: Mapping[str, str]) -> None:

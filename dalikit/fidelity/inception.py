@@ -5,6 +5,7 @@ import socket
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -50,25 +51,31 @@ def inception_weights(path: Path | None = None) -> Path:
 
 
 def _downloaded() -> Path:
+    """torch-fidelity's own file, which `torch.hub` keeps; raises `UserError` where it cannot be had."""
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
 
-    name = URL.rsplit("/", 1)[1]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if path.is_file():
-        return path
+    path = Path(torch.hub.get_dir()) / "checkpoints" / URL.rsplit("/", 1)[1]
+    if not path.is_file() and (fault := _fetched(URL, path)):
+        raise UserError(fault)
+    return path
+
+
+@cache
+def _fetched(url: str, path: Path) -> str | None:
+    """Why a download failed, or None; tried once in a process, for it may take `TIMEOUT` to fail."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _impatient():
             # Written beside and moved when its sum is right; the name ends with the sum's beginning.
             start = path.stem.rsplit("-", 1)[1]
-            torch.hub.download_url_to_file(URL, str(path), hash_prefix=start, progress=False)
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=start, progress=False)
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:80]
-        raise UserError(
-            f"Inception's weights are missing and cannot be downloaded ({reason}): put {name} into "
+        return (
+            f"Inception's weights are missing and cannot be downloaded ({reason}): put {path.name} into "
             f"{path.parent}, or name a file with metrics.fidelity.weights=FILE"
-        ) from None
-    return path
+        )
+    return None
 
 
 @contextmanager

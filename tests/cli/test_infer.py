@@ -116,7 +116,8 @@ def test_evaluate_as_json_is_one_document_with_protocols(cli, trained):
     assert found["mse_pm1"] == pytest.approx(4 * found["mse_01"])
     assert found["protocol"]["count"] == 360
     assert found["protocol"]["resolution"] == [1, 8, 8]
-    assert document["weights"] == "averaged"
+    assert document["weights"] == "averaged, decay 0.999"
+    assert document["metrics"]["reconstruction"]["protocol"]["seed"] == 0
     assert "20 % test" in document["data"]["preparation"]
     assert document["versions"]["dalikit"] == dalikit.__version__
     validation = json.loads(cli("evaluate", trained, "--json", "--part", "validation").stdout)

@@ -1,37 +1,63 @@
 """The data set's metrics on its validation part, through training."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from dalikit import evaluation
+from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Callback, Fit, Score
+from dalikit.interfaces import Callback, Fit, Metric
 from dalikit.runs import Context
 
 DALIKIT_API = 1
 
 
 class Evaluation(Callback):
-    """Scores the averaged weights every `every` steps, into metrics.jsonl. Choose settings by these."""
+    """Scores the averaged weights every `every` steps, into metrics.jsonl. Choose settings by these.
+
+    Args:
+        every: steps between two evaluations; there is one at the end of training, and none where it stops.
+        metrics: names of those computed, all of the run's unless given.
+    """
 
     name = "evaluation"
 
-    def __init__(self, context: Context, /, *, every: Annotated[int, Field(ge=1)] = 500) -> None:
+    def __init__(
+        self,
+        context: Context,
+        /,
+        *,
+        every: Annotated[int, Field(ge=1)] = 500,
+        metrics: tuple[str, ...] | None = None,
+    ) -> None:
         self.context = context
         self.every = every
+        self.makers = {n: make for n, make in context.metrics.items() if metrics is None or n in metrics}
+        if metrics is not None and (unknown := [name for name in metrics if name not in self.makers]):
+            known = ", ".join(context.metrics) or "none"
+            raise UserError(
+                f"callbacks.evaluation.metrics: the run has no metric '{unknown[0]}'; it has {known}"
+            )
 
     def step_end(self, fit: Fit) -> None:
         """Score when it is due."""
-        if fit.step % self.every == 0 or not fit.running:
+        if fit.step % self.every == 0 or fit.step == fit.steps:
             fit.losses()  # raises where they are not finite: a score of NaN says nothing
-            for make in self.context.metrics.values():
-                metric = make()
-                if not metric.unfit(fit.inference):
-                    self._log(fit, evaluation.score(metric, fit.inference, "validation"))
+            for name, make in self.makers.items():
+                self._score(name, make(), fit)
 
-    def _log(self, fit: Fit, score: Score) -> None:
-        self.context.run.log({"event": "score", "step": fit.step, "metric": score.metric, **score.values})
+    def _score(self, name: str, metric: Metric, fit: Fit) -> None:
+        """Log a score, or why there is none: that is no reason to lose a training."""
+        record: dict[str, Any] = {"event": "score", "step": fit.step, "metric": name}
+        try:
+            if (reason := metric.unfit(fit.inference)) is None:
+                score = evaluation.score(metric, fit.inference, "validation")
+                self.context.run.log({**record, **score.values, "protocol": dict(score.protocol)})
+                return
+        except UserError as error:
+            reason = str(error)
+        self.context.run.log({**record, "event": "left out", "reason": reason})
 
 
 @hookimpl

@@ -22,7 +22,7 @@ class Log(Callback):
 
     def step_end(self, fit: Fit) -> None:
         """Write a line when one is due."""
-        if fit.step % self.every == 0 or not fit.running:
+        if fit.step % self.every == 0 or fit.step == fit.steps:
             self.run.log({"event": "losses", "step": fit.step, "images": fit.images, **fit.losses()})
 
 

@@ -65,7 +65,7 @@ class Pictures(Callback):
         fit.losses()  # raises where they are not finite: pictures of NaN show nothing
         with RandomState.seeded(SEED).swapped_in():
             count = POINTS if self.points else self.count
-            samples = torch.cat(list(evaluation.samples(fit.inference, count)))
+            samples = torch.cat(list(evaluation.samples(fit.inference, count, self.dataset.x_shape)))
         real = self._reference(fit)
         self._save("samples", fit, samples)
         if fit.inference.infers:

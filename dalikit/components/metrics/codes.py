@@ -52,6 +52,8 @@ class Codes(Metric):
 
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches of codes (b, Z), labels (b,), and whether they are to be learned from (b,) bool."""
+        if part == "train":
+            raise UnfitError("metric 'codes' learns from the training part: it is scored on another")
         self.part = part
         for source, learned in (("train", True), (part, False)):
             for z, labels in self._coded(method, source):  # type: ignore[arg-type]
@@ -103,8 +105,13 @@ class Codes(Metric):
         """A method without an encoder has no codes, and codes without labels no accuracy."""
         if not method.infers:
             return f"method '{method.name}' has no encoder to make codes with"
-        if self.dataset.split("train").labels(torch.zeros(1, dtype=torch.int64)) is None:
-            return f"data set '{self.dataset.name}' has no labels to measure codes by"
+        parts: tuple[Part, ...] = ("train", "validation", "test")
+        first = torch.zeros(1, dtype=torch.int64)
+        unknown = [part for part in parts if self.dataset.split(part).labels(first) is None]
+        if unknown:
+            return (
+                f"data set '{self.dataset.name}' has no labels of its {unknown[0]} part to measure codes by"
+            )
         return None
 
     def _coded(self, method: Method, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
@@ -112,7 +119,7 @@ class Codes(Metric):
         split, rng = self.dataset.split(part), torch.Generator().manual_seed(0)
         chosen = torch.randperm(len(split), generator=rng)[: self.count]
         device, dtype = evaluation.device_of(method), evaluation.dtype_of(method)
-        for index in chosen.split(evaluation.BATCH):
+        for index in chosen.split(evaluation.batch_size(self.dataset.x_shape)):
             if (labels := split.labels(index)) is None:
                 raise UnfitError(f"metric 'codes': the {part} part of '{self.dataset.name}' has no labels")
             x = self.dataset.scale(split.take(index, rng).to(device)).to(dtype)

@@ -44,6 +44,9 @@ FIELDS = {
 }
 """Ours for torch-fidelity's names of values."""
 
+LOOKED_AT = 100
+"""Images by which a data set is taken for coloured or grey."""
+
 
 class Fidelity(Metric):
     """Scores of `count` samples, against one part of the data set where a measure compares.
@@ -90,7 +93,7 @@ class Fidelity(Metric):
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches of samples (b, *X); `part` is what they will be compared with."""
         self.part, self.device = part, evaluation.device_of(method)
-        return ((x,) for x in evaluation.samples(method, self.count))
+        return ((x,) for x in evaluation.samples(method, self.count, self.dataset.x_shape))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, *X) in the data set's range; values outside it are refused."""
@@ -153,7 +156,7 @@ class Fidelity(Metric):
             "weights_sha256": scorer.digest(self._weights),
             "library": f"torch-fidelity {torch_fidelity.__version__}",
             "library_seed": SEED,
-            "model": "eval mode, with the weights given: a run's are averaged",
+            "mode": "eval",
         }
         if reference:
             protocol |= {"reference_part": self.part, "reference_count": reference}
@@ -187,7 +190,10 @@ def _unreadable(dataset: Dataset, extractor: str) -> str:
 
 
 def _coloured(dataset: Dataset) -> bool:
-    x = dataset.scale(dataset.split("test").take(torch.arange(1), torch.Generator().manual_seed(0)))
+    """Whether channels differ in any of the first images."""
+    split = dataset.split("test")
+    first = torch.arange(min(LOOKED_AT, len(split)))
+    x = dataset.scale(split.take(first, torch.Generator().manual_seed(0)))
     return not bool((x == x[:, :1]).all())
 
 

@@ -42,7 +42,7 @@ class Modes(Metric):
 
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches of samples (b, 2); the part is of no account, for nothing is compared with data."""
-        return ((x,) for x in evaluation.samples(method, self.count))
+        return ((x,) for x in evaluation.samples(method, self.count, self.dataset.x_shape))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, 2)."""

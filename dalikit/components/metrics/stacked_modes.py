@@ -56,7 +56,7 @@ class StackedModes(Metric):
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches of samples (b, 3, 28, 28); the part is of no account, for nothing is compared with data."""
         self._scorer[0].to(evaluation.device_of(method))
-        return ((x,) for x in evaluation.samples(method, self.count))
+        return ((x,) for x in evaluation.samples(method, self.count, self.dataset.x_shape))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, 3, 28, 28)."""

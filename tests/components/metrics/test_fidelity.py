@@ -160,7 +160,7 @@ def test_the_protocol_is_complete(weights):
     assert (protocol["samples"], protocol["splits"], protocol["extractor"]) == (120, 4, "digits")
     assert protocol["resolution"] == [1, 28, 28]
     assert "[-1, 1]" in protocol["pixels"]
-    assert "eval mode" in protocol["model"]
+    assert (protocol["mode"], protocol["seed"]) == ("eval", 0)
     assert protocol["isc_of_real_test_images"] == "9.880 ± 0.060"
 
 

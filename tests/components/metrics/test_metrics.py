@@ -9,6 +9,7 @@ from dalikit.components.datasets.mixtures import Grid25
 from dalikit.components.metrics.modes import Modes
 from dalikit.components.metrics.reconstruction import Reconstruction
 from dalikit.errors import UnfitError
+from dalikit.interfaces import Metric, Score
 
 
 def test_modes_and_high_quality():
@@ -81,6 +82,29 @@ def test_a_method_without_encoder_is_refused_with_the_reason():
 
     with pytest.raises(UnfitError, match="metric 'reconstruction': method 'shifted' has no encoder"):
         evaluation.score(Reconstruction(Points()), Blind())
+
+
+def test_parts_are_scored_on_draws_of_their_own():
+    class Draws(Metric):
+        name = "draws"
+
+        def feed(self, method, part):
+            yield (torch.rand(3),)
+
+        def update(self, *batch):
+            self.drawn = batch[0]
+
+        def compute(self):
+            return Score(self.name, {"sum": float(self.drawn.sum())}, {})
+
+    scores = [
+        evaluation.score(Draws(), Shifted(), part, seed)
+        for part, seed in (("test", 0), ("test", 0), ("validation", 0), ("test", 1))
+    ]
+    sums = [score.values["sum"] for score in scores]
+    assert sums[0] == sums[1]
+    assert len(set(sums)) == 3
+    assert [score.protocol["seed"] for score in scores] == [0, 0, 0, 1]
 
 
 def test_scoring_leaves_modes_and_random_state_as_they_were():
