@@ -30,7 +30,7 @@ TRAINER = {
 WIDTH, CODES = 64, 2
 """Of the networks' layers, and of z."""
 
-MARGIN = 0.05
+MARGIN = 0.1
 """What a bar lies above chance at the least."""
 
 

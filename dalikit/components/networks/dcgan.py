@@ -3,7 +3,7 @@
 The generator starts at the size that halving, rounded up, brings to 4 or less, and doubles from there,
 cropping where a size is odd: 8 from 4, 28 from 4-7-14, 64 from 4-8-16-32. The discriminator halves, rounded
 down, until 4 or less is left: these convolutions are its features. The encoder goes on from them, with
-convolutions of its own if asked, then separate fully connected networks, as the paper's section 4 has it.
+convolutions of its own, then separate fully connected networks, as the paper's section 4 has it.
 
 Source: Radford et al. 2015, "Unsupervised Representation Learning with Deep Convolutional Generative
 Adversarial Networks"; spectral norm: Miyato et al. 2018, "Spectral Normalization for GANs".
@@ -137,7 +137,7 @@ class DCGANEncoder(Encoder):
         head_sizes: tuple[int, ...],
         /,
         *,
-        convs: Annotated[int, Field(ge=0)] = 0,
+        convs: Annotated[int, Field(ge=0)] = 1,
         width: Width = 128,
         hidden: Width = 256,
     ) -> None:

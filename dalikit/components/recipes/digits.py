@@ -18,6 +18,7 @@ def dalikit_components() -> list[object]:
         "threads": 1,
         "generator": {"width": 32},
         "discriminator": {"width": 32},
+        "encoder": {"convs": 0},  # at 8×8 a single convolution is all that precedes the features
         "trainer": {
             "steps": 3600,
             "batch_size": 32,
