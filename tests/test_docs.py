@@ -15,6 +15,7 @@ from dalikit.cli.main import app
 from dalikit.interfaces import Backbone, Recipe, Study
 from dalikit.parameters import summary
 from dalikit.registry import OWN_DISTRIBUTION, Registry
+from dalikit.studies.plan import make_plan
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = get_command(app).commands
@@ -74,7 +75,7 @@ def test_the_page_on_extending_runs_and_its_components_meet_the_contract(tmp_pat
     offered = {
         type(c).__name__ if not isinstance(c, type) else c.__name__ for c in module.dalikit_components()
     }
-    assert len(offered) == 11
+    assert len(offered) == 12
     testing.check_game(module.LeastSquares())
     testing.check_posterior(module.Student)
     testing.check_generator(module.LinearGenerator)
@@ -89,6 +90,8 @@ def test_the_page_on_extending_runs_and_its_components_meet_the_contract(tmp_pat
         return module.Eager(generator, module.LinearDiscriminator(data.x_shape), module.LeastSquares())
 
     testing.check_method(eager, module.Checkers())
+    plan = make_plan(module.games, Registry.discover(), tmp_path / "out")
+    assert [run.config.game.name for run in plan.runs] == ["gan", "hinge"]
     testing.check_metric(lambda: module.Brightness(module.Checkers()), eager().eval())
 
 
