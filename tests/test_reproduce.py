@@ -1,6 +1,7 @@
 """Studies without the command line: plans, figures over seeds, tables, pictures of them, refusals."""
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,20 +11,26 @@ from PIL import Image
 from dalikit.errors import UserError
 from dalikit.interfaces import Study, StudyColumn
 from dalikit.registry import Registry
-from dalikit.studies import draw, launch, montages, render
+from dalikit.runs import DataFacts, Facts, RunDirectory
+from dalikit.studies import draw, launch, montages, records, render
 from dalikit.studies.plan import as_stored, make_plan
 from dalikit.studies.records import Record
 from dalikit.studies.table import Cell, Entry, Figure, aggregated
 
 REGISTRY = Registry.discover()
 STUDIES = [REGISTRY.get("study", name) for name in ("table1", "table2", "figure1", "mixture")]
+FACTS = Facts(data=DataFacts(x_shape=(2,), value_range=None))
 MODES = StudyColumn("modes", "modes", "modes", digits=1)
 ERROR = StudyColumn("MSE", "reconstruction", "mse", digits=3, better="lower")
 
 
-def record(modes, *, folder="a", samples=2500, validation=(), seconds=60.0, skipped=None) -> Record:
-    metrics = {"modes": {"modes": modes, "protocol": {"samples": samples}}}
-    scores = tuple({"metric": "modes", "modes": value} for value in validation)
+def record(
+    modes, *, folder="a", samples=2500, validation=(), protocol=None, seconds=60.0, skipped=None
+) -> Record:
+    """A run's record; its validation scores are of `protocol`, or of an older run that wrote none."""
+    metrics = {"modes": {"modes": modes, "protocol": {"samples": samples, "part": "test", "seed": 0}}}
+    known = {} if protocol is None else {"protocol": protocol}
+    scores = tuple({"metric": "modes", "modes": value, **known} for value in validation)
     return Record(Path(folder), 20, seconds, metrics, skipped or {}, {"weights": "averaged"}, scores)
 
 
@@ -70,6 +77,42 @@ def test_table_1s_paper_budget_is_the_papers_own_protocol(tmp_path):
     assert by_name["cifar10", "dali"].encoder.params["convs"] == 2
     assert by_name["cifar10", "gan"].discriminator == by_name["cifar10", "dali"].discriminator
     assert all(config.game.params["r1"] == 0 for config in by_name.values())
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "cifar10", "celeba"])
+def test_every_row_of_table_1_is_validated_through_training(tmp_path, dataset):
+    plan = make_plan(REGISTRY.get("study", "table1"), REGISTRY, tmp_path, datasets=[dataset])
+    evaluation = [run.config.callbacks["evaluation"] for run in plan.runs]
+    assert {each["every"] for each in evaluation} == {1000 if dataset == "mnist" else 500}
+    wanted = None if dataset == "mnist" else ["reconstruction"]
+    assert all(each["metrics"] == wanted for each in evaluation), (
+        "Inception takes too long to be run on the way"
+    )
+
+
+def test_table_2s_paper_budget_is_veegans_protocol(tmp_path):
+    plan = make_plan(REGISTRY.get("study", "table2"), REGISTRY, tmp_path, "paper")
+    by_name = {run.row.name: run.config for run in plan.runs}
+    assert len(by_name) == 10
+    for name, config in by_name.items():
+        trainer = config.trainer
+        assert (trainer["steps"], trainer["batch_size"], trainer["ema"]) == (100_000, 500, 0.0)
+        assert (trainer["lr"], list(trainer["betas"]), trainer["schedule"]) == (
+            1e-3,
+            [0.5, 0.999],
+            "constant",
+        )
+        assert {options["lr"] for options in trainer["roles"].values()} == {1e-3}, name
+        assert config.generator.latent_size == 254
+        for network in (config.generator, config.discriminator):
+            assert (network.params["x_scale"], network.params["width"]) == (1.0, 128)
+        if name != "dali-f":
+            assert (config.game.params["r1"], config.game.params["penalty_every"]) == (0.0, 1), name
+        if name.startswith("dali"):
+            assert (config.method.params["lam"], config.method.params["lam_schedule"]) == (1.0, "constant")
+    assert by_name["veegan"].game.params["generator_loss"] == "kl"
+    assert by_name["dali-f"].game.name == "fkl"
+    assert any("two hidden layers where VEEGAN's has one" in note for note in plan.study.notes)
 
 
 def test_figure_1_is_of_table_1s_runs(tmp_path):
@@ -153,6 +196,44 @@ def test_one_column_never_holds_two_protocols():
     assert aggregated("t", apart, (MODES,)).datasets == ["ring8", "grid25"]
 
 
+def test_one_column_never_holds_the_best_of_two_protocols():
+    runs = [
+        record(3, folder=name, validation=(4,), protocol={"samples": samples})
+        for name, samples in (("a", 2500), ("b", 100))
+    ]
+    with pytest.raises(
+        UserError, match=r"modes in validation of a and of b .*: samples is 2500 there and 100 here"
+    ):
+        aggregated("t", [entry(*runs)], (MODES,))
+    older = record(3, folder="b", validation=(5,))
+    table = aggregated("t", [entry(runs[0], older)], (MODES,))
+    assert table.lines[0].cells["modes"].best == Figure((4.0, 5.0))
+    assert aggregated("t", [entry(*runs)], (replace(MODES, better=None),)).validation == {"ring8": {}}
+
+
+def test_a_best_figure_of_another_protocol_says_so():
+    alike = {"samples": 2500, "part": "validation", "seed": 7}
+    table = aggregated("t", [entry(record(3, validation=(4,), protocol=alike))], (MODES,))
+    assert not render.other_protocols(table)
+    other = {**alike, "samples": 100}
+    table = aggregated("t", [entry(record(3, validation=(4,), protocol=other))], (MODES,))
+    said = (
+        "The best of modes on ring8 is by another protocol than the final figures: samples 100; theirs "
+        "samples 2500."
+    )
+    assert said in render.captions(table)
+    document = render.document(table)
+    assert said in document["notes"]
+    assert document["validation_protocols"]["ring8"]["modes"]["samples"] == 100
+    assert document["protocols"]["ring8"]["modes"]["samples"] == 2500
+
+
+def test_the_captions_say_that_the_best_is_each_columns_own():
+    (told,) = [text for text in render.captions(aggregated("t", [], (MODES,))) if text.startswith("Best")]
+    assert "each column's own best score" in told
+    assert "different checkpoints" in told
+
+
 # --- pictures and times ----------------------------------------------------------------------------------
 
 
@@ -183,10 +264,71 @@ def test_a_picture_that_cannot_be_had_says_why(tmp_path, monkeypatch):
     assert second == ("GAN, ring8: no finished run", None)
 
 
-def test_a_process_that_was_killed_is_told_by_its_signal(tmp_path):
-    (tmp_path / "a.err").write_text("Warning: 3 of 200 images are left out\n")
-    assert launch._reason(tmp_path / "a.err", -9) == "ended by SIGKILL"
-    assert launch._reason(tmp_path / "a.err", 1) == "Warning: 3 of 200 images are left out"
+@pytest.mark.parametrize(
+    ("said", "code", "reason"),
+    [
+        ("Error: no data\nWarning: 3 of 200 images are left out\n", 2, "no data"),
+        ("Error: the first\nError: the last\n", 1, "the last"),
+        ("Error: no data\n", 143, "no data"),
+        ("Warning: 3 of 200 images are left out\n", -9, "ended by SIGKILL"),
+        ("Warning: 3 of 200 images are left out\n", 143, "stopped by SIGTERM"),
+        ("", 130, "stopped by SIGINT"),
+        ("Warning: 3 of 200 images are left out\n", 1, "exit code 1"),
+        ("terminate called\nwhat(): bad\n\n", 1, "what(): bad"),
+    ],
+)
+def test_why_a_process_failed(tmp_path, said, code, reason):
+    (tmp_path / "a.err").write_text(said)
+    assert launch._reason(tmp_path / "a.err", code) == reason
+
+
+@pytest.mark.parametrize("left", ["nothing", "run.json", "a run", "a checkpoint", "a note"])
+def test_a_run_goes_on_from_wherever_it_was_left(tmp_path, left):
+    (run,) = make_plan(REGISTRY.get("study", "table2"), REGISTRY, tmp_path, rows=["gan"]).runs
+    directory = RunDirectory(run.folder)
+    if left != "nothing":
+        directory.create(run.config, FACTS)
+    if left == "a checkpoint":
+        (run.folder / "checkpoints" / "step-000005").mkdir(parents=True)
+    if left in {"run.json", "a note"}:  # killed between the two files; and a folder that is somebody's
+        (run.folder / "config.yaml").unlink()
+    if left == "a note":
+        (run.folder / "note.txt").write_text("mine")
+    words = launch._words(run, tmp_path)
+    if left == "a checkpoint":
+        assert words == ["train", "--resume", str(run.folder)]
+        return
+    assert words == ["train", "--config", str(tmp_path / f"{run.name}.yaml"), "--out", str(run.folder)]
+    if left == "a note":
+        assert (run.folder / "note.txt").read_text() == "mine"
+    else:
+        directory.check_free()
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_run_that_a_process_trains_is_left_to_it(tmp_path, checkpoint):
+    (run,) = make_plan(REGISTRY.get("study", "table2"), REGISTRY, tmp_path, rows=["gan"]).runs
+    RunDirectory(run.folder).create(run.config, FACTS)
+    if checkpoint:
+        (run.folder / "checkpoints" / "step-000005").mkdir(parents=True)
+    said = []
+    with RunDirectory(run.folder).locked():
+        faults = launch.carry_out([run], tmp_path / "logs", 1, said.append)
+        assert (run.folder / "config.yaml").exists()
+    assert faults == {run.name: f"Run {run.folder} is being trained by process {os.getpid()}"}
+    assert said == [f"{run.name} failed: {faults[run.name]}"]
+
+
+def test_validation_scores_of_after_the_last_step_are_not_the_runs(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    (planned,) = make_plan(REGISTRY.get("study", "table2"), REGISTRY, tmp_path, rows=["gan"]).runs
+    run.create(planned.config, FACTS)
+    steps = planned.config.trainer["steps"]
+    for step in (10, steps, steps + 10):
+        run.log({"event": "score", "step": step, "metric": "modes", "modes": step})
+    data = FACTS.data.model_dump(mode="json")
+    run.save_scores({"step": steps, "weights": "averaged", "data": data, "metrics": {}, "skipped": {}})
+    assert [score["step"] for score in records.read(run.path).validation] == [10, steps]
 
 
 def test_the_seconds_of_a_run_are_those_of_all_its_processes(tmp_path):

@@ -1,12 +1,14 @@
 """The run directory: what is written, how it is read back, and that nothing is lost or half-written."""
 
 import json
+import os
 import pickle
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from dalikit import runs
 from dalikit.config import GeneratorSlot, RunConfig
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import TrainingState
@@ -112,8 +114,142 @@ def test_a_value_that_is_not_finite_is_not_logged(run):
 
 def test_other_damage_to_the_log_is_named(run):
     (run.path / "metrics.jsonl").write_text('{"ste\n{"step": 1}\n')
+    for read in (lambda: run.rewind(1), run.log_lines):
+        with pytest.raises(UserError, match=r"damaged: metrics\.jsonl"):
+            read()
+
+
+def test_a_line_without_a_step_is_damage(run):
+    (run.path / "metrics.jsonl").write_text("[1]\n")
     with pytest.raises(UserError, match=r"damaged: metrics\.jsonl"):
-        run.rewind(1)
+        run.log_lines()
+
+
+SCORES = {
+    "step": 30,
+    "weights": "averaged",
+    "data": {"x_shape": [2], "value_range": None},
+    "metrics": {"modes": {"modes": 8, "protocol": {"samples": 100}}},
+    "skipped": {},
+}
+
+
+def test_scores_count_at_the_last_step_alone(run):
+    assert not run.scored
+    run.save_scores(SCORES)
+    assert not run.scored, "the run has no number of steps"
+    run.replace_config(CONFIG.model_copy(update={"trainer": {"steps": 30}}))
+    assert run.scored
+    assert run.scores.metrics["modes"]["protocol"] == {"samples": 100}
+    run.replace_config(CONFIG.model_copy(update={"trainer": {"steps": 40}}))
+    assert not run.scored, "they are of a training that was gone on with"
+    run.forget_scores()
+    run.forget_scores()
+    assert not (run.path / "scores.json").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", json.dumps({**SCORES, "metrics": {"modes": 8}})])
+def test_damaged_scores_are_named(run, text):
+    (run.path / "scores.json").write_text(text)
+    with pytest.raises(UserError, match=r"is damaged: scores\.json"):
+        run.scores  # noqa: B018
+    with pytest.raises(UserError, match=r"is damaged: scores\.json"):
+        run.scored  # noqa: B018
+
+
+def test_one_process_at_a_time_trains_in_a_run(run):
+    other = RunDirectory(run.path)
+    with run.locked():
+        with (
+            pytest.raises(UserError, match=f"run is being trained by process {os.getpid()}$"),
+            other.locked(),
+        ):
+            pass
+        assert (run.path / ".lock").read_text() == f"{os.getpid()}\n", "the refused one leaves it alone"
+    assert not (run.path / ".lock").exists()
+    (run.path / ".lock").write_text("1\n")  # of a process that was killed: the kernel has freed it
+    with other.locked():
+        assert (run.path / ".lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_lock_outlives_no_removal(run):
+    """Neither of two processes is left with the lock of a file that is gone, or takes the other's away."""
+    with run.locked():
+        (run.path / ".lock").rename(run.path / "moved")
+        with run.locked():
+            pass
+        (run.path / ".lock").write_text("another's")
+    assert (run.path / ".lock").read_text() == "another's"
+
+
+def test_a_lock_is_taken_again_when_its_holder_removed_it(run, monkeypatch):
+    """Between opening the file and locking it, the one who held it may have ended."""
+    opened = []
+
+    def flock(file, how, real=runs.fcntl.flock):
+        if not opened:
+            (run.path / ".lock").unlink()
+        opened.append(file)
+        real(file, how)
+
+    monkeypatch.setattr(runs.fcntl, "flock", flock)
+    with run.locked():
+        assert len(opened) == 2
+        assert os.path.samestat(os.fstat(opened[1].fileno()), (run.path / ".lock").stat())
+
+
+@pytest.mark.parametrize("kind", ["no module", "no support"])
+def test_without_locks_nothing_is_kept_out(run, monkeypatch, kind):
+    def unsupported(*_):
+        raise OSError(95, "Operation not supported")
+
+    if kind == "no module":
+        monkeypatch.setattr(runs, "fcntl", None)
+    else:
+        monkeypatch.setattr(runs.fcntl, "flock", unsupported)
+    with run.locked(), RunDirectory(run.path).locked():
+        pass
+
+
+def test_a_folder_with_a_lock_alone_is_free(tmp_path):
+    run = RunDirectory(tmp_path / "out")
+    with run.locked():
+        run.create(CONFIG, FACTS)
+    assert RunDirectory.open(run.path).config == CONFIG
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UserError, match="cannot be written"),
+        RunDirectory(tmp_path / "file" / "run").locked(),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("left", ["run.json", "config.yaml.unfinished", "everything"])
+def test_what_a_run_left_is_cleared(tmp_path, left):
+    run = RunDirectory(tmp_path / "run")
+    if left == "everything":
+        run.create(CONFIG, FACTS)
+        (run.path / "samples").mkdir()
+        (run.path / "checkpoints" / "step-000005.unfinished").mkdir(parents=True)
+        for name in ("metrics.jsonl", "grids.txt", "samples/step-000000.png"):
+            (run.path / name).write_text("")
+    else:
+        run.path.mkdir()
+        (run.path / left).write_text("")
+    with run.locked():
+        run.clear()
+        assert [path.name for path in run.path.iterdir()] == [".lock"]
+        run.create(CONFIG, FACTS)
+
+
+def test_what_is_no_run_is_not_cleared(tmp_path):
+    for name in ("run.json", "mine.txt"):
+        (tmp_path / name).write_text("mine")
+    RunDirectory(tmp_path).clear()
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "mine.txt"}
 
 
 def test_a_run_of_another_format_is_refused(run):

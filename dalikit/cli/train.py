@@ -65,15 +65,22 @@ def train(
         run = RunDirectory(out or _new_folder(f"{resolved.method.name}-{resolved.dataset.name}"))
         run.check_free()
         trainer = build.make_trainer(resolved, registry, run)
-        run.create(resolved, _facts(trainer, registry))
-        print(f"Training {resolved.method.name} on {resolved.dataset.name} into {run.path}", flush=True)
-    else:
-        others = (method, game, posterior, backbone, dataset, recipe, config, assignments, seed, device, out)
-        if any(option is not None for option in others):
-            raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
-        run = RunDirectory.open(resume)
+        with run.locked():
+            run.create(resolved, _facts(trainer, registry))
+            print(f"Training {resolved.method.name} on {resolved.dataset.name} into {run.path}", flush=True)
+            return _fit(trainer, registry, run, started)
+    others = (method, game, posterior, backbone, dataset, recipe, config, assignments, seed, device, out)
+    if any(option is not None for option in others):
+        raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
+    run = RunDirectory.open(resume)
+    with run.locked():
         trainer = _resumed(run, registry, steps)
         print(f"Going on with {run.path} at step {trainer.step} of {trainer.steps}", flush=True)
+        return _fit(trainer, registry, run, started)
+
+
+def _fit(trainer: "Trainer", registry: "Registry", run: "RunDirectory", started: float) -> int:
+    """Train to the end, score, and say what was reached; returns the exit code."""
     _say_left_out(trainer, registry, run)
     if trainer.running:
         with _signals_stop(trainer, run) as caught, _threads(run.config.threads):
@@ -110,6 +117,9 @@ def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "T
         raise UserError(
             f"Run {run.path} is complete at step {trainer.step}: --steps N with a greater N trains it further"
         )
+    if trainer.step > trainer.steps:
+        raise UserError(f"Run {run.path} is at step {trainer.step} already: --steps N with N no less goes on")
+    run.forget_scores()  # of a shorter training, which would pass for this one's if it is stopped again
     run.rewind(trainer.step)
     if steps is not None:
         run.replace_config(config)

@@ -1,9 +1,11 @@
 """A table of any runs: those that differ in their seed alone are one row."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 
+from dalikit.errors import UserError
 from dalikit.interfaces import Study, StudyColumn
 from dalikit.registry import Registry
 from dalikit.runs import RunDirectory
@@ -16,27 +18,74 @@ def compared(folders: Sequence[Path], registry: Registry) -> Table:
     """The table of finished runs.
 
     Raises:
-        UserError: one is no run or not finished, or two on the same data are scored by different protocols.
+        UserError: one is no run or not finished, two of the same settings have the same seed, or two on the
+            same data are scored by different protocols.
     """
-    groups: dict[str, tuple[str, str, list[Record]]] = {}
+    groups: dict[str, Group] = {}
     for folder in dict.fromkeys(path.resolve() for path in folders):
         config = RunDirectory.open(folder).config
         key = config.model_copy(update={"seed": 0}).model_dump_json()
         label = str(config.recipe or config.method.name)
-        group = groups.setdefault(key, (label, str(config.dataset.name), []))
-        group[2].append(records.read(folder))
-    labels = [label for label, _, _ in groups.values()]
-    entries = []
-    for label, dataset, found in groups.values():
-        name = label if labels.count(label) == 1 else f"{label} ({_place(found[0])})"
-        entries.append(Entry(name, name, dataset, found))
-    everything = [record for _, _, found in groups.values() for record in found]
+        group = groups.setdefault(key, Group(label, str(config.dataset.name)))
+        if (other := group.records.get(config.seed)) is not None:
+            raise UserError(
+                f"{other.folder} and {folder} are of the same settings and both of seed {config.seed}, which "
+                "would count twice: leave one of them out"
+            )
+        group.records[config.seed] = records.read(folder)
+    found = list(groups.values())
+    entries = [
+        Entry(name, name, group.dataset, list(group.records.values()))
+        for group, name in zip(found, _names(found), strict=True)
+    ]
+    everything = [record for entry in entries for record in entry.records]
     return aggregated("comparison of runs", entries, _columns(everything, registry))
 
 
-def _place(record: Record) -> str:
-    """The last two parts of a run's path, which tell it from others."""
-    return "/".join(record.folder.parts[-2:])
+@dataclass
+class Group:
+    """Runs that differ in their seed alone, by it."""
+
+    label: str
+    dataset: str
+    records: dict[int, Record] = field(default_factory=dict)
+
+
+def _names(groups: Sequence[Group]) -> list[str]:
+    """A name for each group: its label, and its place where others on the same data have that label too."""
+    alike: dict[tuple[str, str], list[Path]] = {}
+    for group in groups:
+        alike.setdefault((group.dataset, group.label), []).append(_place(group))
+    return [
+        group.label if len(places) == 1 else f"{group.label} ({_apart(_place(group), places)})"
+        for group in groups
+        for places in [alike[group.dataset, group.label]]
+    ]
+
+
+def _place(group: Group) -> Path:
+    return next(iter(group.records.values())).folder
+
+
+def _apart(path: Path, places: Sequence[Path]) -> str:
+    """A path without the parts that all `places` begin with, and those that all end with.
+
+    Examples:
+        >>> _apart(Path("/a/x/seed0"), [Path("/a/x/seed0"), Path("/a/y/z/seed0")])
+        'x'
+        >>> _apart(Path("/a/b"), [Path("/a"), Path("/a/b")])
+        'a/b'
+    """
+    spare = min(len(place.parts) for place in places) - 1  # something is to be left of each
+    first = _common([place.parts for place in places], spare)
+    last = _common([place.parts[::-1] for place in places], spare - first)
+    return "/".join(path.parts[first : len(path.parts) - last])
+
+
+def _common(places: Sequence[Sequence[str]], most: int) -> int:
+    """How many parts all places begin with, and no more than `most`."""
+    shared = (len(set(parts)) == 1 for parts in zip(*places, strict=False))
+    return min(most, sum(takewhile(bool, shared)))
 
 
 def _columns(found: Sequence[Record], registry: Registry) -> tuple[StudyColumn, ...]:

@@ -2,11 +2,11 @@
 
 What a run's folder holds decides what is left to do, so a plan that was interrupted goes on when it is
 carried out again: a run with scores is skipped, one with a checkpoint is resumed, any other starts afresh.
+One that a process still trains, whose parent was killed, is left to it.
 """
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +19,7 @@ from types import FrameType
 from typing import IO
 
 from dalikit.config import to_yaml
-from dalikit.errors import Interrupted, RunError
+from dalikit.errors import Interrupted, RunError, UserError
 from dalikit.runs import RunDirectory
 from dalikit.studies.plan import PlannedRun
 
@@ -48,8 +48,7 @@ def carry_out(runs: Sequence[PlannedRun], logs: Path, jobs: int, tell: Tell) -> 
         Interrupted: Ctrl-C or SIGTERM, after the processes have stopped and left their checkpoints.
         RunError: the logs cannot be written.
     """
-    faults = {run.name: run.fault for run in runs if run.config is None}
-    waiting = [run for run in runs if run.config is not None and not finished(run.folder)]
+    waiting, faults = _left(runs)
     if done := len(runs) - len(waiting) - len(faults):
         tell(f"{done} of {len(runs)} runs are finished already")
     _make(logs)
@@ -59,8 +58,7 @@ def carry_out(runs: Sequence[PlannedRun], logs: Path, jobs: int, tell: Tell) -> 
         try:
             while active or (waiting and not caught):
                 while waiting and len(active) < jobs and not caught:
-                    active.append(_started(waiting.pop(0), logs, alone=jobs == 1))
-                    tell(f"{active[-1].run.name} …")
+                    _start(waiting.pop(0), active, logs, faults, tell, alone=jobs == 1)
                 if len(caught) > told:  # each further signal is handed on: the second ends a run at once
                     _terminate(active)
                     told = len(caught)
@@ -77,9 +75,19 @@ def carry_out(runs: Sequence[PlannedRun], logs: Path, jobs: int, tell: Tell) -> 
     return faults
 
 
-def finished(folder: Path) -> bool:
-    """Whether a run has been trained and scored."""
-    return (folder / "scores.json").is_file()
+def _left(runs: Sequence[PlannedRun]) -> tuple[list[PlannedRun], dict[str, str]]:
+    """The runs that are not finished; and by name, why others cannot be: their settings, or damage."""
+    waiting: list[PlannedRun] = []
+    faults: dict[str, str] = {}
+    for run in runs:
+        try:
+            if run.config is None:
+                faults[run.name] = run.fault
+            elif not RunDirectory(run.folder).scored:
+                waiting.append(run)
+        except UserError as error:
+            faults[run.name] = str(error)
+    return waiting, faults
 
 
 def forget_scores(runs: Sequence[PlannedRun]) -> None:
@@ -88,12 +96,12 @@ def forget_scores(runs: Sequence[PlannedRun]) -> None:
     What was missing then, an extractor's weights for instance, may be there now.
     """
     for run in runs:
-        path = run.folder / "scores.json"
+        directory = RunDirectory(run.folder)
         try:
-            if json.loads(path.read_text(encoding="utf-8"))["skipped"]:
-                path.unlink()
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # not there, or damaged, which is said when the table is made
+            if directory.scored and directory.scores.skipped:
+                directory.forget_scores()
+        except UserError:
+            continue  # damaged, which is said when the runs are carried out
 
 
 def seconds_of(folder: Path) -> float | None:
@@ -105,27 +113,45 @@ def seconds_of(folder: Path) -> float | None:
         return None
 
 
-def _started(run: PlannedRun, logs: Path, *, alone: bool) -> Job:
-    """Start the process that does what is left of a run."""
-    words = [sys.executable, "-m", "dalikit", *_words(run, logs)]
+def _start(
+    run: PlannedRun, active: list[Job], logs: Path, faults: dict[str, str], tell: Tell, *, alone: bool
+) -> None:
+    """Start the process that does what is left of a run, or note why that cannot be."""
+    try:
+        words = _words(run, logs)
+    except UserError as error:
+        faults[run.name] = str(error)
+        tell(f"{run.name} failed: {error}")
+        return
+    active.append(_started(run, words, logs, alone=alone))
+    tell(f"{run.name} …")
+
+
+def _started(run: PlannedRun, words: Sequence[str], logs: Path, *, alone: bool) -> Job:
     threads = {} if alone else {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with (
         _written(logs / f"{run.name}.out") as out,
         _written(logs / f"{run.name}.err") as err,
     ):
-        process = subprocess.Popen(words, stdout=out, stderr=err, env={**os.environ, **threads})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dalikit", *words], stdout=out, stderr=err, env={**os.environ, **threads}
+        )
     return Job(run, process, time.monotonic())
 
 
 def _words(run: PlannedRun, logs: Path) -> list[str]:
-    """The command line that goes on with a run, wherever it was left."""
+    """The command line that goes on with a run, wherever it was left.
+
+    Raises:
+        UserError: a process trains it, or what it left cannot be removed.
+    """
     assert run.config is not None
     directory = RunDirectory(run.folder)
-    checkpoints = directory.checkpoints()
-    if checkpoints:
-        return ["train", "--resume", str(run.folder)]
-    if (run.folder / "config.yaml").is_file():  # of these settings, and stopped before a checkpoint
-        shutil.rmtree(run.folder)
+    if run.folder.is_dir():
+        with directory.locked():
+            if directory.checkpoints():
+                return ["train", "--resume", str(run.folder)]
+            directory.clear()  # of these settings, and stopped before a checkpoint
     config = logs / f"{run.name}.yaml"
     config.write_text(to_yaml(run.config), encoding="utf-8")
     return ["train", "--config", str(config), "--out", str(run.folder)]
@@ -145,13 +171,16 @@ def _settle(job: Job, logs: Path, faults: dict[str, str], tell: Tell, *, stopped
 
 
 def _reason(errors: Path, code: int) -> str:
-    """The signal that ended the process, or the last line that it left on standard error."""
+    """What ended the process: a signal, or else the last error, or other line, on standard error."""
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
-    lines = [
-        line for line in errors.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
-    ]
-    return lines[-1].strip().removeprefix("Error: ") if lines else f"exit code {code}"
+    lines = errors.read_text(encoding="utf-8", errors="replace").splitlines()
+    if own := [line for line in lines if line.startswith("Error: ")]:
+        return own[-1].removeprefix("Error: ").strip()
+    if code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        return f"stopped by {signal.Signals(code - 128).name}"
+    others = [line.strip() for line in lines if line.strip() and not line.startswith("Warning:")]
+    return others[-1] if others else f"exit code {code}"
 
 
 def _terminate(jobs: Sequence[Job]) -> None:

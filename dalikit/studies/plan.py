@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from dalikit import resolve
-from dalikit.config import RunConfig, from_file, merged, to_yaml
+from dalikit.config import RunConfig, merged, to_yaml
 from dalikit.errors import UserError, nearest
 from dalikit.interfaces import Study, StudyRow
 from dalikit.registry import Registry
+from dalikit.runs import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -116,21 +117,12 @@ def _check_folder(run: PlannedRun) -> None:
     """Refuse a run of other settings in the planned place: its figures would pass for this plan's."""
     if run.config is None or not (run.folder / "config.yaml").is_file():
         return
-    wanted, there = as_stored(run.config), stored(run.folder)
+    wanted, there = as_stored(run.config), RunDirectory(run.folder).config
     if differing := [key for key in RunConfig.model_fields if getattr(wanted, key) != getattr(there, key)]:
         raise UserError(
             f"{run.folder} holds a run of other settings ({', '.join(differing)}): choose another --out, or "
             "remove it"
         )
-
-
-def stored(folder: Path) -> RunConfig:
-    """The configuration in a run's folder.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    return merged([from_file(folder / "config.yaml")])
 
 
 def as_stored(config: RunConfig) -> RunConfig:

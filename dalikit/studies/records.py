@@ -1,7 +1,6 @@
 """What a finished run left behind, read for tables: scores, their protocols, the best one, steps, time."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from dalikit.errors import UserError
 from dalikit.interfaces import StudyColumn
+from dalikit.runs import RunDirectory
 from dalikit.studies.launch import seconds_of
 
 
@@ -56,33 +56,35 @@ class Record:
         """All that the metric's figures depend on beside the model."""
         return {**self.shared, **self.metrics[metric].get("protocol", {})}
 
+    def validation_protocols(self, metric: str) -> list[dict[str, Any]]:
+        """The same of each validation score; older runs did not write it down."""
+        own = (score for score in self.validation if score.get("metric") == metric)
+        return [{**self.shared, **score["protocol"]} for score in own if "protocol" in score]
+
 
 def read(folder: Path) -> Record:
     """The record of a finished run.
 
     Raises:
-        UserError: it has no scores, or they are damaged.
+        UserError: it is not finished, or it is damaged.
     """
-    if not (folder / "scores.json").is_file():
+    run = RunDirectory(folder)
+    if not run.scored:
         raise UserError(
-            f"Run {folder} has no scores.json: it is not finished; `dalikit train --resume {folder}` goes on"
+            f"Run {folder} has no scores.json of its last step: it is not finished; "
+            f"`dalikit train --resume {folder}` goes on"
         )
-    try:
-        scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-        shared = {"weights": scores["weights"], "preparation": scores["data"].get("preparation", "")}
-        return Record(
-            folder,
-            int(scores["step"]),
-            seconds_of(folder) or _seconds_logged(folder),
-            dict(scores["metrics"]),
-            dict(scores["skipped"]),
-            shared,
-            tuple(line for line in _log(folder) if line.get("event") == "score"),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"Run {folder} is damaged: scores.json or metrics.jsonl: {type(error).__name__}: {error}"
-        ) from None
+    scores, log = run.scores, run.log_lines()
+    validation = (line for line in log if line.get("event") == "score" and line["step"] <= scores.step)
+    return Record(
+        folder,
+        scores.step,
+        seconds_of(folder) or _seconds_logged(run, log),
+        scores.metrics,
+        scores.skipped,
+        {"weights": scores.weights, "preparation": scores.data.preparation},
+        tuple(validation),
+    )
 
 
 def _number(value: Any, column: StudyColumn) -> float | None:
@@ -91,18 +93,11 @@ def _number(value: Any, column: StudyColumn) -> float | None:
     return column.scale * value
 
 
-def _log(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "metrics.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [json.loads(line) for line in lines if line.strip()]
-
-
-def _seconds_logged(folder: Path) -> float | None:
+def _seconds_logged(run: RunDirectory, log: Sequence[Mapping[str, Any]]) -> float | None:
     """From the run's start to the last line of its log: pauses before a resumption count."""
-    log = _log(folder)
     try:
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        begun, ended = (datetime.fromisoformat(text) for text in (facts["started"], log[-1]["time"]))
+        started = (run.facts.model_extra or {})["started"]
+        begun, ended = (datetime.fromisoformat(text) for text in (started, log[-1]["time"]))
         return (ended - begun).total_seconds()
-    except (OSError, ValueError, KeyError, IndexError, TypeError):
+    except (UserError, ValueError, KeyError, IndexError, TypeError):
         return None

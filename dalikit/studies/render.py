@@ -10,6 +10,9 @@ from dalikit.studies.table import Figure, Line, Paper, Table
 
 BLANK = "-"
 
+OF_THE_PART = {"part", "reference_part", "seed"}
+"""In what a protocol of the validation part differs from one of the test part by itself."""
+
 
 def grid(table: Table, dataset: str) -> tuple[list[str], list[list[str]]]:
     """Headings and lines of text for one data set: figures, the best and the paper's where there are any."""
@@ -52,10 +55,28 @@ def reasons(table: Table) -> list[str]:
 def captions(table: Table) -> list[str]:
     """What is to be read below the table: what its figures are, its notes, and why cells are blank."""
     told = [
-        "Figures are mean ± standard error over seeds, on the test part at the end of training; best is the "
-        "best on the validation part through training; time is a run's."
+        "Figures are mean ± standard error over seeds, on the test part at the end of training; time is a "
+        "run's.",
+        "Best is each column's own best score on the validation part through training: those of two columns "
+        "may be of different checkpoints.",
     ]
-    return [*told, *table.notes, *reasons(table)]
+    return [*told, *other_protocols(table), *table.notes, *reasons(table)]
+
+
+def other_protocols(table: Table) -> list[str]:
+    """A sentence for each metric whose best figures are of another protocol than its final ones."""
+    found = []
+    for dataset, metrics in table.validation.items():
+        for metric, best in metrics.items():
+            final = table.protocols[dataset].get(metric, best)
+            keys = [key for key in dict.fromkeys([*final, *best]) if key not in OF_THE_PART]
+            if differing := [key for key in keys if best.get(key) != final.get(key)]:
+                a, b = ({key: protocol.get(key, BLANK) for key in differing} for protocol in (best, final))
+                found.append(
+                    f"The best of {metric} on {dataset} is by another protocol than the final figures: "
+                    f"{told(a)}; theirs {told(b)}."
+                )
+    return found
 
 
 def markdown(table: Table) -> str:
@@ -106,6 +127,7 @@ def document(table: Table, out: Path | None = None) -> dict[str, Any]:
             for c in table.columns
         ],
         "protocols": {dataset: dict(found) for dataset, found in table.protocols.items()},
+        "validation_protocols": {dataset: dict(found) for dataset, found in table.validation.items()},
         "rows": [_line_document(line, out) for line in table.lines],
         "notes": captions(table),
     }

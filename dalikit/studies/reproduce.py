@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from dalikit import pictures
-from dalikit.errors import RunError
+from dalikit.errors import RunError, UserError
 from dalikit.interfaces import Study
 from dalikit.registry import Registry
+from dalikit.runs import write_whole
 from dalikit.studies import draw, launch, records, render
 from dalikit.studies.launch import Tell
-from dalikit.studies.plan import Plan
+from dalikit.studies.plan import Plan, PlannedRun
+from dalikit.studies.records import Record
 from dalikit.studies.table import Entry, Table, aggregated
 
 
@@ -36,8 +38,7 @@ def tabulated(plan: Plan, faults: Mapping[str, str]) -> Table:
     for dataset in plan.datasets:
         for row in plan.rows:
             own = [run for run in plan.runs if (run.dataset, run.row.name) == (dataset, row.name)]
-            done = [records.read(run.folder) for run in own if launch.finished(run.folder)]
-            failed = {str(run.seed): faults[run.name] for run in own if run.name in faults}
+            done, failed = _read(own, faults)
             entries.append(Entry(row.name, row.label, dataset, done, failed, row.paper.get(dataset, {})))
     study = plan.study
     told = {
@@ -51,10 +52,25 @@ def tabulated(plan: Plan, faults: Mapping[str, str]) -> Table:
     return aggregated(title, entries, study.columns, study.notes, told)
 
 
+def _read(runs: Sequence[PlannedRun], faults: Mapping[str, str]) -> tuple[list[Record], dict[str, str]]:
+    """What the finished runs left; and by seed, why there is nothing of others."""
+    done: list[Record] = []
+    failed: dict[str, str] = {}
+    for run in runs:
+        if run.name in faults:
+            failed[str(run.seed)] = faults[run.name]
+            continue
+        try:
+            done.append(records.read(run.folder))
+        except UserError as error:  # its log is damaged, say
+            failed[str(run.seed)] = str(error)
+    return done, failed
+
+
 def write(table: Table, out: Path, name: str, picture: Any = None) -> None:
     """Write `name`.json, .md and .png, so that two studies of the same runs may share a folder.
 
-    The picture is of the table unless another is given.
+    The picture is of the table unless another is given. Each is written whole or not at all.
 
     Raises:
         RunError: one of them cannot be written.
@@ -66,10 +82,12 @@ def write(table: Table, out: Path, name: str, picture: Any = None) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for ending, text in texts.items():
-            (out / f"{name}.{ending}").write_text(text, encoding="utf-8")
+            write_whole(out / f"{name}.{ending}", text)
+        unfinished = out / f"{name}.png.unfinished"
+        pictures.save(picture or draw.table_picture(table), unfinished)
+        unfinished.replace(out / f"{name}.png")
     except OSError as error:
         raise RunError(f"Cannot write {out}: {error.strerror}") from None
-    pictures.save(picture or draw.table_picture(table), out / f"{name}.png")
 
 
 def picture_of(table: Table, study: Study, registry: Registry) -> Any:

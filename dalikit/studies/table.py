@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
@@ -73,12 +74,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, and whatever is to be told with it: the study, the budget, the seeds."""
+    """A table, and whatever is to be told with it: the study, the budget, the seeds.
+
+    Attributes:
+        protocols: of final figures, by data set and metric.
+        validation: the same of the best ones, where runs wrote it down.
+    """
 
     title: str
     columns: tuple[StudyColumn, ...]
     lines: tuple[Line, ...]
     protocols: Mapping[str, Mapping[str, Any]]
+    validation: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
 
@@ -98,16 +105,17 @@ def aggregated(
     """The table of `entries`.
 
     Raises:
-        UserError: two figures of one column, on one data set, are of different protocols.
+        UserError: two figures of one column, on one data set, are of different protocols: two final ones, or
+            two of validation.
     """
-    metrics = dict.fromkeys(column.metric for column in columns)
     protocols: dict[str, dict[str, Any]] = {}
+    validation: dict[str, dict[str, Any]] = {}
     for dataset in dict.fromkeys(entry.dataset for entry in entries):
         records = [r for entry in entries if entry.dataset == dataset for r in entry.records]
-        found = {metric: _one_protocol(metric, records) for metric in metrics}
-        protocols[dataset] = {metric: p for metric, p in found.items() if p is not None}
+        protocols[dataset] = _final_protocols(records, columns)
+        validation[dataset] = _validation_protocols(records, columns)
     lines = tuple(_line(entry, columns) for entry in entries)
-    return Table(title, columns, lines, protocols, notes, told or {})
+    return Table(title, columns, lines, protocols, validation, notes, told or {})
 
 
 def _line(entry: Entry, columns: Iterable[StudyColumn]) -> Line:
@@ -131,21 +139,35 @@ def _figure(values: Iterable[float | None]) -> Figure | None:
     return Figure(known) if known else None
 
 
-def _one_protocol(metric: str, records: Iterable[Record]) -> dict[str, Any] | None:
-    """The protocol that all figures of `metric` share, or None where there are none."""
-    first: Record | None = None
-    for record in records:
-        if metric not in record.metrics:
-            continue
-        first = first or record
-        a, b = first.protocol(metric), record.protocol(metric)
-        for key in dict.fromkeys([*a, *b]):
-            if _plain(a.get(key)) != _plain(b.get(key)):
+def _final_protocols(records: Sequence[Record], columns: Iterable[StudyColumn]) -> dict[str, Any]:
+    """By metric, the protocol of the figures at the end of training."""
+    found: dict[str, Any] = {}
+    for metric in dict.fromkeys(column.metric for column in columns):
+        own = [(r.folder, r.protocol(metric)) for r in records if metric in r.metrics]
+        found |= {metric: _one_protocol(metric, own)} if own else {}
+    return found
+
+
+def _validation_protocols(records: Sequence[Record], columns: Iterable[StudyColumn]) -> dict[str, Any]:
+    """By metric, the protocol of the scores of which the best is shown."""
+    found: dict[str, Any] = {}
+    for metric in dict.fromkeys(column.metric for column in columns if column.better is not None):
+        own = [(r.folder, protocol) for r in records for protocol in r.validation_protocols(metric)]
+        found |= {metric: _one_protocol(f"{metric} in validation", own)} if own else {}
+    return found
+
+
+def _one_protocol(what: str, protocols: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+    """The protocol that all figures share, each given with its run's folder."""
+    where, first = protocols[0]
+    for folder, protocol in protocols[1:]:
+        for key in dict.fromkeys([*first, *protocol]):
+            if _plain(first.get(key)) != _plain(protocol.get(key)):
                 raise UserError(
-                    f"{metric} of {first.folder} and of {record.folder} cannot be compared: {key} is "
-                    f"{_plain(a.get(key))} there and {_plain(b.get(key))} here; score both alike"
+                    f"{what} of {where} and of {folder} cannot be compared: {key} is "
+                    f"{_plain(first.get(key))} there and {_plain(protocol.get(key))} here; score both alike"
                 )
-    return None if first is None else first.protocol(metric)
+    return first
 
 
 def _plain(value: Any) -> str:

@@ -14,6 +14,8 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
+from dalikit.runs import RunDirectory
+
 
 def tensors(run):
     (last,) = sorted(run.glob("checkpoints/step-*"))[-1:]
@@ -122,6 +124,61 @@ def test_a_run_stopped_while_it_was_scored_is_scored_by_resuming_it(cli, trained
     assert done.returncode == 0, done.stderr
     assert {**json.loads(scores.read_text()), "run": ""} == before
     assert (run / "metrics.jsonl").read_text() == log, "nothing is trained again"
+
+
+def test_a_run_that_is_gone_on_with_has_no_scores_until_it_ends(cli, trained, tmp_path, monkeypatch):
+    from dalikit.training import Trainer
+
+    def killed(_):
+        raise SystemError("killed")
+
+    run = shutil.copytree(trained, tmp_path / "r")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "fit", killed)
+        assert cli("train", "--resume", run, "--steps", 40).returncode == 1
+    assert not (run / "scores.json").exists()
+    assert "is not finished" in cli("compare", run).stderr
+    done = cli("train", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "scores.json").read_text())["step"] == 40
+    assert cli("compare", run).returncode == 0
+
+
+def test_a_run_is_not_resumed_to_fewer_steps_than_it_has(cli, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "r", ignore=shutil.ignore_patterns("scores.json"))
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    done = cli("train", "--resume", run, "--steps", 20)
+    assert done.returncode == 2
+    assert "is at step 30 already" in done.stderr
+    assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("way", ["resumed", "anew"])
+def test_two_processes_never_train_one_run(cli, train_options, trained, tmp_path, way):
+    run = tmp_path / "r"
+    if way == "resumed":
+        shutil.copytree(trained, run)
+    words = ("--resume", run, "--steps", 40) if way == "resumed" else (*train_options, "--out", run)
+    with RunDirectory(run).locked():
+        before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+        done = cli("train", *words)
+        assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
+    assert done.returncode == 2
+    assert done.stderr == f"Error: Run {run} is being trained by process {os.getpid()}\n"
+
+
+def test_a_run_is_held_as_long_as_it_is_trained(cli, train_options, tmp_path):
+    run = tmp_path / "r"
+    process = start(run, train_options)
+    try:
+        done = cli("train", "--resume", run)
+        assert done.returncode == 2
+        assert f"is being trained by process {process.pid}" in done.stderr
+    finally:
+        process.kill()
+        process.communicate()
+    with RunDirectory(run).locked():
+        pass
 
 
 def test_a_metric_that_cannot_be_had_is_told_before_training(cli, tmp_path):
