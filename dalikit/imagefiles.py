@@ -1,25 +1,75 @@
 """Image files: fitted to a size, with 8 bits a channel; what is wrong with broken ones."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What is done to an image of each EXIF orientation but 1."""
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[Image.Image]:
+    """An image file, not yet decoded.
+
+    Pillow does not get its name, by which it would map some files: grey TIFF on its side would be scrambled.
+    """
+    with file.open("rb") as source, Image.open(source) as image:
+        yield image
 
 
 def fitted(image: Image.Image, size: int, mode: str, crop: int | None = None) -> np.ndarray:
     """The centred square of side `crop` of an image, the largest unless told, resized to `size` by Lanczos.
 
     `mode` is "L" or "RGB"; the result is uint8 (size, size) or (size, size, 3). Grey of 16 bits keeps its
-    upper 8, transparency is dropped, and of several frames the first counts.
+    upper 8, transparency is dropped, of several frames the first counts, and what a camera held sideways is
+    turned upright.
 
     Raises:
-        ValueError: the pixels are numbers of which black and white are not known.
+        ValueError: it cannot be had in `mode`, or black and white of its numbers are not known.
     """
-    image = in_bytes(image)
+    image = converted(image, mode)
     side = crop or min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.convert(mode).crop((left, top, left + side, top + side))
+    square = image.crop((left, top, left + side, top + side))
     return np.asarray(square if side == size else square.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def converted(image: Image.Image, mode: str) -> Image.Image:
+    """The whole image in `mode`, "L" or "RGB", upright; raises as `fitted` does."""
+    image.load()  # by which Pillow turns TIFF files itself, and takes their orientation away
+    turned = UPRIGHT.get(orientation(image))
+    image = in_bytes(image)
+    if image.mode == "LAB":
+        image = _from_lab(image)
+    image = image.convert(mode)
+    return image if turned is None else image.transpose(turned)
+
+
+def orientation(image: Image.Image) -> int:
+    """The image's EXIF orientation; 1, as it lies, where none is told or what tells it is damaged."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # its pixels may be sound all the same
+        return 1
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    lab, rgb = (ImageCms.createProfile(space) for space in ("LAB", "sRGB"))
+    found = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
+    assert found is not None  # None stands for a change in place
+    return found
 
 
 def in_bytes(image: Image.Image) -> Image.Image:
@@ -35,12 +85,14 @@ def in_bytes(image: Image.Image) -> Image.Image:
     return image.convert("RGBA") if image.mode == "P" and "transparency" in image.info else image
 
 
-def fault(file: Path) -> str | None:
-    """Why an image file cannot be used, or None: it is decoded whole, for a torn one opens well enough."""
+def fault(file: Path, mode: str) -> str | None:
+    """Why an image file cannot be had in `mode`, or None.
+
+    It is decoded whole and converted, for a torn one opens well enough, and not every mode leads to another.
+    """
     try:
-        with Image.open(file) as image:
-            image.load()
-            in_bytes(image)
+        with opened(file) as image:
+            converted(image, mode)
     except Exception as error:  # decoders raise anything on a damaged file, and each is told of by name
         return said(error)
     return None

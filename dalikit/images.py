@@ -1,21 +1,26 @@
 """Image data sets: uint8 arrays with labels, prepared once and read from there."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 import numpy as np
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 
 from dalikit import prepared
 from dalikit.errors import UserError
 from dalikit.interfaces import Dataset, Part, Shape, Split
 
-CHUNK = 256
-"""Images that are held at once while a data set is prepared."""
+NAME_BYTES = 100
+"""As much of a folder's name as goes into the name of another file: file systems take 255 bytes."""
+
+AbsolutePath = Annotated[str, AfterValidator(lambda path: path and str(Path(path).absolute()))]
+"""A path that is stored absolute, so that a run finds its data from any folder; "" stays what it is."""
 
 Labelled = tuple[np.ndarray, np.ndarray | None]
 Step = TypeVar("Step")
@@ -133,14 +138,27 @@ def streamed(
     files: Sequence[Path], shape: tuple[int, ...], image: Callable[[Path], np.ndarray], what: str
 ) -> prepared.Stream:
     """uint8 images of `shape`, each made by `image(file)` when it is written, under a progress bar."""
+    whole_shape, dtype = (len(files), *shape), np.dtype(np.uint8)
+    step = prepared.rows_at_once(whole_shape, dtype)
 
     def chunks() -> Iterator[np.ndarray]:
-        for start in tracked(range(0, len(files), CHUNK), what):
-            yield np.stack([image(file) for file in files[start : start + CHUNK]])
+        buffer = np.empty((min(step, len(files)), *shape), dtype)
+        for start in tracked(range(0, len(files), step), what):
+            chunk = files[start : start + step]
+            for row, file in enumerate(chunk):
+                buffer[row] = image(file)
+            yield buffer[: len(chunk)]
 
-    return prepared.Stream((len(files), *shape), np.dtype(np.uint8), chunks())
+    return prepared.Stream(whole_shape, dtype, chunks())
 
 
 def whole(array: np.ndarray) -> prepared.Stream:
-    """An array that is in memory already."""
-    return prepared.Stream(array.shape, array.dtype, [array])
+    """An array that is in memory; in chunks, for what is not contiguous is copied to be written."""
+    step = prepared.rows_at_once(array.shape, array.dtype)
+    chunks = (array[start : start + step] for start in range(0, len(array), step))
+    return prepared.Stream(array.shape, array.dtype, chunks)
+
+
+def short_name(path: Path) -> str:
+    """The last part of a path, cut to `NAME_BYTES` and to what is text: for file names and for JSON."""
+    return os.fsencode(path.name)[:NAME_BYTES].decode("utf-8", "ignore")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dalikit.errors import RunError, UserError
 from dalikit.functional.ranges import from_unit, to_unit
+from dalikit.imagefiles import converted, opened
 from dalikit.interfaces import Range, Shape
 
 SIDE = 640
@@ -79,27 +80,27 @@ def save(picture: Image.Image, path: Path) -> None:
 
 
 def read_image(path: Path, x_shape: Shape, value_range: Range) -> Tensor:
-    """An image file as x (*X). Its size must be the data's; grey and colour are converted.
+    """An image file as x (*X). Its size must be the data's; grey and colour are converted, as data sets do.
 
     Raises:
         UserError: the file is missing, no image, damaged, or of another size.
     """
     channels, height, width = x_shape
     try:
-        with Image.open(path) as image:
+        with opened(path) as image:
             if image.width * image.height > LIMIT:
                 raise UserError(f"Image {path}: {image.width}×{image.height} pixels are too many")
             if image.mode[0] in "IF":  # Pillow would clip these to 255 and call it a conversion
                 raise UserError(f"Image {path} has more than 8 bits a channel: save it with 8 first")
-            size = image.size
-            pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
+            picture = converted(image, "L" if channels == 1 else "RGB")
     except UnidentifiedImageError:
         raise UserError(f"Image {path}: not an image file, or damaged") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"Image {path}: {getattr(error, 'strerror', None) or error}") from None
-    if size != (width, height):
+    if picture.size != (width, height):
         raise UserError(
-            f"Image {path} is {size[0]}×{size[1]}, the run was trained on {width}×{height}: resize it first"
+            f"Image {path} is {picture.width}×{picture.height}, the run was trained on {width}×{height}: "
+            "resize it first"
         )
-    planes = torch.from_numpy(pixels).reshape(height, width, channels).permute(2, 0, 1)
+    planes = torch.from_numpy(np.array(picture)).reshape(height, width, channels).permute(2, 0, 1)
     return from_unit(planes.float() / 255, value_range)

@@ -5,6 +5,7 @@ Arrays, as in many public copies of these data: `train_images`, `train_labels`, 
 needs the memory of one chunk; large files are mapped, so that training on them needs that of one batch.
 """
 
+import math
 import os
 import zipfile
 import zlib
@@ -25,6 +26,9 @@ VARIABLE = "DALIKIT_DATA"
 DAMAGED = (OSError, ValueError, EOFError, MemoryError)
 """What NumPy raises on a file that is damaged, or that claims to hold more than there is room for."""
 
+CHUNK = 1 << 24
+"""Bytes that are held, or looked at, at once; one row at least."""
+
 LIMIT = 1 << 28
 """Bytes from which a file is mapped instead of read: small and test parts of it too, for they add up."""
 
@@ -36,11 +40,19 @@ def data_root() -> Path:
 
 @dataclass(frozen=True)
 class Stream:
-    """An array to be written: its shape, and its rows in chunks of dtype `dtype`."""
+    """An array to be written: its shape, and its rows in chunks of dtype `dtype`.
+
+    Each chunk is written before the next is asked for, so that all may lie in one buffer.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype
     chunks: Iterable[np.ndarray]
+
+
+def rows_at_once(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """How many rows of an array (N, ...) make a chunk."""
+    return max(1, CHUNK // max(1, math.prod(shape[1:]) * dtype.itemsize))
 
 
 def write(path: Path, arrays: Mapping[str, Stream]) -> None:
@@ -62,6 +74,20 @@ def write(path: Path, arrays: Mapping[str, Stream]) -> None:
         raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
 
 
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a text file, whole or not at all; names that are no text keep their bytes.
+
+    Raises:
+        RunError: the disk is full or the folder cannot be written.
+    """
+    try:
+        with _whole_or_not(path) as unfinished:
+            text = "".join(f"{line}\n" for line in lines)
+            unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
+
+
 def read(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
     """The arrays of the .npz file `path`; those of one of `limit` bytes or more are mapped, read-only.
 
@@ -70,16 +96,20 @@ def read(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file cannot be read, is damaged, or holds objects, which would have to be unpickled.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
-            large = _large(path, limit)
-            return {
-                info.filename.removesuffix(".npy"): _read_array(path, archive, info, large)
-                for info in members
-            }
-    except (*DAMAGED, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise _unusable(path, error) from None
+    with _members(path) as (archive, members):
+        large = _large(path, limit)
+        return {name: _read_array(path, archive, info, large) for name, info in members.items()}
+
+
+def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shape and type of each array of the .npz file `path`, from the headers alone; raises as `read` does."""
+    found = {}
+    with _members(path) as (archive, members):
+        for name, info in members.items():
+            with archive.open(info) as member:
+                shape, _, dtype = _header(member)
+            found[name] = (shape, dtype)
+    return found
 
 
 def read_array(path: Path, limit: int | None = None) -> np.ndarray:
@@ -87,6 +117,17 @@ def read_array(path: Path, limit: int | None = None) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r" if _large(path, limit) else None, allow_pickle=False)
     except DAMAGED as error:
+        raise _unusable(path, error) from None
+
+
+@contextmanager
+def _members(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """An open .npz file and its arrays by name; what fails inside the block is the file's fault."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+            yield archive, {info.filename.removesuffix(".npy"): info for info in infos}
+    except (*DAMAGED, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise _unusable(path, error) from None
 
 
@@ -110,7 +151,8 @@ def _write_array(member: IO[bytes], name: str, stream: Stream) -> None:
             raise ValueError(
                 f"array '{name}': a chunk of {chunk.dtype} {chunk.shape} is not of {stream.shape}"
             )
-        member.write(np.ascontiguousarray(chunk).tobytes())
+        if chunk.size:
+            member.write(np.ascontiguousarray(chunk).data)
         rows += len(chunk)
     if rows != stream.shape[0]:
         raise ValueError(f"array '{name}': {rows} rows were given, not {stream.shape[0]}")
@@ -120,9 +162,7 @@ def _read_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, map
     with archive.open(info) as member:
         if not mapped or info.compress_type != zipfile.ZIP_STORED:
             return npy.read_array(member, allow_pickle=False)
-        version = npy.read_magic(member)
-        reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = reader(member)
+        shape, fortran, dtype = _header(member)
         inside = member.tell()
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
@@ -130,6 +170,13 @@ def _read_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, map
         return np.empty(shape, dtype)
     order: Literal["F", "C"] = "F" if fortran else "C"
     return np.memmap(path, dtype, "r", _start_of(path, info) + inside, shape, order)
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it lies column by column, and type; the member stands at its first byte afterwards."""
+    version = npy.read_magic(member)
+    reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    return reader(member)
 
 
 def _start_of(path: Path, info: zipfile.ZipInfo) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from dalikit import pictures
 from dalikit.errors import RunError, UserError
@@ -46,6 +46,15 @@ def test_grey_and_colour_are_converted(tmp_path):
     colour = pictures.read_image(tmp_path / "grey.png", (3, 8, 8), (0.0, 1.0))
     assert colour.shape == (3, 8, 8)
     assert float(colour.std()) == 0
+
+
+def test_a_photograph_is_read_upright(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    stored = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
+    Image.fromarray(stored).save(tmp_path / "x.png", exif=exif)
+    x = pictures.read_image(tmp_path / "x.png", (1, 6, 4), (0.0, 255.0))
+    np.testing.assert_allclose(x[0].numpy(), np.rot90(stored, -1), atol=1e-4)
 
 
 def test_a_scatter_puts_points_where_they_are():

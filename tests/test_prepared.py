@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -121,6 +122,42 @@ def test_a_torn_file_is_named(tmp_path):
     (tmp_path / "x.npz").write_bytes(whole.getvalue()[:700])
     with pytest.raises(UserError, match="cannot be used"):
         read(tmp_path / "x.npz")
+
+
+def test_what_lies_in_a_row_is_written_without_a_copy(tmp_path):
+    array = np.zeros((8, 1 << 20), np.uint8)
+    tracemalloc.start()
+    try:
+        write(tmp_path / "x.npz", {"a": Stream(array.shape, array.dtype, [array])})
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_shapes_come_from_the_headers(tmp_path, save):
+    save(tmp_path / "x.npz", a=np.zeros((5, 2), np.uint8), b=np.zeros(3, np.int64), c=np.zeros(()))
+    found = prepared.shapes(tmp_path / "x.npz")
+    assert {name: (shape, str(dtype)) for name, (shape, dtype) in found.items()} == {
+        "a": ((5, 2), "uint8"),
+        "b": ((3,), "int64"),
+        "c": ((), "float64"),
+    }
+    (tmp_path / "x.npz").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match=r"x\.npz cannot be used"):
+        prepared.shapes(tmp_path / "x.npz")
+
+
+def test_a_chunk_has_one_row_at_least():
+    assert prepared.rows_at_once((10, 1 << 10), np.dtype(np.uint8)) == prepared.CHUNK >> 10
+    assert prepared.rows_at_once((10, 1 << 10), np.dtype(np.float32)) == prepared.CHUNK >> 12
+    assert prepared.rows_at_once((10, 1 << 40), np.dtype(np.uint8)) == 1
+
+
+def test_lines_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="Cannot write"):
+        prepared.write_lines(tmp_path / "file" / "x.txt", ["a"])
 
 
 def test_other_members_are_passed_over(tmp_path):

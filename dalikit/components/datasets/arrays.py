@@ -1,5 +1,6 @@
 """Arrays in a file: .npy, or .npz with one or several."""
 
+import hashlib
 import math
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +12,13 @@ from torch import Tensor
 from dalikit import prepared
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.images import ImageSplit, check_labels, enough
+from dalikit.images import AbsolutePath, ImageSplit, check_labels, enough, short_name
 from dalikit.interfaces import Dataset, Part
 
 DALIKIT_API = 1
 
-CHUNK = 1000
-"""Images that are looked at together."""
+SAMPLES = 64
+"""MiB of a file, spread evenly over it, of which its stamp is made: a smaller one is read whole."""
 
 CHANNELS = (1, 2, 3, 4)
 """What tells channels from sides."""
@@ -38,15 +39,22 @@ class Arrays(Dataset):
     name = "arrays"
     value_range = (-1.0, 1.0)
 
-    def __init__(self, *, path: str = "", low: float = 0.0, high: float = 1.0) -> None:
+    def __init__(self, *, path: AbsolutePath = "", low: float = 0.0, high: float = 1.0) -> None:
         if not -math.inf < low < high < math.inf:
             raise UserError(f"dataset 'arrays': low {low} must be less than high {high}, and both finite")
         self.file = Path(path)
         self.low, self.high = low, high
         shape = self._images["train"].shape[1:]
         self.x_shape = (1, *shape) if len(shape) == 2 else (shape[2], shape[0], shape[1])
-        self.preparation = (
-            f"arrays of {path}, {self._images['train'].dtype} scaled to [-1, 1]; the last tenth of the "
+
+    @cached_property
+    def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
+        """Which file it is, whatever folder it lies in, and what is made of it."""
+        train, test = (self._images[part] for part in ("train", "test"))
+        ends = "" if train.dtype == np.uint8 else f" from {self.low:g} to {self.high:g}"
+        return (
+            f"arrays of {short_name(self.file)}, state {_stamp(self.file)}: train {train.dtype} "
+            f"{train.shape}, test {test.dtype} {test.shape}{ends}, scaled to [-1, 1]; the last tenth of the "
             "training part held out"
         )
 
@@ -118,8 +126,9 @@ class Arrays(Dataset):
 
     def _check_range(self, array: np.ndarray) -> None:
         """Read all of it once: one value out of range anywhere would be learned as any other."""
-        for start in range(0, len(array), CHUNK):
-            chunk = array[start : start + CHUNK]
+        step = prepared.rows_at_once(array.shape, array.dtype)
+        for start in range(0, len(array), step):
+            chunk = array[start : start + step]
             low, high = float(chunk.min()), float(chunk.max())
             if not (math.isfinite(low) and math.isfinite(high)):
                 raise UserError(f"Data file {self.file}: images hold values that are NaN or infinite")
@@ -128,6 +137,18 @@ class Arrays(Dataset):
                     f"Data file {self.file}: values {low:g} to {high:g} lie outside dataset.low {self.low:g} "
                     f"and dataset.high {self.high:g}: set those"
                 )
+
+
+def _stamp(file: Path) -> str:
+    """Of the file's size and content, or of `SAMPLES` MiB of it; an .npz file ends with all its sums."""
+    size, block = file.stat().st_size, 1 << 20
+    stamp = hashlib.sha256(f"{size}".encode())
+    last = max(0, size - block)
+    with file.open("rb") as source:
+        for start in sorted({last * sample // (SAMPLES - 1) for sample in range(SAMPLES)}):
+            source.seek(start)
+            stamp.update(source.read(block))
+    return stamp.hexdigest()[:12]
 
 
 @hookimpl

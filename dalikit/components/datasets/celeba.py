@@ -4,23 +4,26 @@ Source: Liu et al. 2015, "Deep Learning Face Attributes in the Wild".
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from PIL import Image
 from pydantic import Field
 
 from dalikit import prepared
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.imagefiles import fitted, said
+from dalikit.imagefiles import fitted, opened, said
 from dalikit.images import PreparedImages, streamed
 
 DALIKIT_API = 1
 
 PARTITION = "list_eval_partition.txt"
 IMAGES = "img_align_celeba"
+GIVEN = "celeba.npz"
+"""A file that was prepared elsewhere."""
+
 FOLDERS = {0: "train", 1: "train", 2: "test"}
 """Official parts: 0 train, 1 validation, 2 test. Here validation is the end of the training images."""
 
@@ -41,24 +44,44 @@ class CelebA(PreparedImages):
         self.size = size
         self.crop = crop
         self.x_shape = (3, size, size)
-        self.preparation = (
-            f"CelebA aligned, centre crop {crop}, resized to {size}×{size} by Lanczos, in [-1, 1]; official "
-            f"partition, the last {self.held_out} (or a tenth) of train and validation held out"
+
+    @cached_property
+    def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
+        """What was made of the images; of a file that somebody else prepared, no more than is known."""
+        made, partition = f"aligned, centre crop {self.crop}, resized by Lanczos", "official partition"
+        if self.path == self._given:
+            made, partition = f"as found in {GIVEN}", "the partition of that file"
+        return (
+            f"CelebA {made}, {self.size}×{self.size} uint8 scaled to [-1, 1]; {partition}, the last "
+            f"{self.held_out} (or a tenth) of train and validation held out"
         )
 
-    @property
+    @cached_property
     def path(self) -> Path:
-        """The prepared file, which depends on size and crop."""
+        """The prepared file: `celeba.npz` if its images are of this size, else one for each size and crop."""
+        if self._given.is_file():
+            found = prepared.shapes(self._given)
+            parts = [found.get(f"{part}_images", ((), None)) for part in ("train", "test")]
+            if all(dtype == np.uint8 and shape[1:] == self._size for shape, dtype in parts):
+                return self._given
         return prepared.data_root() / f"celeba-{self.size}-{self.crop}.npz"
+
+    @property
+    def _given(self) -> Path:
+        return prepared.data_root() / GIVEN
+
+    @property
+    def _size(self) -> tuple[int, int, int]:
+        return self.size, self.size, 3
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from `celeba/` under the data root, downloaded if it is not there."""
         source = prepared.data_root() / "celeba"
         parts = self._partition(source)
-        shape = (self.size, self.size, 3)
         files = {part: [source / IMAGES / name for name in names] for part, names in parts.items()}
         streams = {
-            f"{part}_images": streamed(paths, shape, self._image, "CelebA") for part, paths in files.items()
+            f"{part}_images": streamed(paths, self._size, self._image, "CelebA")
+            for part, paths in files.items()
         }
         prepared.write(path, streams)
 
@@ -87,12 +110,14 @@ class CelebA(PreparedImages):
         except Exception as error:  # the package that talks to the server has errors of its own
             raise UserError(
                 f"CelebA is not there and not to be had ({said(error)}): put {PARTITION} and the folder "
-                f"{IMAGES} (from {IMAGES}.zip) into {source}; --data-root names another folder"
+                f"{IMAGES} (from {IMAGES}.zip) into {source}, or a prepared file at {self._given}, "
+                f"train_images and test_images of uint8 (N, {self.size}, {self.size}, 3) in it; --data-root "
+                "names another folder"
             ) from error
 
     def _image(self, path: Path) -> np.ndarray:
         try:
-            with Image.open(path) as image:
+            with opened(path) as image:
                 return fitted(image, self.size, "RGB", min(self.crop, *image.size))
         except Exception as error:  # decoders raise anything on a damaged file
             raise UserError(f"Image {path}: {said(error)}") from error

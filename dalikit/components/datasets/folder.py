@@ -3,7 +3,7 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,13 +15,19 @@ from pydantic import Field
 from dalikit import prepared
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.imagefiles import fault, fitted
-from dalikit.images import PreparedImages, streamed, tracked
+from dalikit.imagefiles import fault, fitted, opened, said
+from dalikit.images import AbsolutePath, PreparedImages, short_name, streamed, tracked
 
 DALIKIT_API = 1
 
 TOLERATED = 0.03
 """The share of broken files from which the folder is refused."""
+
+SHOWN = 10
+"""Broken files that are told of by name; a list beside the prepared file has all of them."""
+
+RULES = 2
+"""Raised when the same files would be divided or fitted differently, so that they are prepared again."""
 
 MODES: dict[int, str] = {1: "L", 3: "RGB"}
 
@@ -30,8 +36,9 @@ class Folder(PreparedImages):
     """Every image below `path`, its largest centred square resized: (channels, size, size) in [-1, 1].
 
     With folders `train` and `test` in it, those are the parts, and what lies beside them is not read; else
-    every tenth image, by name, is the test part. Files are images by their suffix. Broken ones are listed
-    and left out; more than 3 % of them are an error.
+    about a tenth of the images is the test part, by a hash of each one's name, so that a file that is added
+    later moves no other from one part to the other. Files are images by their suffix; hidden ones are passed
+    over. Broken ones are listed and left out; more than 3 % of them are an error.
 
     Args:
         path: the folder.
@@ -44,32 +51,36 @@ class Folder(PreparedImages):
     def __init__(
         self,
         *,
-        path: str = "",
+        path: AbsolutePath = "",
         size: Annotated[int, Field(ge=8)] = 64,
         channels: Literal[1, 3] = 3,
     ) -> None:
+        self.given = path
         self.folder = Path(path)
         self.size = size
         self.channels = channels
         self.x_shape = (channels, size, size)
-        self.preparation = (
-            f"images of {path}, the largest centred square resized to {size}×{size} by Lanczos, "
-            f"{'grey' if channels == 1 else 'colour'} uint8 scaled to [-1, 1]; a tenth of train held out"
+
+    @cached_property
+    def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
+        """What was made of which images. They are prepared first, for only then is known what was broken."""
+        train, test = (len(self._arrays[part][0]) for part in ("train", "test"))
+        left_out = sum(map(len, self._files.values())) - train - test
+        return (
+            f"images of folder {self._called}, state {self._stamp}: {train} train, {test} test, {left_out} "
+            "left out as broken; upright, the largest centred square resized to "
+            f"{self.size}×{self.size} by Lanczos, {'grey' if self.channels == 1 else 'colour'} uint8 scaled "
+            "to [-1, 1]; a tenth of train held out"
         )
 
     @cached_property
     def path(self) -> Path:
         """The prepared file: another one when a file is added, removed or changed."""
-        parts = self._files
-        stamp = hashlib.sha256(os.fsencode(self.folder.resolve()) + f" {self.x_shape}".encode())
-        for path in [path for files in parts.values() for path in files]:
-            status = path.stat() if path.exists() else path.lstat()
-            stamp.update(os.fsencode(path) + f" {status.st_size} {status.st_mtime_ns}".encode())
-        return prepared.data_root() / f"folder-{self.folder.resolve().name}-{stamp.hexdigest()[:12]}.npz"
+        return prepared.data_root() / f"folder-{self._called}-{self._stamp}.npz"
 
     def prepare(self, path: Path) -> None:
-        """Write the prepared file."""
-        parts = self._readable()
+        """Write the prepared file, and beside it a list of the images that are left out."""
+        parts = self._readable(path.with_suffix(".left-out.txt"))
         shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
         what = f"{self.folder}"
         streams = {
@@ -77,18 +88,32 @@ class Folder(PreparedImages):
         }
         prepared.write(path, streams)
 
+    @property
+    def _called(self) -> str:
+        return short_name(self.folder.resolve())
+
+    @cached_property
+    def _stamp(self) -> str:
+        """Of where the folder lies, and of each image's name, size and time; the same however it is named."""
+        stamp = hashlib.sha256(os.fsencode(self.folder.resolve()) + f" {self.x_shape} {RULES}".encode())
+        for path in [path for files in self._files.values() for path in files]:
+            status = _status(path)
+            named = os.fsencode(path.relative_to(self.folder))
+            stamp.update(named + f" {status.st_size} {status.st_mtime_ns}".encode())
+        return stamp.hexdigest()[:12]
+
     @cached_property
     def _files(self) -> dict[str, list[Path]]:
-        if not self.folder.is_dir() or not str(self.folder) or self.folder == Path():
+        if not self.given or not _is_folder(self.folder):
             raise UserError(
-                f"dataset 'folder': '{self.folder}' is no folder: --set dataset.path=FOLDER names one"
+                f"dataset 'folder': '{self.given}' is no folder: --set dataset.path=FOLDER names one"
             )
         parts = self._parts()
         for part, files in parts.items():
             if len(files) < (needed := 2 if part == "train" else 1):
                 raise UserError(
                     f"dataset 'folder': {self.folder} has {len(files)} images for its {part} part, {needed} "
-                    "at least are needed; without folders train and test every tenth image is for the test"
+                    "at least are needed; without folders train and test about a tenth is for the test"
                 )
         return parts
 
@@ -101,35 +126,85 @@ class Folder(PreparedImages):
             )
         if test.is_dir():
             return {"train": _images_below(train), "test": _images_below(test)}
-        files = _images_below(self.folder)
-        return {"train": [f for i, f in enumerate(files) if i % 10 != 9], "test": files[9::10]}
+        return _divided(_images_below(self.folder), self.folder)
 
-    def _readable(self) -> dict[str, Sequence[Path]]:
+    def _readable(self, listing: Path) -> dict[str, Sequence[Path]]:
+        """The parts without their broken files, all of which are written into `listing` and some told of."""
         broken: dict[Path, str] = {}
         good: dict[str, Sequence[Path]] = {}
+        mode = MODES[self.channels]
         for part, files in self._files.items():
-            faults = {file: found for file in tracked(files, f"Checking {part}") if (found := fault(file))}
+            checked = tracked(files, f"Checking {part}")
+            faults = {file: found for file in checked if (found := fault(file, mode))}
             broken |= faults
             good[part] = [file for file in files if file not in faults]
-        total = sum(len(files) for files in self._files.values())
-        listed = "; ".join(f"{file}: {found}" for file, found in list(broken.items())[:10])
-        if len(broken) > TOLERATED * total or not all(good.values()):
-            raise UserError(f"dataset 'folder': {len(broken)} of {total} images cannot be read: {listed}")
         if broken:
-            warnings.warn(f"{len(broken)} of {total} images are left out: {listed}", stacklevel=2)
+            self._tell(broken, listing, usable=all(good.values()))
         return good
 
+    def _tell(self, broken: Mapping[Path, str], listing: Path, usable: bool) -> None:
+        total = sum(len(files) for files in self._files.values())
+        refused = len(broken) > TOLERATED * total or not usable
+        listed = "; ".join(f"{file}: {found}" for file, found in list(broken.items())[:SHOWN])
+        if more := len(broken) - min(SHOWN, len(broken)):
+            listed += f"; and {more} more, listed in {listing}"
+        if more or not refused:
+            names = {file: str(file.relative_to(self.folder)).replace("\n", "\\n") for file in broken}
+            prepared.write_lines(listing, (f"{names[file]}: {found}" for file, found in broken.items()))
+        if refused:
+            raise UserError(f"dataset 'folder': {len(broken)} of {total} images cannot be read: {listed}")
+        warnings.warn(f"{len(broken)} of {total} images are left out: {listed}", stacklevel=2)
+
     def _image(self, file: Path) -> np.ndarray:
-        with Image.open(file) as image:
-            return fitted(image, self.size, MODES[self.channels])
+        try:
+            with opened(file) as image:
+                return fitted(image, self.size, MODES[self.channels])
+        except Exception as error:  # it was sound a moment ago
+            raise UserError(f"Image {file}: {said(error)}") from error
+
+
+def _divided(files: list[Path], folder: Path) -> dict[str, list[Path]]:
+    """The files, about a tenth of them for the test: those whose name's hash divides by ten.
+
+    There is always one to test with and two to learn from, where there are three: those next in order.
+    """
+
+    def place(file: Path) -> tuple[bool, int]:
+        name = os.fsencode(file.relative_to(folder).as_posix())
+        number = int.from_bytes(hashlib.sha256(name).digest()[:8], "big")
+        return number % 10 != 0, number
+
+    ranked = sorted(files, key=place)
+    drawn = sum(not place(file)[0] for file in files)
+    test = set(ranked[: max(0, min(max(1, drawn), len(files) - 2))])
+    return {"train": [f for f in files if f not in test], "test": [f for f in files if f in test]}
 
 
 def _images_below(folder: Path) -> list[Path]:
-    """Files by their suffix, links that lead nowhere among them; links to folders are not followed."""
+    """Files by their suffix, links that lead nowhere among them; links to folders are not followed.
+
+    Hidden files, and those in hidden folders, are passed over: macOS puts one beside each file it copies.
+    """
     known = Image.registered_extensions()
     # Pillow reads PostScript by running Ghostscript on it, and only writes PDF.
     suffixes = {suffix for suffix, kind in known.items() if kind in Image.OPEN and kind != "EPS"}
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and not p.is_dir())
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in suffixes and not p.is_dir())
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name longer than the file system takes
+        return False
+
+
+def _status(path: Path) -> os.stat_result:
+    """Of the file, or of the link where it leads nowhere."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()
 
 
 @hookimpl

@@ -2,7 +2,10 @@
 
 import gzip
 import hashlib
+import socket
 import struct
+import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ import torch
 import torchvision
 from PIL import Image
 
-from dalikit import build, prepared, resolve, testing
+from dalikit import build, downloads, prepared, resolve, testing
 from dalikit.components.datasets.arrays import Arrays
 from dalikit.components.datasets.celeba import CelebA
 from dalikit.components.datasets.cifar10 import CIFAR10
@@ -18,9 +21,11 @@ from dalikit.components.datasets.folder import Folder
 from dalikit.components.datasets.mnist import MNIST, FashionMNIST
 from dalikit.components.datasets.stacked_mnist import StackedMNIST
 from dalikit.errors import UserError
+from dalikit.images import streamed, whole
 from dalikit.registry import Registry
 
 RNG = np.random.default_rng(0)
+PARTS = ("train", "validation", "test")
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +118,69 @@ def test_where_data_cannot_be_had_one_line_says_where_to_put_them(dataset, root)
 
 
 @pytest.mark.parametrize(
+    ("dataset", "names", "folder"),
+    [
+        (MNIST, "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images", "MNIST/raw"),
+        (FashionMNIST, "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k", "FashionMNIST/raw"),
+        (CIFAR10, "cifar-10-python.tar.gz", ""),
+    ],
+)
+def test_the_original_files_are_named(dataset, names, folder, root, monkeypatch):
+    monkeypatch.setattr(getattr(torchvision.datasets, dataset.__name__), "download", no_server)
+    with pytest.raises(UserError, match=r"is not to be had \(no server\)") as raised:
+        dataset().split("train")
+    assert f"the original files ({names}" in str(raised.value)
+    assert f") into {root / folder}; --data-root" in str(raised.value)
+
+
+def unpack_mnist(raw, images=30, labels=30):
+    raw.mkdir(parents=True)
+    for prefix in ("train", "t10k"):
+        for kind, array in (("images-idx3", pixels(images, 28, 28)), ("labels-idx1", pixels(labels) % 10)):
+            (raw / f"{prefix}-{kind}-ubyte").write_bytes(gzip.decompress(idx(array)))
+
+
+@pytest.mark.parametrize("length", [0, 3, 9, 16, 2000])
+def test_a_torn_file_that_was_unpacked_is_told_of(length, root):
+    raw = root / "MNIST" / "raw"
+    unpack_mnist(raw)
+    torn = raw / "t10k-images-idx3-ubyte"
+    torn.write_bytes(torn.read_bytes()[:length])
+    with pytest.raises(UserError, match=r"what is unpacked in .* is damaged \(\w.*\): delete that") as raised:
+        MNIST().split("train")
+    assert f"unpacked in {raw} is" in str(raised.value)
+    assert "delete that folder, but for train-images-idx3-ubyte.gz, " in str(raised.value)
+    assert not (root / "mnist.npz").exists()
+
+
+def test_images_and_labels_of_different_number_make_no_prepared_file(root):
+    unpack_mnist(root / "MNIST" / "raw", labels=29)
+    with pytest.raises(UserError, match=r"is damaged \(30 images have 29 labels\)"):
+        MNIST().split("train")
+    assert not (root / "mnist.npz").exists()
+
+
+def test_what_was_unpacked_of_cifar10_may_be_damaged(root, monkeypatch):
+    folder = root / "cifar-10-batches-py"
+    folder.mkdir()
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "download", no_server)
+    with pytest.raises(UserError, match=f"unpacked in {folder} is damaged .*: delete that folder; it is"):
+        CIFAR10().split("train")
+
+
+def test_a_server_that_does_not_answer_is_given_up(root, monkeypatch):
+    before = socket.getdefaulttimeout()
+    monkeypatch.setattr(downloads, "TIMEOUT", 0.2)
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mirrors = [f"http://127.0.0.1:{silent.getsockname()[1]}/"]
+        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", mirrors)
+        with pytest.raises(UserError, match=r"MNIST is not to be had .*timed out"):
+            MNIST().split("train")
+    assert socket.getdefaulttimeout() == before
+
+
+@pytest.mark.parametrize(
     ("arrays", "says"),
     [
         ({"train_images": pixels(9, 28, 28)}, "has no array 'test_images'"),
@@ -154,6 +222,41 @@ def test_celeba_in_its_official_layout(root):
     assert x[:, :, 8, 8].tolist() == [[i] * 3 for i in range(20, 24)]
     assert data.path.name == "celeba-16-148.npz"
     testing.check_dataset(data)
+
+
+def test_a_celeba_file_that_fits_is_used_first(root):
+    celeba_tree(root)
+    given = {"train_images": pixels(30, 16, 16, 3), "test_images": pixels(9, 16, 16, 3)}
+    np.savez_compressed(root / "celeba.npz", **given)
+    data = CelebA(size=16)
+    np.testing.assert_array_equal(first(data, "test").numpy(), given["test_images"][:4].transpose(0, 3, 1, 2))
+    assert "as found in celeba.npz, 16×16" in data.preparation
+    other = CelebA(size=24)
+    assert len(other.split("test")) == 4
+    assert "centre crop 148" in other.preparation
+    assert {path.name for path in root.glob("*.npz")} == {"celeba.npz", "celeba-24-148.npz"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"train_images": pixels(30, 16, 16, 3)},
+        {"train_images": pixels(30, 16, 16, 3) / 255, "test_images": pixels(9, 16, 16, 3)},
+        {"train_images": pixels(30, 16, 16), "test_images": pixels(9, 16, 16)},
+    ],
+)
+def test_a_celeba_file_that_does_not_fit_is_passed_over(given, root):
+    celeba_tree(root)
+    np.savez(root / "celeba.npz", **given)
+    assert CelebA(size=16).path.name == "celeba-16-148.npz"
+
+
+def test_a_missing_celeba_is_asked_for_by_both_its_names(root, monkeypatch):
+    monkeypatch.setattr(torchvision.datasets, "CelebA", no_server)
+    with pytest.raises(
+        UserError, match=r"celeba\.npz, train_images and test_images of uint8 \(N, 16, 16, 3\)"
+    ):
+        CelebA(size=16).split("train")
 
 
 def no_server(*_, **__):
@@ -214,7 +317,7 @@ def tree(folder, count=50):
 def test_a_folder_of_any_sizes_and_formats(tmp_path):
     tree(tmp_path / "images")
     data = Folder(path=str(tmp_path / "images"), size=16)
-    assert [len(data.split(part)) for part in ("train", "validation", "test")] == [41, 4, 5]
+    assert [len(data.split(part)) for part in ("train", "validation", "test")] == [40, 4, 6]
     assert first(data, "train").shape == (4, 3, 16, 16)
     grey = Folder(path=str(tmp_path / "images"), size=16, channels=1)
     assert first(grey, "train").shape == (4, 1, 16, 16)
@@ -236,7 +339,7 @@ def test_a_few_broken_files_are_listed_and_left_out(tmp_path):
     torn.write_bytes(torn.read_bytes()[:40])
     data = Folder(path=str(folder), size=8)
     with pytest.warns(UserWarning, match=r"1 of 50 images are left out: .*000\.png"):
-        assert len(data.split("train")) == 40
+        assert len(data.split("train")) == 39
 
 
 def test_many_broken_files_are_an_error(tmp_path, root):
@@ -253,12 +356,182 @@ def test_a_changed_folder_is_prepared_again(tmp_path):
     folder = tmp_path / "images"
     tree(folder)
     before = Folder(path=str(folder), size=8)
-    assert len(before.split("test")) == 5
+    assert sum(len(before.split(part)) for part in PARTS) == 50
     for i in range(10):
         Image.new("RGB", (9, 9)).save(folder / f"z{i}.png")
     after = Folder(path=str(folder), size=8)
     assert after.path != before.path
-    assert len(after.split("test")) == 6
+    assert sum(len(after.split(part)) for part in PARTS) == 60
+
+
+def shades(split):
+    x = split.take(torch.arange(len(split)), torch.Generator())
+    return set(x[:, 0, 0, 0].tolist())
+
+
+def test_a_file_that_is_added_moves_no_other(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    parts = []
+    for names in (range(0, 200, 2), range(1, 200, 2)):  # afterwards one lies before each of the first
+        for i in names:
+            Image.new("L", (9, 9), i).save(folder / f"{i:03d}.png")
+        data = Folder(path=str(folder), size=8, channels=1)
+        learned = shades(data.split("train")) | shades(data.split("validation"))
+        parts.append((learned, shades(data.split("test"))))
+    (learned, tested), (learned_later, tested_later) = parts
+    assert len(learned) + len(tested) == 100
+    assert 3 <= len(tested) <= 20
+    assert learned < learned_later
+    assert tested < tested_later
+    assert not learned_later & tested_later
+
+
+@pytest.mark.parametrize("count", range(3, 12))
+def test_few_files_make_two_parts_all_the_same(tmp_path, count):
+    for i in range(count):
+        Image.new("L", (9, 9), i).save(tmp_path / f"x{i}.png")
+    data = Folder(path=str(tmp_path), size=8)
+    sizes = [len(data.split(part)) for part in PARTS]
+    assert sum(sizes) == count
+    assert min(sizes) >= 1
+
+
+def test_a_folders_preparation_tells_one_state_of_it_from_another(tmp_path, monkeypatch):
+    folder = tmp_path / "deep" / "images"
+    tree(folder)
+    (folder / "000.png").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    told, paths = set(), set()
+    for path in (folder, "deep/images", "deep/../deep/images"):
+        data = Folder(path=str(path), size=8)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            told.add(data.preparation)
+        paths.add(data.path)
+    (first,) = told
+    assert len(paths) == 1
+    assert "folder images" in first
+    assert "43 train, 6 test, 1 left out as broken" in first
+    Image.new("L", (9, 9)).save(folder / "more.png")
+    with pytest.warns(UserWarning, match="1 of 51"):
+        assert Folder(path=str(folder), size=8).preparation not in told
+
+
+def test_an_arrays_preparation_tells_one_content_from_another(tmp_path):
+    array = pixels(40, 8, 8)
+    places = [tmp_path / place / "x.npy" for place in ("a", "b", "c", "d")]
+    other = array.copy()
+    other[20, 4, 4] ^= 1
+    for path, content in zip(places, (array, array, other, array[:39]), strict=True):
+        path.parent.mkdir()
+        np.save(path, content)
+    same, copied, changed, shorter = (Arrays(path=str(path)).preparation for path in places)
+    assert same == copied
+    assert len({same, changed, shorter}) == 3
+    assert same.startswith("arrays of x.npy, state ")
+    assert "train uint8 (36, 8, 8), test uint8 (4, 8, 8), scaled to [-1, 1]" in same
+    np.save(places[0], array / 255)
+    assert "float64 (4, 8, 8) from 0 to 2, scaled" in Arrays(path=str(places[0]), high=2.0).preparation
+
+
+@pytest.mark.parametrize(("dataset", "file"), [("folder", "images"), ("arrays", "x.npy")])
+def test_a_path_is_stored_absolute(dataset, file, tmp_path, monkeypatch):
+    tree(tmp_path / "images")
+    np.save(tmp_path / "x.npy", pixels(40, 8, 8))
+    monkeypatch.chdir(tmp_path)
+    config = resolve.layered([{"dataset": {"name": dataset, "path": file}}], Registry.discover())
+    assert config.dataset.params["path"] == str(tmp_path / file)
+
+
+def test_the_current_folder(tmp_path, monkeypatch):
+    tree(tmp_path / "images")
+    monkeypatch.chdir(tmp_path / "images")
+    assert len(Folder(path=".", size=8).split("test")) == 6
+
+
+def test_long_names(tmp_path):
+    folder = tmp_path / ("ä" * 120)
+    tree(folder)
+    data = Folder(path=str(folder), size=8)
+    assert len(data.split("test")) == 6
+    assert "ä" * 50 in data.preparation
+    with pytest.raises(UserError, match="is no folder"):
+        Folder(path="x" * 300).split("train")
+    with pytest.raises(UserError, match="File name too long"):
+        Arrays(path="x" * 300 + ".npy")
+
+
+def test_all_broken_files_are_listed_beside_the_prepared_file(tmp_path, root):
+    folder = tmp_path / "images"
+    tree(folder, 500)
+    names = [f"{i:03d}.png" for i in range(0, 48, 4)]
+    for name in names:
+        (folder / name).write_text("x")
+    data = Folder(path=str(folder), size=8)
+    with pytest.warns(UserWarning, match=r"12 of 500 .*and 2 more, listed in .*left-out\.txt"):
+        data.split("train")
+    (listing,) = root.glob("*.left-out.txt")
+    assert listing.stem.startswith(data.path.stem)
+    lines = listing.read_text().splitlines()
+    assert sorted(lines) == [f"{name}: not an image file, or damaged" for name in names]
+
+
+def test_all_broken_files_of_a_folder_that_is_refused_are_listed_too(tmp_path, root):
+    folder = tmp_path / "images"
+    tree(folder)
+    for i in range(0, 48, 4):
+        (folder / f"{i:03d}.png").write_text("x")
+    with pytest.raises(UserError, match=r"12 of 50 .*and 2 more, listed in .*left-out\.txt"):
+        Folder(path=str(folder), size=8).split("train")
+    (listing,) = root.iterdir()
+    assert len(listing.read_text().splitlines()) == 12
+
+
+def peak(action):
+    """The most bytes that were held at once."""
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("side", [64, 1024])
+def test_preparing_needs_the_memory_of_a_chunk_whatever_the_size(tmp_path, monkeypatch, side):
+    monkeypatch.setattr(prepared, "CHUNK", 1 << 22)
+    shape, files = (side, side, 1), [tmp_path / "x"] * ((1 << 24) // side**2)
+    image = np.full(shape, 7, np.uint8)
+    stream = streamed(files, shape, lambda _: image, "Test")
+    assert peak(lambda: prepared.write(tmp_path / "x.npz", {"a": stream})) < 1.5 * prepared.CHUNK
+    found = prepared.read(tmp_path / "x.npz", limit=0)["a"]
+    assert found.shape == (len(files), *shape)
+    assert (found == 7).all()
+
+
+def test_an_array_that_is_not_contiguous_is_copied_by_the_chunk(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepared, "CHUNK", 1 << 20)
+    array = pixels(1000, 3, 64, 64).transpose(0, 2, 3, 1)  # as torchvision has CIFAR-10
+    stream = whole(array)
+    assert peak(lambda: prepared.write(tmp_path / "x.npz", {"a": stream})) < 2 * prepared.CHUNK
+    np.testing.assert_array_equal(prepared.read(tmp_path / "x.npz", limit=0)["a"], array)
+
+
+def test_the_range_of_arrays_is_checked_by_the_chunk(tmp_path, monkeypatch):
+    """Chunks of bytes, not of images: of large images, few at once."""
+    monkeypatch.setattr(prepared, "CHUNK", 4 * 8 * 8 * 5)
+    looked = []
+
+    class Watched(np.ndarray):
+        def min(self, *given, **named):
+            looked.append(len(self))
+            return np.asarray(self).min(*given, **named)
+
+    array = np.zeros((12, 8, 8), np.float32).view(Watched)
+    monkeypatch.setattr(prepared, "read_array", lambda _: array)
+    Arrays(path="x.npy")
+    assert set(looked) == {5, 2, 1}
 
 
 @pytest.mark.parametrize("path", ["", "nowhere"])

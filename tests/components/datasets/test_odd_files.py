@@ -6,10 +6,11 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from dalikit.components.datasets.folder import Folder
-from dalikit.imagefiles import fault, fitted
+from dalikit.errors import UserError
+from dalikit.imagefiles import fault, fitted, opened
 
 RNG = np.random.default_rng(0)
 NOISE = Image.fromarray(RNG.integers(0, 256, (12, 14, 3)).astype(np.uint8))
@@ -62,25 +63,89 @@ def grey(value, dtype):
 @pytest.mark.parametrize(("mode", "shape"), [("L", (5, 5)), ("RGB", (5, 5, 3))])
 def test_brightness_is_kept_whatever_the_mode(tmp_path, image, name, expected, mode, shape):
     image.save(tmp_path / name)
-    assert fault(tmp_path / name) is None
-    with Image.open(tmp_path / name) as opened:
-        pixels = fitted(opened, 5, mode)
+    assert fault(tmp_path / name, mode) is None
+    with Image.open(tmp_path / name) as image:
+        pixels = fitted(image, 5, mode)
     assert (pixels.shape, pixels.dtype) == (shape, np.uint8)
     assert (pixels == expected).all()
+
+
+@pytest.mark.parametrize(("lab", "red", "grey"), [((255, 128, 128), 255, 255), ((138, 209, 198), 255, 76)])
+def test_lab_goes_by_way_of_rgb(tmp_path, lab, red, grey):
+    Image.new("LAB", (9, 9), lab).save(tmp_path / "x.tiff")
+    for mode, expected in (("RGB", red), ("L", grey)):
+        assert fault(tmp_path / "x.tiff", mode) is None
+        with Image.open(tmp_path / "x.tiff") as image:
+            assert abs(int(fitted(image, 5, mode).flat[0]) - expected) <= 5
+
+
+def test_a_mode_that_leads_nowhere_makes_a_file_a_broken_one(folder, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("conversion from LAB to RGB not supported")
+
+    Image.new("LAB", (9, 9)).save(folder / "lab.tiff")
+    monkeypatch.setattr("PIL.ImageCms.profileToProfile", fail)  # as where Pillow is built without it
+    data = Folder(path=str(folder), size=8, channels=1)
+    with pytest.warns(UserWarning, match=r"1 of 40 images are left out: .*lab\.tiff: conversion from LAB"):
+        data.split("train")
+
+
+def test_a_file_that_breaks_between_check_and_use_is_named(folder, monkeypatch):
+    (folder / "lost.png").write_text("x")
+    monkeypatch.setattr("dalikit.components.datasets.folder.fault", lambda *_: None)
+    with pytest.raises(UserError, match=r"Image .*lost\.png: not an image file"):
+        Folder(path=str(folder), size=8).split("train")
+
+
+SEEN = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.T,
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].T,
+    8: lambda stored: np.rot90(stored),
+}
+"""EXIF 2.32, tag 0x112: which side of what is seen the stored row 0 and column 0 are."""
+
+
+def turned(number):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = number
+    return exif
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+@pytest.mark.parametrize("name", ["x.jpg", "x.tiff", "x.png", "deep.png"])
+def test_photographs_are_turned_upright(tmp_path, name, number):
+    lying = NOISE.convert("L").resize((12, 16), Image.Resampling.BICUBIC)
+    if name == "deep.png":
+        lying = Image.fromarray(np.asarray(lying).astype(np.uint16) * 256)
+    lying.save(tmp_path / name, exif=turned(number), **({"quality": 100} if name == "x.jpg" else {}))
+    with opened(tmp_path / name) as image:
+        found = fitted(image, 12, "L").astype(int)
+    middle = np.asarray(lying).astype(int)[2:14] // (256 if name == "deep.png" else 1)
+    assert abs(found - SEEN[number](middle)).max() <= 2
+
+
+def test_a_damaged_orientation_leaves_an_image_as_it_lies(tmp_path):
+    NOISE.save(tmp_path / "x.png", exif=b"Exif\0\0nonsense")
+    assert fault(tmp_path / "x.png", "RGB") is None
 
 
 def test_of_several_frames_the_first_counts(tmp_path):
     first, second = (Image.new("L", (9, 9), value) for value in (255, 0))
     first.save(tmp_path / "x.gif", save_all=True, append_images=[second])
-    with Image.open(tmp_path / "x.gif") as opened:
-        assert (fitted(opened, 5, "L") == 255).all()
+    with Image.open(tmp_path / "x.gif") as image:
+        assert (fitted(image, 5, "L") == 255).all()
 
 
 def test_a_transparent_palette_is_no_warning(tmp_path, recwarn):
     NOISE.convert("P").save(tmp_path / "x.png", transparency=bytes([0] * 128))
-    assert fault(tmp_path / "x.png") is None
-    with Image.open(tmp_path / "x.png") as opened:
-        assert fitted(opened, 5, "RGB").shape == (5, 5, 3)
+    assert fault(tmp_path / "x.png", "RGB") is None
+    with Image.open(tmp_path / "x.png") as image:
+        assert fitted(image, 5, "RGB").shape == (5, 5, 3)
     assert list(recwarn) == []
 
 
@@ -135,7 +200,7 @@ def test_a_decoder_that_fails_in_its_own_way_is_reported_too(tmp_path, monkeypat
 
     NOISE.save(tmp_path / "x.png")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
-    assert fault(tmp_path / "x.png") == "unsupported operand"
+    assert fault(tmp_path / "x.png", "RGB") == "unsupported operand"
 
 
 def test_what_is_no_image_file_is_passed_over(tmp_path, folder):
@@ -146,12 +211,42 @@ def test_what_is_no_image_file_is_passed_over(tmp_path, folder):
     (folder / "deep").mkdir()
     (folder / "deep" / "up").symlink_to("..")
     data = Folder(path=str(folder), size=8)
-    assert [len(data.split(part)) for part in ("train", "validation", "test")] == [33, 3, 3]
+    assert sum(len(data.split(part)) for part in ("train", "validation", "test")) == 39
 
 
 def test_a_name_that_is_no_text(folder):
     NOISE.save(os.fsencode(folder) + b"/\xff.png", format="png")
-    assert len(Folder(path=str(folder), size=8).split("test")) == 4
+    data = Folder(path=str(folder), size=8)
+    assert sum(len(data.split(part)) for part in ("train", "validation", "test")) == 40
+
+
+def test_a_broken_file_whose_name_is_no_text(folder, tmp_path):
+    path = os.fsencode(folder) + b"/\xff\n.png"
+    with open(path, "w") as file:  # noqa: PTH123 - a path of bytes
+        file.write("no image")
+    with pytest.warns(UserWarning, match="1 of 40 images are left out"):
+        Folder(path=str(folder), size=8).split("test")
+    (listing,) = (tmp_path / "root").glob("*.left-out.txt")
+    assert listing.read_bytes() == b"\xff\\n.png: not an image file, or damaged\n"
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path, folder):
+    odd = folder.rename(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff"))
+    data = Folder(path=str(odd), size=8)
+    assert b"images of folder a, " in data.preparation.encode()  # which run.json needs
+
+
+def test_hidden_files_and_folders_are_passed_over(folder):
+    (folder / "._00.png").write_bytes(b"\0\5\x16\7")  # what macOS writes beside a file
+    (folder / ".thumbnails").mkdir()
+    NOISE.save(folder / ".thumbnails" / "00.png")
+    data = Folder(path=str(folder), size=8)
+    assert sum(len(data.split(part)) for part in ("train", "validation", "test")) == 39
+
+
+def test_a_folder_in_a_hidden_one_is_used(folder, tmp_path):
+    inside = folder.rename(tmp_path / ".images")
+    assert len(Folder(path=str(inside), size=8).split("train")) > 30
 
 
 @pytest.mark.parametrize(
@@ -160,7 +255,7 @@ def test_a_name_that_is_no_text(folder):
         ({"test": 9}, "has a folder test but no folder train beside it: name"),
         ({"train": 9, "test": 0}, "has 0 images for its test part, 1 at least"),
         ({"train": 1, "test": 1}, "has 1 images for its train part, 2 at least"),
-        ({".": 9}, "has 0 images for its test part, 1 at least are needed; without folders train and test"),
+        ({".": 2}, "has 0 images for its test part, 1 at least are needed; without folders train and test"),
     ],
 )
 def test_trees_that_cannot_be_divided(cli, tmp_path, parts, says):
@@ -172,7 +267,7 @@ def test_trees_that_cannot_be_divided(cli, tmp_path, parts, says):
     assert not (tmp_path / "root").exists()
 
 
-@pytest.mark.parametrize("parts", [{".": 10}, {"train": 2, "test": 1}])
+@pytest.mark.parametrize("parts", [{".": 3}, {"train": 2, "test": 1}])
 def test_the_smallest_trees_are_trained_on(cli, tmp_path, parts):
     for part, count in parts.items():
         (tmp_path / "images" / part).mkdir(parents=True)
