@@ -1,10 +1,8 @@
 """Inception's weights: found or downloaded, and loaded safely before torch-fidelity sees them."""
 
 import pickle
-import socket
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from zipfile import BadZipFile
@@ -12,10 +10,8 @@ from zipfile import BadZipFile
 import torch
 from torch import Tensor
 
+from dalikit.downloads import impatient
 from dalikit.errors import UserError
-
-TIMEOUT = 30.0
-"""Seconds without an answer after which a download has failed."""
 
 
 def inception_weights(path: Path | None = None) -> Path:
@@ -62,10 +58,10 @@ def _downloaded() -> Path:
 
 @cache
 def _fetched(url: str, path: Path) -> str | None:
-    """Why a download failed, or None; tried once in a process, for it may take `TIMEOUT` to fail."""
+    """Why a download failed, or None; tried once in a process, for it may take half a minute to fail."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _impatient():
+        with impatient():
             # Written beside and moved when its sum is right; the name ends with the sum's beginning.
             start = path.stem.rsplit("-", 1)[1]
             torch.hub.download_url_to_file(url, str(path), hash_prefix=start, progress=False)
@@ -76,13 +72,3 @@ def _fetched(url: str, path: Path) -> str | None:
             f"{path.parent}, or name a file with metrics.fidelity.weights=FILE"
         )
     return None
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
