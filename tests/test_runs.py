@@ -8,11 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dalikit import runs
 from dalikit.config import GeneratorSlot, RunConfig
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import TrainingState
-from dalikit.runs import DataFacts, Facts, RunDirectory
+from dalikit.runs import DataFacts, Facts, RunDirectory, lock
 
 CONFIG = RunConfig(generator=GeneratorSlot(name="mlp", latent_size=3))
 FACTS = Facts(data=DataFacts(x_shape=(1, 8, 8), value_range=(-1.0, 1.0)), dalikit="0.1.0")
@@ -62,7 +61,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(run, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dalikit.runs.save_file", full)
+    monkeypatch.setattr("dalikit.runs.checkpoints.save_file", full)
     with pytest.raises(RunError, match=r"step-000006.*No space left"):
         run.save_checkpoint(state(6), keep=1)
     monkeypatch.undo()
@@ -186,13 +185,13 @@ def test_a_lock_is_taken_again_when_its_holder_removed_it(run, monkeypatch):
     """Between opening the file and locking it, the one who held it may have ended."""
     opened = []
 
-    def flock(file, how, real=runs.fcntl.flock):
+    def flock(file, how, real=lock.fcntl.flock):
         if not opened:
             (run.path / ".lock").unlink()
         opened.append(file)
         real(file, how)
 
-    monkeypatch.setattr(runs.fcntl, "flock", flock)
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
     with run.locked():
         assert len(opened) == 2
         assert os.path.samestat(os.fstat(opened[1].fileno()), (run.path / ".lock").stat())
@@ -204,9 +203,9 @@ def test_without_locks_nothing_is_kept_out(run, monkeypatch, kind):
         raise OSError(95, "Operation not supported")
 
     if kind == "no module":
-        monkeypatch.setattr(runs, "fcntl", None)
+        monkeypatch.setattr(lock, "fcntl", None)
     else:
-        monkeypatch.setattr(runs.fcntl, "flock", unsupported)
+        monkeypatch.setattr(lock.fcntl, "flock", unsupported)
     with run.locked(), RunDirectory(run.path).locked():
         pass
 

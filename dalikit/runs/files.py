@@ -1,0 +1,49 @@
+"""A run's small files: text written whole, and JSON read back with its damage named."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from dalikit.errors import UserError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all: what was there stays until all of the text is."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def read_json(path: Path, run: Path) -> dict[str, Any]:
+    """The JSON object in the file at `path`, which is of the run at `run`.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+        raise UserError(f"Run {run} is damaged: {path.name}: {reason}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"Run {run} is damaged: {path.name} holds no object")
+    return content
+
+
+def validated(model: type[M], name: str, run: Path) -> M:
+    """What the file `name` of the run at `run` says, as a `model`; raises as `read_json` does."""
+    try:
+        return model.model_validate(read_json(run / name, run))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        raise UserError(f"Run {run} is damaged: {name}: {place}: {fault['msg']}") from None
+
+
+def unwritable(run: Path, error: OSError) -> UserError:
+    """What is raised where the folder of a run cannot be written."""
+    return UserError(f"Output {run} cannot be written: {error.strerror}")
