@@ -1,47 +1,17 @@
 """InfoGAN's networks for MNIST beside its appendix C.1, and every forward pass written out."""
 
-from itertools import pairwise
+from functools import partial
 
+import layers
 import pytest
 import torch
-from torch import Tensor, nn
+from layers import check_separate_heads, normalised, rectified, shapes, spread, weighted
 from torch.nn.functional import conv2d, conv_transpose2d
 
 from dalikit.components.networks.infogan import InfoGANDiscriminator, InfoGANEncoder, InfoGANGenerator
 from dalikit.errors import UnfitError
 
-
-def spread(network: nn.Module) -> nn.Module:
-    """`network` in float64, each of its parameters drawn anew, scales and biases too, of both signs."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn(parameter.shape) * parameter[0].numel() ** -0.5)
-    return network.double()
-
-
-def weighted(network: nn.Module) -> list[nn.Module]:
-    kinds = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
-    return [m for m in network.modules() if isinstance(m, kinds)]
-
-
-def shapes(network: nn.Module) -> list[tuple[int, ...]]:
-    return [tuple(m.weight.shape) for m in weighted(network)]
-
-
-def rectified(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 0)
-
-
-def leaky(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 0.1 * x)
-
-
-def normalised(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Batch norm of (B, C) or (B, C, S, S) by the batch's own statistics."""
-    axes = [i for i in range(x.dim()) if i != 1]
-    variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
-    scale, shift = (p.reshape(mean.shape) for p in (scale, shift))
-    return scale * (x - mean) / (variance + 1e-5) ** 0.5 + shift
+leaky = partial(layers.leaky, slope=0.1)
 
 
 def test_layers_of_appendix_c1() -> None:
@@ -154,16 +124,7 @@ def test_the_encoder_written_out() -> None:
 
 
 def test_the_heads_share_no_layer() -> None:
-    encoder = InfoGANEncoder((4, 7, 7), (3, 3, 2), width=4, hidden=5)
-    heads = encoder(torch.randn(5, 4, 7, 7))
-    parameters = list(encoder.parameters())
-    reached = []
-    for head in heads:
-        gradients = torch.autograd.grad(head.sum(), parameters, retain_graph=True, allow_unused=True)
-        reached.append({i for i, gradient in enumerate(gradients) if gradient is not None})
-    assert set.union(*reached) == set(range(len(parameters)))
-    assert {len(one) for one in reached} == {2 + 4}
-    assert all(len(one & other) == 2 for one, other in pairwise([*reached, reached[0]]))
+    check_separate_heads(InfoGANEncoder((4, 7, 7), (3, 3, 2), width=4, hidden=5), torch.randn(5, 4, 7, 7))
 
 
 @pytest.mark.parametrize("shape", [(1, 7, 7), (1, 30, 30), (1, 28, 24), (2,), (28, 28), (1, 1, 28, 28)])

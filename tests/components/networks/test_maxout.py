@@ -1,40 +1,14 @@
 """ALI's networks for mixtures: the maxout unit and every forward pass written out, and the paper's sizes."""
 
-from itertools import pairwise
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layers import check_separate_heads, normalised, rectified, shapes, spread, weighted
 from torch import Tensor, nn
 
 from dalikit.components.networks.maxout import Maxout, MaxoutDiscriminator, MaxoutEncoder, MaxoutGenerator
 from dalikit.compose import weight_norm
-
-
-def spread(network: nn.Module) -> nn.Module:
-    """`network` in float64, each of its parameters drawn anew, scales and biases too, of both signs."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn(parameter.shape) * parameter[0].numel() ** -0.5)
-    return network.double()
-
-
-def weighted(network: nn.Module) -> list[nn.Linear]:
-    return [m for m in network.modules() if isinstance(m, nn.Linear)]
-
-
-def shapes(network: nn.Module) -> list[tuple[int, ...]]:
-    return [tuple(m.weight.shape) for m in weighted(network)]
-
-
-def rectified(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 0)
-
-
-def normalised(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    variance, mean = torch.var_mean(x, 0, correction=0)
-    return scale * (x - mean) / (variance + 1e-5) ** 0.5 + shift
 
 
 def maxout(x: Tensor, weight: Tensor, bias: Tensor, pieces: int) -> Tensor:
@@ -146,16 +120,7 @@ def test_the_encoder_written_out() -> None:
 
 
 def test_the_heads_share_no_layer() -> None:
-    encoder = MaxoutEncoder((4,), (3, 3, 2), width=5)
-    heads = encoder(torch.randn(6, 4))
-    parameters = list(encoder.parameters())
-    reached = []
-    for head in heads:
-        gradients = torch.autograd.grad(head.sum(), parameters, retain_graph=True, allow_unused=True)
-        reached.append({i for i, gradient in enumerate(gradients) if gradient is not None})
-    assert set.union(*reached) == set(range(len(parameters)))
-    assert {len(one) for one in reached} == {2 + 4}
-    assert all(len(one & other) == 2 for one, other in pairwise([*reached, reached[0]]))
+    check_separate_heads(MaxoutEncoder((4,), (3, 3, 2), width=5), torch.randn(6, 4))
 
 
 def test_x_scale_is_the_unit_of_the_data() -> None:

@@ -1,9 +1,11 @@
 """SN-GAN's residual networks beside tables of its appendix B.4, and every forward pass written out."""
 
-from itertools import pairwise
+from functools import partial
 
+import layers
 import pytest
 import torch
+from layers import check_separate_heads, normalised, rectified, spread, weighted
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
@@ -17,16 +19,10 @@ from dalikit.components.networks.sn_resnet import (
 from dalikit.compose import weight_norm
 from dalikit.errors import UnfitError
 
+leaky = partial(layers.leaky, slope=0.2)
+
 SIZES = {8: [4, 4], 16: [8, 8], 32: [16, 8, 8], 64: [32, 16, 8, 8]}
 """The sizes of the features' blocks; the head's block has the last of them once more."""
-
-
-def spread(network: nn.Module) -> nn.Module:
-    """`network` in float64, each of its parameters drawn anew, scales and biases too, of both signs."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.copy_(torch.randn(parameter.shape) * parameter[0].numel() ** -0.5)
-    return network.double()
 
 
 def outputs(network: nn.Module, kind: type[nn.Module]) -> list[tuple[int, ...]]:
@@ -38,26 +34,12 @@ def outputs(network: nn.Module, kind: type[nn.Module]) -> list[tuple[int, ...]]:
     return shapes
 
 
-def weighted(network: nn.Module) -> list[nn.Module]:
-    return [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-
-
-def rectified(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 0)
-
-
 def halved(x: Tensor) -> Tensor:
     return (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
 
 
 def doubled(x: Tensor) -> Tensor:
     return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-
-
-def normalised(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
-    variance, mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
-    scale, shift = norm.weight[:, None, None], norm.bias[:, None, None]
-    return scale * (x - mean) / (variance + 1e-5) ** 0.5 + shift
 
 
 def down(block: DownBlock, x: Tensor, *, halve: bool, first: bool = False) -> Tensor:
@@ -71,9 +53,9 @@ def down(block: DownBlock, x: Tensor, *, halve: bool, first: bool = False) -> Te
 
 def up(block: UpBlock, x: Tensor) -> Tensor:
     """Batch norm and a ReLU before each 3×3 convolution, at the doubled size; a 1×1 convolution beside it."""
-    h = doubled(rectified(normalised(x, block.norms[0])))
+    h = doubled(rectified(normalised(x, block.norms[0].weight, block.norms[0].bias)))
     h = conv2d(h, block.first.weight, block.first.bias, padding=1)
-    h = rectified(normalised(h, block.norms[1]))
+    h = rectified(normalised(h, block.norms[1].weight, block.norms[1].bias))
     h = conv2d(h, block.second.weight, block.second.bias, padding=1)
     return h + conv2d(doubled(x), block.skip.weight, block.skip.bias)
 
@@ -183,7 +165,7 @@ def test_the_generator_written_out() -> None:
     for block in [m for m in generator.modules() if isinstance(m, UpBlock)]:
         h = up(block, h)
     norm = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)][-1]
-    h = rectified(normalised(h, norm))
+    h = rectified(normalised(h, norm.weight, norm.bias))
     x = torch.tanh(conv2d(h, last.weight, last.bias, padding=1))
     torch.testing.assert_close(generator(z), x)
 
@@ -218,21 +200,8 @@ def test_the_encoder_written_out(size: int) -> None:
     assert not list(parameters)
 
 
-def leaky(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 0.2 * x)
-
-
 def test_the_heads_share_no_layer() -> None:
-    encoder = SNResNetEncoder((4, 8, 8), (3, 3, 2), width=4, hidden=5)
-    heads = encoder(torch.randn(5, 4, 8, 8))
-    parameters = list(encoder.parameters())
-    reached = []
-    for head in heads:
-        gradients = torch.autograd.grad(head.sum(), parameters, retain_graph=True, allow_unused=True)
-        reached.append({i for i, gradient in enumerate(gradients) if gradient is not None})
-    assert set.union(*reached) == set(range(len(parameters)))
-    assert {len(one) for one in reached} == {2 + 4}
-    assert all(len(one & other) == 2 for one, other in pairwise([*reached, reached[0]]))
+    check_separate_heads(SNResNetEncoder((4, 8, 8), (3, 3, 2), width=4, hidden=5), torch.randn(5, 4, 8, 8))
 
 
 @pytest.mark.parametrize(
