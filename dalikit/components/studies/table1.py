@@ -39,7 +39,7 @@ CHEAP = {"every": 500, "metrics": ["reconstruction"]}
 
 
 QUICK = {
-    "mnist": _quick(4000, _digits(10_000), {"every": 1000}),
+    "mnist": _quick(5000, _digits(10_000), {"every": 1000}),
     "cifar10": _quick(1500, _inception(2000), CHEAP),
     "celeba": _quick(1000, _inception(2000), CHEAP),
 }
