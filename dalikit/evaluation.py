@@ -36,7 +36,7 @@ def score(metric: Metric, method: Method, part: Part = "test", seed: int = 0) ->
     so that what was chosen by validation is not scored on the same draws; the caller's are left alone.
 
     Raises:
-        UnfitError: the metric cannot be computed for this method.
+        UnfitError: the metric cannot be computed for this method, or a value of it is NaN or infinite.
     """
     if reason := metric.unfit(method):
         raise UnfitError(f"metric '{metric.name}': {reason}")
@@ -45,6 +45,8 @@ def score(metric: Metric, method: Method, part: Part = "test", seed: int = 0) ->
         for batch in metric.feed(method, part):
             metric.update(*batch)
     found = metric.compute()
+    if wrong := [field for field, value in found.values.items() if not math.isfinite(value)]:
+        raise UnfitError(f"metric '{metric.name}': {wrong[0]} is {found.values[wrong[0]]}")
     return replace(found, protocol={**found.protocol, "seed": seed})
 
 

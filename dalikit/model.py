@@ -1,7 +1,7 @@
 """A trained run as an object that samples, infers and reconstructs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ class RunModel(Model):
             raise UserError(f"Run {run.path} is damaged: its weights do not fit: {message}") from None
         super().__init__(method, data.x_shape, data.value_range)
 
-    @property
+    @cached_property
     def dataset(self) -> Dataset:
         """The data set it was trained on."""
         return build.make_dataset(self.config.dataset, self.registry)

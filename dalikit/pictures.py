@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from dalikit.errors import RunError, UserError
 from dalikit.functional.ranges import from_unit, to_unit
-from dalikit.imagefiles import converted, opened
+from dalikit.imagefiles import converted, opened, said
 from dalikit.interfaces import Range, Shape
 
 SIDE = 640
@@ -90,13 +90,11 @@ def read_image(path: Path, x_shape: Shape, value_range: Range) -> Tensor:
         with opened(path) as image:
             if image.width * image.height > LIMIT:
                 raise UserError(f"Image {path}: {image.width}×{image.height} pixels are too many")
-            if image.mode[0] in "IF":  # Pillow would clip these to 255 and call it a conversion
-                raise UserError(f"Image {path} has more than 8 bits a channel: save it with 8 first")
             picture = converted(image, "L" if channels == 1 else "RGB")
-    except UnidentifiedImageError:
-        raise UserError(f"Image {path}: not an image file, or damaged") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"Image {path}: {getattr(error, 'strerror', None) or error}") from None
+    except UserError:
+        raise
+    except Exception as error:  # decoders raise anything on a damaged file
+        raise UserError(f"Image {path}: {said(error)}") from None
     if picture.size != (width, height):
         raise UserError(
             f"Image {path} is {picture.width}×{picture.height}, the run was trained on {width}×{height}: "

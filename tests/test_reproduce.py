@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -212,7 +214,7 @@ def test_one_column_never_holds_the_best_of_two_protocols():
 
 
 def test_a_best_figure_of_another_protocol_says_so():
-    alike = {"samples": 2500, "part": "validation", "seed": 7}
+    alike = {"samples": 2500, "part": "validation", "count": 5000, "seed": 0}
     table = aggregated("t", [entry(record(3, validation=(4,), protocol=alike))], (MODES,))
     assert not render.other_protocols(table)
     other = {**alike, "samples": 100}
@@ -317,6 +319,42 @@ def test_a_run_that_a_process_trains_is_left_to_it(tmp_path, checkpoint):
         assert (run.folder / "config.yaml").exists()
     assert faults == {run.name: f"Run {run.folder} is being trained by process {os.getpid()}"}
     assert said == [f"{run.name} failed: {faults[run.name]}"]
+
+
+def test_a_run_that_another_process_has_finished_meanwhile_is_not_started(tmp_path):
+    (run,) = make_plan(REGISTRY.get("study", "table2"), REGISTRY, tmp_path, rows=["gan"]).runs
+    directory = RunDirectory(run.folder)
+    directory.create(run.config, FACTS)
+    (run.folder / "checkpoints" / "step-000005").mkdir(parents=True)
+    steps, data = run.config.trainer["steps"], FACTS.data.model_dump(mode="json")
+    directory.save_scores({"step": steps, "weights": "raw", "data": data, "metrics": {}, "skipped": {}})
+    said, active, faults = [], [], {}
+    launch._start(run, active, tmp_path, faults, said.append, alone=True)
+    assert (active, faults) == ([], {})
+    assert said == [f"{run.name} was finished by another process"]
+
+
+def test_scores_that_are_set_aside_come_back_if_no_new_ones_do(tmp_path):
+    plan = make_plan(REGISTRY.get("study", "table2"), REGISTRY, tmp_path, rows=["gan", "dali"])
+    data = FACTS.data.model_dump(mode="json")
+    for run in plan.runs:
+        scores = {"step": run.config.trainer["steps"], "weights": "raw", "data": data, "metrics": {}}
+        directory = RunDirectory(run.folder)
+        directory.create(run.config, FACTS)
+        directory.save_scores({**scores, "skipped": {"fidelity": "no weights"}})
+    first, second = (RunDirectory(run.folder) for run in plan.runs)
+    (first.path / "checkpoints" / "step-000005").mkdir(parents=True)
+    launch.set_scores_aside(plan.runs)
+    assert not first.scored
+    assert second.scored, "without a checkpoint it would be trained again"
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / f"{plan.runs[0].name}.err").write_text("Error: the disk is full\n")
+    ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+    ended.wait()
+    faults = {}
+    launch._settle(launch.Job(plan.runs[0], ended, 0.0), tmp_path / "logs", faults, print, stopped=False)
+    assert list(faults.values()) == ["the disk is full"]
+    assert first.scored
 
 
 def test_validation_scores_of_after_the_last_step_are_not_the_runs(tmp_path):

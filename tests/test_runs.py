@@ -147,6 +147,19 @@ def test_scores_count_at_the_last_step_alone(run):
     assert not (run.path / "scores.json").exists()
 
 
+def test_new_scores_take_the_place_of_those_that_were_set_aside(run):
+    run.save_scores(SCORES)
+    run.set_scores_aside()
+    assert not (run.path / "scores.json").exists()
+    run.put_scores_back()
+    assert run.scores.metrics == SCORES["metrics"]
+    run.set_scores_aside()
+    run.save_scores({**SCORES, "metrics": {}})
+    run.put_scores_back()
+    assert run.scores.metrics == {}
+    assert {path.name for path in run.path.iterdir()} == {"config.yaml", "run.json", "scores.json"}
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", json.dumps({**SCORES, "metrics": {"modes": 8}})])
 def test_damaged_scores_are_named(run, text):
     (run.path / "scores.json").write_text(text)

@@ -180,17 +180,20 @@ def evaluate(
     data_root: settings.DataRoot = None,
 ) -> None:
     """Score a run by metrics, each with its protocol beside it."""
-    from dalikit.cli.report import scores_document, scores_table
+    from dalikit.cli.report import scores_document, scores_table, warn_of_other_data
 
     if part not in ("train", "validation", "test"):
         raise UserError(f"--part {part}: it is train, validation or test")
     model = _load(run, device)
+    warn_of_other_data(model.run, model.dataset)
     chosen = _metrics(model, metric, assignments or [])
     scores, skipped = model.evaluate(chosen, part, seed)  # type: ignore[arg-type]
     if json_:
         print(
             json.dumps(
-                scores_document(model.run, model.step, scores, skipped, seed), indent=2, allow_nan=False
+                scores_document(model.run, model.step, model.dataset, scores, skipped, seed),
+                indent=2,
+                allow_nan=False,
             )
         )
     else:

@@ -44,7 +44,7 @@ def reproduce(
     """Run a study and write its table beside the paper's; the same command goes on after an interruption."""
     numbers = _seeds(seeds)
     from dalikit.registry import Registry
-    from dalikit.studies.launch import forget_scores
+    from dalikit.studies.launch import set_scores_aside
     from dalikit.studies.plan import make_plan
     from dalikit.studies.reproduce import reproduce as carry_out
 
@@ -53,7 +53,7 @@ def reproduce(
     folder = out or Path("runs") / f"{study}-{budget}"
     plan = make_plan(found, registry, folder, budget, _names(rows), _names(dataset), numbers)
     if rescore:
-        forget_scores(plan.runs)
+        set_scores_aside(plan.runs)
     table = carry_out(plan, registry, jobs, _silent if json_ else _say)
     _print(table, folder / study, json_)
     if not any(line.entry.records for line in table.lines):

@@ -72,9 +72,12 @@ def train(
     others = (method, game, posterior, backbone, dataset, recipe, config, assignments, seed, device, out)
     if any(option is not None for option in others):
         raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
+    from dalikit.cli.report import warn_of_other_data
+
     run = RunDirectory.open(resume)
     with run.locked():
         trainer = _resumed(run, registry, steps)
+        warn_of_other_data(run, trainer.dataset)
         print(f"Going on with {run.path} at step {trainer.step} of {trainer.steps}", flush=True)
         return _fit(trainer, registry, run, started)
 
@@ -228,7 +231,7 @@ def _finish(trainer: "Trainer", registry: "Registry", run: "RunDirectory", start
 
     makers = make_metrics(run.config.metrics, trainer.dataset, registry)
     scores, skipped = scores_of(trainer.inference, makers)
-    run.save_scores(scores_document(run, trainer.step, scores, skipped))
+    run.save_scores(scores_document(run, trainer.step, trainer.dataset, scores, skipped))
     scores_table(scores, skipped)
     seconds = time.monotonic() - started
     print(f"Reached step {trainer.step} in {seconds:.0f} s. Everything lies in {run.path}")

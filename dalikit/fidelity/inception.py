@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
@@ -28,17 +27,10 @@ def inception_weights(path: Path | None = None) -> Path:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about how it was pickled: the error says enough
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        KeyError,
-        pickle.UnpicklingError,
-        BadZipFile,
-    ) as error:
-        # What is no pickle at all fails on its first byte, which as a KeyError says nothing to anybody.
-        said = "it is no file of torch's" if isinstance(error, KeyError) else str(error)
+    except Exception as error:  # pickles that are none fail in any way on their first bytes
+        # As a KeyError, an IndexError or struct's own that says nothing to anybody.
+        known = isinstance(error, OSError | RuntimeError | pickle.UnpicklingError)
+        said = str(error) if known else "it is no file of torch's"
         reason = " ".join(said.split())[:80]
         raise UserError(f"{path} is no file of weights that can be loaded safely: {reason}") from None
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):

@@ -15,6 +15,7 @@ from dalikit.interfaces import Dataset, Metric, TrainingState
 from dalikit.runs import checkpoints, folder, log
 from dalikit.runs.facts import FORMAT, Facts, FinalScores
 from dalikit.runs.files import unwritable, validated, write_whole
+from dalikit.runs.folder import ASIDE
 from dalikit.runs.lock import locked
 
 
@@ -141,16 +142,27 @@ class RunDirectory:
         """Remove the final scores, where there are any."""
         (self.path / "scores.json").unlink(missing_ok=True)
 
+    def set_scores_aside(self) -> None:
+        """Keep the final scores under another name until new ones are saved, or these put back."""
+        (self.path / "scores.json").replace(self.path / ASIDE)
+
+    def put_scores_back(self) -> None:
+        """Undo `set_scores_aside`, where no new scores have come."""
+        if (self.path / ASIDE).is_file():
+            (self.path / ASIDE).replace(self.path / "scores.json")
+
     def save_scores(self, scores: Mapping[str, Any]) -> None:
-        """Write scores.json."""
-        try:
-            write_whole(self.path / "scores.json", json.dumps(scores, indent=2))
-        except OSError as error:
-            raise RunError(f"Cannot write {self.path / 'scores.json'}: {error.strerror}") from None
+        """Write scores.json.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        self._write_whole("scores.json", json.dumps(scores, indent=2, allow_nan=False))
+        (self.path / ASIDE).unlink(missing_ok=True)
 
     def replace_config(self, config: RunConfig) -> None:
-        """Write another configuration, e.g. with more steps."""
-        write_whole(self.path / "config.yaml", to_yaml(config))
+        """Write another configuration, e.g. with more steps; raises as `save_scores` does."""
+        self._write_whole("config.yaml", to_yaml(config))
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints' folders, the oldest first."""
@@ -175,6 +187,12 @@ class RunDirectory:
     def load_state(self) -> TrainingState:
         """All of the last checkpoint; raises as `load_averaged` does."""
         return checkpoints.load_state(self.path)
+
+    def _write_whole(self, name: str, text: str) -> None:
+        try:
+            write_whole(self.path / name, text)
+        except OSError as error:
+            raise RunError(f"Cannot write {self.path / name}: {error.strerror}") from None
 
 
 @dataclass(frozen=True)

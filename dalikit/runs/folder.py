@@ -7,7 +7,13 @@ from dalikit.errors import UserError
 from dalikit.runs.files import unwritable
 from dalikit.runs.lock import LOCK
 
-OWN = {"run.json", "config.yaml", "metrics.jsonl", "scores.json", "samples", "reconstructions", "checkpoints"}
+ASIDE = "scores.before.json"
+"""Final scores that are to be replaced by new ones, and are put back if those do not come."""
+
+OWN = {
+    *("run.json", "config.yaml", "metrics.jsonl", "scores.json", ASIDE),
+    *("samples", "reconstructions", "checkpoints"),
+}
 """What a run consists of."""
 
 

@@ -90,16 +90,17 @@ def _left(runs: Sequence[PlannedRun]) -> tuple[list[PlannedRun], dict[str, str]]
     return waiting, faults
 
 
-def forget_scores(runs: Sequence[PlannedRun]) -> None:
-    """Remove the scores of finished runs that left a metric out, so that they are scored again.
+def set_scores_aside(runs: Sequence[PlannedRun]) -> None:
+    """Have finished runs that left a metric out scored again, the old scores being kept until there are new.
 
-    What was missing then, an extractor's weights for instance, may be there now.
+    What was missing then, an extractor's weights for instance, may be there now. A run without a checkpoint
+    is left as it is, for it would have to be trained again.
     """
     for run in runs:
         directory = RunDirectory(run.folder)
         try:
-            if directory.scored and directory.scores.skipped:
-                directory.forget_scores()
+            if directory.scored and directory.scores.skipped and directory.checkpoints():
+                directory.set_scores_aside()
         except UserError:
             continue  # damaged, which is said when the runs are carried out
 
@@ -123,6 +124,9 @@ def _start(
         faults[run.name] = str(error)
         tell(f"{run.name} failed: {error}")
         return
+    if words is None:
+        tell(f"{run.name} was finished by another process")
+        return
     active.append(_started(run, words, logs, alone=alone))
     tell(f"{run.name} …")
 
@@ -139,33 +143,42 @@ def _started(run: PlannedRun, words: Sequence[str], logs: Path, *, alone: bool) 
     return Job(run, process, time.monotonic())
 
 
-def _words(run: PlannedRun, logs: Path) -> list[str]:
-    """The command line that goes on with a run, wherever it was left.
+def _words(run: PlannedRun, logs: Path) -> list[str] | None:
+    """The command line that goes on with a run, wherever it was left; None where nothing is left to do.
 
     Raises:
         UserError: a process trains it, or what it left cannot be removed.
+        RunError: its configuration cannot be written.
     """
     assert run.config is not None
     directory = RunDirectory(run.folder)
     if run.folder.is_dir():
         with directory.locked():
+            if directory.scored:
+                return None
             if directory.checkpoints():
                 return ["train", "--resume", str(run.folder)]
             directory.clear()  # of these settings, and stopped before a checkpoint
     config = logs / f"{run.name}.yaml"
-    config.write_text(to_yaml(run.config), encoding="utf-8")
+    with _written(config) as file:
+        file.write(to_yaml(run.config).encode())
     return ["train", "--config", str(config), "--out", str(run.folder)]
 
 
 def _settle(job: Job, logs: Path, faults: dict[str, str], tell: Tell, *, stopped: bool) -> None:
     """Note what a process that has ended leaves: its time, or why it failed."""
     seconds, code = time.monotonic() - job.started, int(job.process.returncode)
-    if (job.run.folder / "config.yaml").is_file():
-        with (job.run.folder / ATTEMPTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"seconds": round(seconds, 2), "exit": code}) + "\n")
+    try:
+        if (job.run.folder / "config.yaml").is_file():
+            with (job.run.folder / ATTEMPTS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"seconds": round(seconds, 2), "exit": code}) + "\n")
+    except OSError as error:  # the other runs go on without this one's time
+        tell(f"{job.run.name}: its time cannot be written down: {error.strerror}")
     if code == 0:
         tell(f"{job.run.name} finished after {seconds:.0f} s")
-    elif not stopped:
+        return
+    RunDirectory(job.run.folder).put_scores_back()
+    if not stopped:
         faults[job.run.name] = _reason(logs / f"{job.run.name}.err", code)
         tell(f"{job.run.name} failed: {faults[job.run.name]}")
 

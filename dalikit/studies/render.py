@@ -10,7 +10,7 @@ from dalikit.studies.table import Figure, Line, Paper, Table
 
 BLANK = "-"
 
-OF_THE_PART = {"part", "reference_part", "seed"}
+OF_THE_PART = {"part", "count", "reference_part"}
 """In what a protocol of the validation part differs from one of the test part by itself."""
 
 
@@ -145,6 +145,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
+def _relative(folder: Path, out: Path) -> str:
+    try:
+        return os.path.relpath(folder, out)
+    except ValueError:  # on another drive
+        return str(folder)
+
+
 def _line_document(line: Line, out: Path | None) -> dict[str, Any]:
     entry = line.entry
     folders = [record.folder for record in entry.records]
@@ -152,7 +159,7 @@ def _line_document(line: Line, out: Path | None) -> dict[str, Any]:
         "row": entry.name,
         "label": entry.label,
         "dataset": entry.dataset,
-        "runs": [str(f) if out is None else os.path.relpath(f, out) for f in folders],
+        "runs": [str(f) if out is None else _relative(f, out) for f in folders],
         "steps": list(line.steps),
         "seconds": _figure_document(line.seconds),
         "failed": dict(entry.faults),

@@ -57,13 +57,10 @@ def _read(runs: Sequence[PlannedRun], faults: Mapping[str, str]) -> tuple[list[R
     done: list[Record] = []
     failed: dict[str, str] = {}
     for run in runs:
-        if run.name in faults:
-            failed[str(run.seed)] = faults[run.name]
-            continue
-        try:
+        try:  # also what failed here: another process may have finished it
             done.append(records.read(run.folder))
         except UserError as error:  # its log is damaged, say
-            failed[str(run.seed)] = str(error)
+            failed[str(run.seed)] = faults.get(run.name, str(error))
     return done, failed
 
 

@@ -96,6 +96,22 @@ def test_vary_and_interpolate(cli, trained, image, tmp_path):
     np.testing.assert_allclose(walk, model.interpolate(x[:1], x[3:], 4)[0].numpy(), atol=1e-5)
 
 
+def test_scores_say_of_which_data_they_are_where_these_have_changed(cli, tmp_path):
+    path, run = tmp_path / "x.npy", tmp_path / "run"
+    rng = np.random.default_rng(0)
+    np.save(path, rng.integers(0, 256, (40, 8, 8)).astype(np.uint8))
+    words = ["--dataset", "arrays", "--set", f"dataset.path={path}", "--backbone", "mlp"]
+    assert cli("train", *words, "--steps", 2, "--set", "trainer.batch_size=8", "--out", run).returncode == 0
+    before = cli("evaluate", run, "--json")
+    assert before.stderr == ""
+    np.save(path, rng.integers(0, 256, (60, 8, 8)).astype(np.uint8))
+    after = cli("evaluate", run, "--json")
+    assert "was trained on other data" in after.stderr
+    first, second = (json.loads(done.stdout)["data"]["preparation"] for done in (before, after))
+    assert first != second
+    assert "was trained on other data" in cli("train", "--resume", run, "--steps", 4).stderr
+
+
 def test_neighbours_of_the_test_part_or_of_files(cli, trained, image, tmp_path):
     cli("neighbours", trained, image, "--n", 2, "--among", 50, "--out", tmp_path / "n.npz")
     found, model = np.load(tmp_path / "n.npz"), dalikit.load(trained)

@@ -82,7 +82,7 @@ class Arrays(Dataset):
             parts = {part: self._arrays[f"{part}_images"] for part in ("train", "test")}
         elif len(self._arrays) == 1:
             (array,) = self._arrays.values()
-            self._check(array)
+            self._check_shape(array)  # before it is divided
             kept = len(array) - max(1, len(array) // 10)
             parts = {"train": array[:kept], "test": array[kept:]}
         else:
@@ -91,7 +91,9 @@ class Arrays(Dataset):
                 "test_images, or one array alone, are needed"
             )
         for part, array in parts.items():
-            self._check(array)
+            self._check_shape(array)
+            if array.dtype != np.uint8:
+                self._check_range(array)
             enough(self.file, len(array), part)
             check_labels(self.file, part, array, self._arrays.get(f"{part}_labels"))
         if parts["train"].shape[1:] != parts["test"].shape[1:]:
@@ -109,7 +111,7 @@ class Arrays(Dataset):
             return prepared.read(self.file)
         return {"images": prepared.read_array(self.file)}
 
-    def _check(self, array: np.ndarray) -> None:
+    def _check_shape(self, array: np.ndarray) -> None:
         shape, dtype = array.shape, array.dtype
         if array.ndim not in (3, 4) or 0 in shape[1:]:
             raise UserError(f"Data file {self.file}: images are {shape}, (N, H, W) or (N, H, W, C) is needed")
@@ -121,20 +123,19 @@ class Arrays(Dataset):
             raise UserError(
                 f"Data file {self.file}: images are {dtype}, uint8 or floats are needed (of 64 bits at most)"
             )
-        if dtype != np.uint8:
-            self._check_range(array)
 
     def _check_range(self, array: np.ndarray) -> None:
         """Read all of it once: one value out of range anywhere would be learned as any other."""
+        least, most = (float(array.dtype.type(bound)) for bound in (self.low, self.high))  # as it rounds them
         step = prepared.rows_at_once(array.shape, array.dtype)
         for start in range(0, len(array), step):
             chunk = array[start : start + step]
             low, high = float(chunk.min()), float(chunk.max())
             if not (math.isfinite(low) and math.isfinite(high)):
                 raise UserError(f"Data file {self.file}: images hold values that are NaN or infinite")
-            if low < self.low or high > self.high:
+            if low < least or high > most:
                 raise UserError(
-                    f"Data file {self.file}: values {low:g} to {high:g} lie outside dataset.low {self.low:g} "
+                    f"Data file {self.file}: values {low:.9g} to {high:.9g} lie outside dataset.low {self.low:g} "
                     f"and dataset.high {self.high:g}: set those"
                 )
 

@@ -37,8 +37,8 @@ class Folder(PreparedImages):
 
     With folders `train` and `test` in it, those are the parts, and what lies beside them is not read; else
     about a tenth of the images is the test part, by a hash of each one's name, so that a file that is added
-    later moves no other from one part to the other. Files are images by their suffix; hidden ones are passed
-    over. Broken ones are listed and left out; more than 3 % of them are an error.
+    later moves no other between them, but in a folder of some ten images. Files are images by their suffix;
+    hidden ones are passed over. Broken ones are listed and left out; more than 3 % of them are an error.
 
     Args:
         path: the folder.
@@ -70,7 +70,7 @@ class Folder(PreparedImages):
             f"images of folder {self._called}, state {self._stamp}: {train} train, {test} test, {left_out} "
             "left out as broken; upright, the largest centred square resized to "
             f"{self.size}×{self.size} by Lanczos, {'grey' if self.channels == 1 else 'colour'} uint8 scaled "
-            "to [-1, 1]; a tenth of train held out"
+            f"to [-1, 1]; the last {self.held_out} (or a tenth) of train held out"
         )
 
     @cached_property

@@ -143,9 +143,7 @@ class DCGANEncoder(Encoder):
     ) -> None:
         super().__init__()
         if convs and len(in_shape) != 3:
-            raise UnfitError(
-                f"Encoder 'dcgan' convolves features (C, S, S), not {in_shape}: 'mlp' reads any"
-            )
+            raise UnfitError(f"Encoder 'dcgan' convolves features (C, S, S), not {in_shape}: 'mlp' reads any")
         channels = in_shape[0]
         layers: list[nn.Module] = []
         for _ in range(convs):

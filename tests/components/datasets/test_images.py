@@ -531,7 +531,17 @@ def test_the_range_of_arrays_is_checked_by_the_chunk(tmp_path, monkeypatch):
     array = np.zeros((12, 8, 8), np.float32).view(Watched)
     monkeypatch.setattr(prepared, "read_array", lambda _: array)
     Arrays(path="x.npy")
-    assert set(looked) == {5, 2, 1}
+    assert looked == [5, 5, 1, 1], "eleven to train on and one to test with, each looked at once"
+
+
+def test_bounds_are_met_as_the_arrays_own_numbers_round_them(tmp_path):
+    extreme = np.float32(0.3)  # a little more than 0.3 as a float of 64 bits
+    np.save(tmp_path / "x.npy", np.full((9, 8, 8), extreme) * np.array([1, -1] * 4, np.float32))
+    data = Arrays(path=str(tmp_path / "x.npy"), low=-0.3, high=0.3)
+    x = data.scale(data.split("train").take(torch.arange(2), torch.Generator()))
+    torch.testing.assert_close(x.abs(), torch.ones(2, 1, 8, 8))
+    with pytest.raises(UserError, match=r"values -0\.3\d* to 0\.3\d* lie outside"):
+        Arrays(path=str(tmp_path / "x.npy"), low=-0.3, high=0.29)
 
 
 @pytest.mark.parametrize("path", ["", "nowhere"])

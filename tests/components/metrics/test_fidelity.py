@@ -309,6 +309,16 @@ class Bomb:
         return exec, ("raise SystemExit('executed')",)
 
 
+@pytest.mark.parametrize("tail", [b"", b"a\n", b"\x00" * 9])
+def test_garbage_is_refused_in_one_line_whatever_it_begins_with(tmp_path, tail):
+    path = tmp_path / "inception.pth"
+    for first in range(256):
+        path.write_bytes(bytes([first]) + tail)
+        with pytest.raises(UserError, match=r"is no file of weights|holds no state dict") as raised:
+            fidelity.inception_weights(path)
+        assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("how", ["torch", "pickle", "text", "list", "missing"])
 def test_a_weights_file_that_is_not_one_is_refused_and_never_executed(tmp_path, how):
     path = tmp_path / "inception.pth"

@@ -107,6 +107,23 @@ def test_parts_are_scored_on_draws_of_their_own():
     assert [score.protocol["seed"] for score in scores] == [0, 0, 0, 1]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_is_no_score(value):
+    class Breaks(Metric):
+        name = "breaks"
+
+        def feed(self, method, part):
+            return iter(())
+
+        def update(self, *batch): ...
+
+        def compute(self):
+            return Score(self.name, {"sound": 1, "broken": value}, {})
+
+    with pytest.raises(UnfitError, match=f"metric 'breaks': broken is {value}"):
+        evaluation.score(Breaks(), Shifted())
+
+
 def test_scoring_leaves_modes_and_random_state_as_they_were():
     method = Shifted().train()
     method.player = torch.nn.Linear(1, 1).eval()
