@@ -135,8 +135,8 @@ class Arrays(Dataset):
                 raise UserError(f"Data file {self.file}: images hold values that are NaN or infinite")
             if low < least or high > most:
                 raise UserError(
-                    f"Data file {self.file}: values {low:.9g} to {high:.9g} lie outside dataset.low {self.low:g} "
-                    f"and dataset.high {self.high:g}: set those"
+                    f"Data file {self.file}: values {low:.9g} to {high:.9g} lie outside dataset.low "
+                    f"{self.low:g} and dataset.high {self.high:g}: set those"
                 )
 
 
