@@ -78,7 +78,11 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         ],
         "plain, posterior: identity, lambda 1/d": [*PLAIN, *LAM, "--posterior", "identity"],
     },
-    "ring8": {"default": ["--recipe", "ring8"], "method: gan": ["--recipe", "ring8", "--method", "gan"]},
+    "ring8": {
+        "default": ["--recipe", "ring8"],
+        "method: gan": ["--recipe", "ring8", "--method", "gan"],
+        "recipe: dali-wgan": ["--recipe", "dali-wgan", "--dataset", "ring8"],
+    },
 }
 
 
