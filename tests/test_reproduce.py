@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
+from dalikit.cli import study as cli_study
 from dalikit.errors import UserError
 from dalikit.interfaces import Study, StudyColumn
 from dalikit.registry import Registry
@@ -191,6 +192,15 @@ def test_a_blank_cell_says_why():
     assert "- GAN on ring8, MSE: no encoder\n" in render.markdown(table)
 
 
+def test_systems_that_lack_the_same_for_one_reason_share_a_sentence():
+    lacking = [entry(record(3, skipped={"reconstruction": "no encoder"}), label=n) for n in ("GAN", "SN-GAN")]
+    table = aggregated("t", [*lacking, entry(label="DALI", faults={"0": "no data"})], (MODES, ERROR))
+    assert render.reasons(table) == [
+        "GAN, SN-GAN on ring8, MSE: no encoder",
+        "DALI on ring8, modes; MSE: no data",
+    ]
+
+
 def test_one_column_never_holds_two_protocols():
     with pytest.raises(UserError, match=r"modes of a and of b .*: samples is 2500 there and 100 here"):
         aggregated("t", [entry(record(3), record(4, folder="b", samples=100))], (MODES,))
@@ -245,6 +255,21 @@ def test_a_table_is_drawn_whole():
     large = draw.table_picture(aggregated("t", runs, (MODES,)))
     assert large.height == small.height + draw.LINE
     assert len(colours(large)) > 10
+
+
+def test_what_the_font_lacks_is_drawn_in_letters_that_it_has():
+    drawn = [draw._text([line], ImageFont.load_default(20), 200) for line in ("64×64", "64x64", "64\ufffe64")]
+    assert drawn[0].tobytes() == drawn[1].tobytes()
+    assert drawn[0].tobytes() != drawn[2].tobytes()
+
+
+def test_no_figure_is_cut_off_where_the_terminal_is_narrow(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    columns = tuple(replace(MODES, name=f"a column of modes {i}") for i in range(6))
+    cli_study._print(aggregated("t", [entry(record(8, seconds=90.0), label="DALI")], columns), None, False)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "DALI" in line]
+    assert line.count("8.0") == 6
+    assert line.split()[-2:] == ["1.5", "min"]
 
 
 def test_a_montage_has_a_place_for_each_picture():

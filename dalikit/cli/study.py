@@ -10,7 +10,12 @@ from dalikit.cli import settings
 from dalikit.errors import RunError, UserError
 
 if TYPE_CHECKING:
+    from rich.table import Table as Grid
+
     from dalikit.studies.table import Table
+
+WIDEST = 1000
+"""Characters in a line of a printed table."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -104,7 +109,6 @@ def _seeds(text: str) -> list[int]:
 
 def _print(table: "Table", stem: Path | None, json_: bool) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text
 
@@ -115,17 +119,24 @@ def _print(table: "Table", stem: Path | None, json_: bool) -> None:
         return
     for dataset in table.datasets:
         headings, rows = render.grid(table, dataset)
-        grid = Grid(title=dataset, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-        for heading, *cells in zip(headings, *rows, strict=True):
-            # A narrow terminal may break a heading between words, and nothing else.
-            grid.add_column(heading, min_width=max(map(len, [*heading.split(), *cells])))
+        grid = Grid(*headings, title=dataset, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for row in rows:
             grid.add_row(*map(Text, row))
-        Console().print(grid)
+        _print_whole(grid)
     for reason in render.reasons(table):
         print(reason)
     if stem is not None:
         print(f"Wrote {stem}.json, .md and .png")
+
+
+def _print_whole(grid: "Grid") -> None:
+    """Print a table, wider than the terminal if it must be: a figure that is cut off is none."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console()
+    whole = Measurement.get(console, console.options.update(width=WIDEST), grid).maximum
+    Console(width=max(console.width, whole)).print(grid)
 
 
 def _say(line: str) -> None:

@@ -18,6 +18,9 @@ TALLEST = 4000
 
 INK, RULE, PAPER, SHADE = (25, 25, 25), (170, 170, 170), (255, 255, 255), (242, 244, 248)
 
+LACKING = str.maketrans({"×": "x", "²": "^2", "σ": "sigma", "λ": "lambda", "μ": "mu", "–": "-"})
+"""Letters that Pillow's own font lacks, and what stands for them."""
+
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
@@ -82,7 +85,7 @@ def _text(lines: Sequence[str], font: Font, width: int) -> Image.Image:
     picture = Image.new("RGB", (width, (LINE - 6) * len(lines) + PAD), PAPER)
     pen = ImageDraw.Draw(picture)
     for i, line in enumerate(lines):
-        pen.text((PAD, PAD // 2 + i * (LINE - 6)), line, INK, font)
+        pen.text((PAD, PAD // 2 + i * (LINE - 6)), _plain(line), INK, font)
     return picture
 
 
@@ -93,6 +96,11 @@ def _stacked(parts: Sequence[Image.Image], width: int) -> Image.Image:
         sheet.paste(part, (0, top))
         top += part.height
     return sheet
+
+
+def _plain(text: str) -> str:
+    """The text in the letters that Pillow's own font has."""
+    return text.translate(LACKING)
 
 
 def _width(text: str, font: Font) -> int:

@@ -40,15 +40,18 @@ def grid(table: Table, dataset: str) -> tuple[list[str], list[list[str]]]:
 
 
 def reasons(table: Table) -> list[str]:
-    """A sentence for each cell that is blank, or of fewer seeds than asked for, with its reason."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    """A sentence for all cells that are blank, or of fewer seeds than asked for, for one reason."""
+    columns: dict[tuple[str, str, str], list[str]] = {}
     for line in table.lines:
         for name, cell in line.cells.items():
             if cell.reason:
-                found.setdefault((line.entry.label, line.entry.dataset, cell.reason), []).append(name)
+                columns.setdefault((line.entry.dataset, cell.reason, line.entry.label), []).append(name)
+    systems: dict[tuple[str, str, str], list[str]] = {}
+    for (dataset, reason, label), names in columns.items():
+        systems.setdefault((dataset, reason, "; ".join(names)), []).append(label)
     return [
-        f"{label} on {dataset}, {'; '.join(names)}: {reason}"
-        for (label, dataset, reason), names in found.items()
+        f"{', '.join(labels)} on {dataset}, {names}: {reason}"
+        for (dataset, reason, names), labels in systems.items()
     ]
 
 
