@@ -123,8 +123,8 @@ def _print(table: "Table", stem: Path | None, json_: bool) -> None:
         for row in rows:
             grid.add_row(*map(Text, row))
         _print_whole(grid)
-    for reason in render.reasons(table):
-        print(reason)
+    for line in [*render.reasons(table), *render.protocols(table)]:
+        print(line)
     if stem is not None:
         print(f"Wrote {stem}.json, .md and .png")
 

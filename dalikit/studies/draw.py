@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from dalikit.pictures import SIDE
-from dalikit.studies.render import captions, grid
+from dalikit.studies.render import captions, grid, protocols
 from dalikit.studies.table import Table
 
 SIZE = 20
@@ -25,11 +25,12 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def table_picture(table: Table) -> Image.Image:
-    """The table, a block for each data set, its captions below."""
+    """The table, a block for each data set, its captions and protocols below."""
     font, small = ImageFont.load_default(SIZE), ImageFont.load_default(SIZE - 5)
     blocks = [_block(dataset, *grid(table, dataset), font) for dataset in table.datasets]
     width = max([block.width for block in blocks] + [_width(table.title, font) + 2 * PAD, SIDE])
-    lines = [line for text in captions(table) for line in _wrapped(text, small, width - 2 * PAD)]
+    notes = [*captions(table), *protocols(table)]
+    lines = [line for text in notes for line in _wrapped(text, small, width - 2 * PAD)]
     foot = _text(lines, small, width)
     return _stacked([_text([table.title], font, width), *blocks, foot], width)
 
