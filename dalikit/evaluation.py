@@ -15,7 +15,7 @@ from dalikit.randomness import RandomState, derived_seed
 BATCH = 500
 """Data in a batch at most."""
 
-BYTES = 1 << 24
+BYTES = 1 << 23
 """Of a batch of data at most, as 32-bit floats: layers of a network take many times that."""
 
 
@@ -24,7 +24,7 @@ def batch_size(x_shape: Shape) -> int:
 
     Examples:
         >>> batch_size((1, 28, 28)), batch_size((3, 256, 256))
-        (500, 21)
+        (500, 10)
     """
     return max(1, min(BATCH, BYTES // (4 * math.prod(x_shape))))
 

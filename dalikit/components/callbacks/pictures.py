@@ -69,7 +69,8 @@ class Pictures(Callback):
         real = self._reference(fit)
         self._save("samples", fit, samples)
         if fit.inference.infers:
-            again = fit.inference.generate(fit.inference.code(real))
+            parts = real.split(evaluation.batch_size(self.dataset.x_shape))
+            again = torch.cat([fit.inference.generate(fit.inference.code(x)) for x in parts])
             self._save("reconstructions", fit, again if self.points else pictures.pairs(real, again))
 
     def _reference(self, fit: Fit) -> Tensor:
