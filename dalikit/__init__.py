@@ -8,11 +8,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dalikit.assembly.registry import Registry as Registry
+    from dalikit.data.torchdata import TorchData as TorchData
     from dalikit.hookspecs import hookimpl as hookimpl
     from dalikit.model import Model as Model
     from dalikit.model import load as load
-    from dalikit.registry import Registry as Registry
-    from dalikit.torchdata import TorchData as TorchData
     from dalikit.training import Trainer as Trainer
 
 __version__ = version("dalikit")
@@ -20,8 +20,8 @@ __version__ = version("dalikit")
 _HOMES = {
     "Model": "dalikit.model",
     "load": "dalikit.model",
-    "Registry": "dalikit.registry",
-    "TorchData": "dalikit.torchdata",
+    "Registry": "dalikit.assembly.registry",
+    "TorchData": "dalikit.data.torchdata",
     "Trainer": "dalikit.training",
     "hookimpl": "dalikit.hookspecs",
 }

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from dalikit import build, evaluation
-from dalikit.config import RunConfig
+from dalikit.assembly import build
+from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
+from dalikit.evaluation import scoring
 from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score, Shape
 from dalikit.randomness import RandomState
-from dalikit.registry import Registry
 from dalikit.runs import RunDirectory
+from dalikit.runs.config import RunConfig
 
 
 class Model:
@@ -36,12 +37,12 @@ class Model:
     @property
     def device(self) -> torch.device:
         """Where it computes; inputs may lie anywhere, outputs lie here."""
-        return evaluation.device_of(self.method)
+        return scoring.device_of(self.method)
 
     @torch.no_grad()
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Draw x (n, *X) from the generator. A `seed` makes it repeatable, and leaves torch's state alone."""
-        batches = partial(evaluation.samples, self.method, _count("n", n), self.x_shape)
+        batches = partial(scoring.samples, self.method, _count("n", n), self.x_shape)
         return self._drawn(seed, lambda: torch.cat(list(batches())))
 
     @torch.no_grad()
@@ -49,7 +50,7 @@ class Model:
         """Map codes z (B, Z) to x (B, *X)."""
         if z.dim() != 2 or z.shape[1] != self.latent_size:
             raise UserError(f"Codes have shape {tuple(z.shape)}, (B, {self.latent_size}) is needed")
-        z = z.to(self.device, evaluation.dtype_of(self.method))
+        z = z.to(self.device, scoring.dtype_of(self.method))
         return torch.cat([self.method.generate(chunk) for chunk in z.split(self._batch)])
 
     @torch.no_grad()
@@ -96,7 +97,7 @@ class Model:
     @property
     def _batch(self) -> int:
         """What goes through the networks together: memory is not to grow with what is asked for."""
-        return evaluation.batch_size(self.x_shape)
+        return scoring.batch_size(self.x_shape)
 
     def _drawn(self, seed: int | None, draw: Callable[[], Tensor]) -> Tensor:
         if seed is None:
@@ -122,7 +123,7 @@ class Model:
                 raise UserError(
                     f"Data reach from {x.min():.3g} to {x.max():.3g}, outside [{low:g}, {high:g}]"
                 )
-        return x.to(self.device, evaluation.dtype_of(self.method))
+        return x.to(self.device, scoring.dtype_of(self.method))
 
 
 class RunModel(Model):
@@ -155,7 +156,7 @@ class RunModel(Model):
 
     def data(self, part: Part = "test", size: int | None = None) -> Tensor:
         """The x (N, *X) of one part of its data set, or the first `size` of them."""
-        return torch.cat(list(evaluation.data(self.dataset, part, self.method, size)))
+        return torch.cat(list(scoring.data(self.dataset, part, self.method, size)))
 
     def neighbours(
         self, x: Tensor, n: int = 9, part: Part = "train", among: int = 10_000
@@ -228,7 +229,7 @@ def scores_of(
             if (reason := metric.unfit(method)) and forgiving:
                 skipped[name] = reason
             else:
-                scores.append(evaluation.score(metric, method, part, seed))
+                scores.append(scoring.score(metric, method, part, seed))
         except UserError as error:  # weights of another network, too few data: the other scores are kept
             if not forgiving:
                 raise

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dalikit.data.imagefiles import converted, opened, said
 from dalikit.errors import RunError, UserError
 from dalikit.functional.ranges import from_unit, to_unit
-from dalikit.imagefiles import converted, opened, said
 from dalikit.interfaces import Range, Shape
 
 SIDE = 640

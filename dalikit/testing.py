@@ -174,7 +174,7 @@ def check_dataset(dataset: Dataset) -> None:
 
 def check_metric(build: Callable[[], Metric], method: Method) -> None:
     """What it feeds on it can take in, and its score has finite values and a protocol; it repeats."""
-    from dalikit.evaluation import score
+    from dalikit.evaluation.scoring import score
 
     scores = [score(build(), method) for _ in range(2)]
     assert isinstance(scores[0], Score), "compute gives a Score"

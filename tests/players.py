@@ -3,13 +3,18 @@
 import torch
 from torch import nn
 
+from dalikit.assembly.parameters import validated
 from dalikit.components.games.gan import GAN
 from dalikit.components.methods.dali import DALI
 from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
 from dalikit.components.posteriors.diagonal import Diagonal
-from dalikit.compose import CodeDiscriminator, EncoderWithTrunk, JointDiscriminator, PairDiscriminator
 from dalikit.interfaces import AdversarialGame, Dataset, Method, Posterior, Role, TensorSplit
-from dalikit.parameters import validated
+from dalikit.players.composed import (
+    CodeDiscriminator,
+    EncoderWithTrunk,
+    JointDiscriminator,
+    PairDiscriminator,
+)
 
 Z = 3
 

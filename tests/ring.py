@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dalikit.components.datasets.mixtures import Ring8
 from dalikit.components.metrics.modes import Modes
-from dalikit.evaluation import score
+from dalikit.evaluation.scoring import score
 from dalikit.interfaces import Method
 from dalikit.training import Trainer
 

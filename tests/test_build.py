@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from dalikit import build, resolve
+from dalikit.assembly import build, resolve
+from dalikit.assembly.registry import Registry, Row
 from dalikit.components.methods.gan import PlainGAN
-from dalikit.compose import EncoderWithTrunk, JointDiscriminator
 from dalikit.errors import UnfitError, UserError
 from dalikit.interfaces import (
     Discriminator,
@@ -18,7 +18,7 @@ from dalikit.interfaces import (
     Posterior,
     Role,
 )
-from dalikit.registry import Registry, Row
+from dalikit.players.composed import EncoderWithTrunk, JointDiscriminator
 from dalikit.runs import RunDirectory
 from dalikit.training import Trainer
 

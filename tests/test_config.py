@@ -5,8 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dalikit.config import RunConfig, from_assignment, from_file, merged, to_yaml, together
 from dalikit.errors import UserError
+from dalikit.runs.config import RunConfig, from_assignment, from_file, merged, to_yaml, together
 
 
 def test_the_defaults_are_the_papers_dali_on_digits():

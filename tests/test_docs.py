@@ -11,10 +11,10 @@ from typer.main import get_command
 
 import dalikit
 from dalikit import testing
+from dalikit.assembly.parameters import summary
+from dalikit.assembly.registry import OWN_DISTRIBUTION, Registry
 from dalikit.cli.main import app
 from dalikit.interfaces import Backbone, Recipe, Study
-from dalikit.parameters import summary
-from dalikit.registry import OWN_DISTRIBUTION, Registry
 from dalikit.studies.plan import make_plan
 
 ROOT = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
+from dalikit.assembly.parameters import jsonable, parameter_model, summary, validated
 from dalikit.errors import PluginError, UserError
-from dalikit.parameters import jsonable, parameter_model, summary, validated
 
 
 class Part:

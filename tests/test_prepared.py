@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dalikit import prepared
+from dalikit.data import prepared
+from dalikit.data.prepared import Stream, read, write
 from dalikit.errors import RunError, UserError
-from dalikit.prepared import Stream, read, write
 
 
 def stream(array, chunk=3):

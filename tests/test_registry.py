@@ -6,8 +6,8 @@ import warnings
 import fakes
 import pytest
 
+from dalikit.assembly.registry import PluginWarning, Registry
 from dalikit.errors import PluginError, UserError
-from dalikit.registry import PluginWarning, Registry
 
 BROKEN = {
     "fails to import": ("raise ImportError('no module named lib')", "ImportError: no module named lib"),

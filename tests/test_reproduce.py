@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFont
 
+from dalikit.assembly.registry import Registry
 from dalikit.cli import study as cli_study
 from dalikit.errors import UserError
 from dalikit.interfaces import Study, StudyColumn
-from dalikit.registry import Registry
 from dalikit.runs import DataFacts, Facts, RunDirectory
 from dalikit.studies import draw, launch, montages, records, render
 from dalikit.studies.plan import as_stored, make_plan

@@ -6,10 +6,10 @@ import jsonschema
 import pytest
 import yaml
 
-from dalikit import resolve
-from dalikit.config import from_file, merged, to_yaml
+from dalikit.assembly import resolve
+from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError
-from dalikit.registry import Registry
+from dalikit.runs.config import from_file, merged, to_yaml
 
 REGISTRY = Registry.discover()
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dalikit.config import GeneratorSlot, RunConfig
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import TrainingState
 from dalikit.runs import DataFacts, Facts, RunDirectory, lock
+from dalikit.runs.config import GeneratorSlot, RunConfig
 
 CONFIG = RunConfig(generator=GeneratorSlot(name="mlp", latent_size=3))
 FACTS = Facts(data=DataFacts(x_shape=(1, 8, 8), value_range=(-1.0, 1.0)), dalikit="0.1.0")

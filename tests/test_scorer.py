@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from dalikit import scorer
 from dalikit.errors import UnfitError, UserError
-from dalikit.scorer import training
+from dalikit.evaluation import scorer
+from dalikit.evaluation.scorer import training
 
 FACTS = {"width": 3, "features": 6, "data": "made by the test", "seed": 0, "epochs": 1, "accuracy": 0.5}
 FACTS |= {"validation_accuracy": 0.5, "isc_mean": 2.0, "isc_std": 0.1, "isc_count": 10}

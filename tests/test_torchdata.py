@@ -12,14 +12,16 @@ from torchvision import transforms
 from torchvision.datasets import FakeData
 
 import dalikit
-from dalikit import TorchData, evaluation, items, testing
+from dalikit import TorchData, testing
 from dalikit.components.games.gan import GAN
 from dalikit.components.methods.dali import DALI
 from dalikit.components.metrics.codes import Codes
 from dalikit.components.metrics.reconstruction import Reconstruction
 from dalikit.components.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
 from dalikit.components.posteriors.diagonal import Diagonal
+from dalikit.data import items
 from dalikit.errors import UnfitError, UserError
+from dalikit.evaluation import scoring
 from dalikit.interfaces import Dataset, TensorSplit
 from dalikit.model import Model, scores_of
 from dalikit.randomness import RandomState
@@ -93,7 +95,7 @@ def test_a_trained_model_is_measured_on_it():
     trainer = Trainer(method(data.x_shape), data, steps=2, batch_size=16)
     trainer.fit()
     model = Model(trainer.inference, data.x_shape, data.value_range)
-    x = torch.cat(list(evaluation.data(data, "test", model.method)))
+    x = torch.cat(list(scoring.data(data, "test", model.method)))
     assert model.reconstruct(x).shape == x.shape == (6, 1, 8, 8)
     makers = {m.name: lambda m=m: m(data) for m in (Reconstruction, Codes)}
     scores, skipped = scores_of(model.method, makers, "validation")

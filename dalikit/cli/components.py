@@ -21,7 +21,7 @@ def plugins(json_: Json = False, strict: settings.Strict = False) -> None:
     """List every component, where it comes from, and whether it can be used."""
     import warnings
 
-    from dalikit.registry import PluginWarning, Registry
+    from dalikit.assembly.registry import PluginWarning, Registry
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # each has a row of its own below
@@ -36,7 +36,7 @@ def plugins(json_: Json = False, strict: settings.Strict = False) -> None:
 
 def recipes(json_: Json = False) -> None:
     """List the recipes: what each trains, and the paper's row it stands for."""
-    from dalikit.registry import Registry
+    from dalikit.assembly.registry import Registry
 
     fields = ("name", "description", "stands_for")
     found = Registry.discover().all("recipe")
@@ -66,9 +66,9 @@ def print_config(
     strict: settings.Strict = False,
 ) -> None:
     """Print the complete configuration that the same options would train, as YAML."""
-    from dalikit import resolve
-    from dalikit.config import to_yaml
-    from dalikit.registry import Registry
+    from dalikit.assembly import resolve
+    from dalikit.assembly.registry import Registry
+    from dalikit.runs.config import to_yaml
 
     registry = Registry.discover(strict=strict)
     if schema:

@@ -78,7 +78,7 @@ def encode(
     """Write codes: .npy has each datum's code; .npz has `code`, and the posterior's `mean` and `stddev`."""
     import torch
 
-    from dalikit.evaluation import batch_size
+    from dalikit.evaluation.scoring import batch_size
 
     model = _load(run, device)
     x = _given(model, images, None)
@@ -204,7 +204,7 @@ def _metrics(
     model: "RunModel", names: list[str] | None, assignments: list[str]
 ) -> dict[str, dict[str, Any] | None] | None:
     """The metrics asked for with their parameters, or None for the run's own as they are."""
-    from dalikit.config import from_assignment, together
+    from dalikit.runs.config import from_assignment, together
 
     given = together(from_assignment(text) for text in assignments)
     if stray := [section for section in given if section != "metrics"]:

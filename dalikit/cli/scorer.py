@@ -15,7 +15,7 @@ from dalikit.errors import RunError, UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dalikit.scorer import DigitScorer, Facts, Labelled
+    from dalikit.evaluation.scorer import DigitScorer, Facts, Labelled
 
 scorer_app = typer.Typer(help="The digit classifier that scores of digits are measured with.")
 
@@ -50,9 +50,10 @@ def train(
         raise UserError(
             f"scorer train {dataset}: the scorer knows digits alone; 'mnist' is what it can learn"
         )
-    from dalikit import build, scorer
-    from dalikit.config import Slot
-    from dalikit.registry import Registry
+    from dalikit.assembly import build
+    from dalikit.assembly.registry import Registry
+    from dalikit.evaluation import scorer
+    from dalikit.runs.config import Slot
 
     target = _free(out or scorer.default_path(), force)
     place = build.device(device)
@@ -78,7 +79,7 @@ def train(
 
 
 def _facts(made: "DigitScorer", test: "Labelled", best: float, data: str, seed: int, epochs: int) -> "Facts":
-    from dalikit import scorer
+    from dalikit.evaluation import scorer
 
     logits = made.logits(test[0])
     shuffled, in_order = (scorer.inception_score(logits, shuffled=shuffle) for shuffle in (True, False))

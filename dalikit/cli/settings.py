@@ -69,7 +69,7 @@ def layers(
     device: str | None = None,
 ) -> list[dict[str, Any]]:
     """The layers of settings that the options make, the weakest first."""
-    from dalikit.config import from_assignment, from_file, together
+    from dalikit.runs.config import from_assignment, from_file, together
 
     named = {"method": method, "game": game, "posterior": posterior, "dataset": dataset}
     options: dict[str, Any] = {key: {"name": value} for key, value in named.items() if value is not None}

@@ -48,7 +48,7 @@ def reproduce(
 ) -> int:
     """Run a study and write its table beside the paper's; the same command goes on after an interruption."""
     numbers = _seeds(seeds)
-    from dalikit.registry import Registry
+    from dalikit.assembly.registry import Registry
     from dalikit.studies.launch import set_scores_aside
     from dalikit.studies.plan import make_plan
     from dalikit.studies.reproduce import reproduce as carry_out
@@ -74,7 +74,7 @@ def compare(
     json_: Json = False,
 ) -> None:
     """Put runs' scores into one table, those of one configuration over their seeds."""
-    from dalikit.registry import Registry
+    from dalikit.assembly.registry import Registry
     from dalikit.studies.compare import compared
     from dalikit.studies.reproduce import write
 

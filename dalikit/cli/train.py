@@ -16,7 +16,7 @@ from dalikit.cli import settings
 from dalikit.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
-    from dalikit.registry import Registry
+    from dalikit.assembly.registry import Registry
     from dalikit.runs import Facts, RunDirectory
     from dalikit.training import Trainer
 
@@ -52,8 +52,8 @@ def train(
 ) -> int:
     """Train a method: with no options, DALI on 8×8 digits, in about a minute."""
     started = time.monotonic()
-    from dalikit import build, resolve
-    from dalikit.registry import Registry
+    from dalikit.assembly import build, resolve
+    from dalikit.assembly.registry import Registry
     from dalikit.runs import RunDirectory
 
     registry = Registry.discover(strict=strict)
@@ -103,7 +103,7 @@ def _new_folder(what: str) -> Path:
 
 
 def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "Trainer":
-    from dalikit import build, resolve
+    from dalikit.assembly import build, resolve
 
     config = run.config
     if steps is not None:
@@ -216,7 +216,7 @@ def _say_interrupted(trainer: "Trainer", run: "RunDirectory", number: int) -> in
 
 def _say_left_out(trainer: "Trainer", registry: "Registry", run: "RunDirectory") -> None:
     """Warn of metrics that were asked for and cannot be had, before hours are spent on training."""
-    from dalikit.build import make_metrics
+    from dalikit.assembly.build import make_metrics
 
     for name, make in make_metrics(run.config.metrics, trainer.dataset, registry).items():
         reason = None if name in trainer.dataset.metrics else make().unfit(trainer.inference)
@@ -225,7 +225,7 @@ def _say_left_out(trainer: "Trainer", registry: "Registry", run: "RunDirectory")
 
 
 def _finish(trainer: "Trainer", registry: "Registry", run: "RunDirectory", started: float) -> None:
-    from dalikit.build import make_metrics
+    from dalikit.assembly.build import make_metrics
     from dalikit.cli.report import scores_document, scores_table
     from dalikit.model import scores_of
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
-from dalikit.config import RunConfig, from_file, merged, to_yaml
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import Dataset, Metric, TrainingState
 from dalikit.runs import checkpoints, folder, log
+from dalikit.runs.config import RunConfig, from_file, merged, to_yaml
 from dalikit.runs.facts import FORMAT, Facts, FinalScores
 from dalikit.runs.files import unwritable, validated, write_whole
 from dalikit.runs.folder import ASIDE

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 
+from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
 from dalikit.interfaces import Study, StudyColumn
-from dalikit.registry import Registry
 from dalikit.runs import RunDirectory
 from dalikit.studies import records
 from dalikit.studies.records import Record

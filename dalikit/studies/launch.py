@@ -18,9 +18,9 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dalikit.config import to_yaml
 from dalikit.errors import Interrupted, RunError, UserError
 from dalikit.runs import RunDirectory
+from dalikit.runs.config import to_yaml
 from dalikit.studies.plan import PlannedRun
 
 POLL = 0.05

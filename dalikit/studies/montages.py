@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from PIL import Image
 
 from dalikit import pictures
+from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
 from dalikit.model import RunModel, load
-from dalikit.registry import Registry
 from dalikit.studies.draw import montage
 from dalikit.studies.table import Line, Table
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dalikit import resolve
-from dalikit.config import RunConfig, merged, to_yaml
+from dalikit.assembly import resolve
+from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError, nearest
 from dalikit.interfaces import Study, StudyRow
-from dalikit.registry import Registry
 from dalikit.runs import RunDirectory
+from dalikit.runs.config import RunConfig, merged, to_yaml
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dalikit import pictures
+from dalikit.assembly.registry import Registry
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import Study
-from dalikit.registry import Registry
 from dalikit.runs import write_whole
 from dalikit.studies import draw, launch, records, render
 from dalikit.studies.launch import Tell

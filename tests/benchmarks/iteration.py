@@ -17,9 +17,9 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import softplus
 
-from dalikit import build, resolve
+from dalikit.assembly import build, resolve
+from dalikit.assembly.registry import Registry
 from dalikit.interfaces import Dataset, Method
-from dalikit.registry import Registry
 from dalikit.training import Trainer
 
 RECIPES = ("digits", "grid25")

@@ -47,9 +47,9 @@ def child(words: list[str], allowed: int) -> None:
     import torch
     import torchvision  # noqa: F401 - what the command will import counts for nothing
 
-    from dalikit import build, resolve  # noqa: F401
+    from dalikit.assembly import build, resolve  # noqa: F401
+    from dalikit.assembly.registry import Registry
     from dalikit.cli.main import main
-    from dalikit.registry import Registry
 
     Registry.discover()
     torch.set_num_threads(1)

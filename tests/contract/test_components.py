@@ -6,11 +6,12 @@ from functools import partial
 import pytest
 import torch
 
-from dalikit import build, resolve, testing
+from dalikit import testing
+from dalikit.assembly import build, resolve
+from dalikit.assembly.parameters import validated
+from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
 from dalikit.interfaces import Backbone, Dataset, Recipe, TensorSplit
-from dalikit.parameters import validated
-from dalikit.registry import Registry
 from dalikit.runs import Context, DataFacts, Facts, RunDirectory
 from dalikit.training import Trainer
 

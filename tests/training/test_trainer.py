@@ -433,7 +433,7 @@ def test_a_method_is_handed_its_optimizers_once():
 
 
 def test_lazy_penalties_come_every_nth_step_and_weigh_n_times_as_much():
-    from dalikit import play
+    from dalikit import objectives
     from dalikit.components.games.gan import GAN
 
     def critic(x):
@@ -441,13 +441,13 @@ def test_lazy_penalties_come_every_nth_step_and_weigh_n_times_as_much():
 
     x = torch.tensor([[3.0, 4.0]])
     often, seldom = GAN(r1=2.0), GAN(r1=2.0, penalty_every=4)
-    plain = play.discriminator_loss(GAN(), critic, x, x).total
+    plain = objectives.discriminator_loss(GAN(), critic, x, x).total
     torch.testing.assert_close(
-        play.discriminator_loss(often, critic, x, x, 5).total - plain, torch.tensor(25.0)
+        objectives.discriminator_loss(often, critic, x, x, 5).total - plain, torch.tensor(25.0)
     )
     torch.testing.assert_close(
-        play.discriminator_loss(seldom, critic, x, x, 8).total - plain, torch.tensor(100.0)
+        objectives.discriminator_loss(seldom, critic, x, x, 8).total - plain, torch.tensor(100.0)
     )
-    late = play.discriminator_loss(seldom, critic, x, x, 9)
+    late = objectives.discriminator_loss(seldom, critic, x, x, 9)
     torch.testing.assert_close(late.total, plain)
     assert "penalty" not in late.terms

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dalikit import evaluation
 from dalikit.errors import UserError
+from dalikit.evaluation import scoring
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Callback, Fit, Metric
 from dalikit.runs import Context
@@ -52,7 +52,7 @@ class Evaluation(Callback):
         record: dict[str, Any] = {"event": "score", "step": fit.step, "metric": name}
         try:
             if (reason := metric.unfit(fit.inference)) is None:
-                score = evaluation.score(metric, fit.inference, "validation")
+                score = scoring.score(metric, fit.inference, "validation")
                 self.context.run.log({**record, **score.values, "protocol": dict(score.protocol)})
                 return
         except UserError as error:

@@ -6,7 +6,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import evaluation, pictures
+from dalikit import pictures
+from dalikit.evaluation import scoring
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Callback, Fit
 from dalikit.randomness import RandomState
@@ -65,18 +66,18 @@ class Pictures(Callback):
         fit.losses()  # raises where they are not finite: pictures of NaN show nothing
         with RandomState.seeded(SEED).swapped_in():
             count = POINTS if self.points else self.count
-            samples = torch.cat(list(evaluation.samples(fit.inference, count, self.dataset.x_shape)))
+            samples = torch.cat(list(scoring.samples(fit.inference, count, self.dataset.x_shape)))
         real = self._reference(fit)
         self._save("samples", fit, samples)
         if fit.inference.infers:
-            parts = real.split(evaluation.batch_size(self.dataset.x_shape))
+            parts = real.split(scoring.batch_size(self.dataset.x_shape))
             again = torch.cat([fit.inference.generate(fit.inference.code(x)) for x in parts])
             self._save("reconstructions", fit, again if self.points else pictures.pairs(real, again))
 
     def _reference(self, fit: Fit) -> Tensor:
         if self._real is None:
             count = POINTS if self.points else max(1, self.count // 2)
-            batches = evaluation.data(self.dataset, "validation", fit.inference, count)
+            batches = scoring.data(self.dataset, "validation", fit.inference, count)
             self._real = torch.cat(list(batches))
         return self._real
 

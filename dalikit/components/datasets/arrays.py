@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dalikit import prepared
+from dalikit.data import prepared
+from dalikit.data.images import AbsolutePath, ImageSplit, check_labels, enough, short_name
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.images import AbsolutePath, ImageSplit, check_labels, enough, short_name
 from dalikit.interfaces import Dataset, Part
 
 DALIKIT_API = 1

@@ -11,11 +11,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from dalikit import prepared
+from dalikit.data import prepared
+from dalikit.data.imagefiles import fitted, opened, said
+from dalikit.data.images import PreparedImages, streamed
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.imagefiles import fitted, opened, said
-from dalikit.images import PreparedImages, streamed
 
 DALIKIT_API = 1
 

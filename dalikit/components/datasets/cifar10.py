@@ -9,9 +9,9 @@ from typing import Literal
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from dalikit.downloads import by_torchvision
+from dalikit.data.downloads import by_torchvision
+from dalikit.data.images import PreparedImages
 from dalikit.hookspecs import hookimpl
-from dalikit.images import PreparedImages
 
 DALIKIT_API = 1
 

@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from dalikit import prepared
+from dalikit.data import prepared
+from dalikit.data.imagefiles import fault, fitted, opened, said
+from dalikit.data.images import AbsolutePath, PreparedImages, short_name, streamed, tracked
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.imagefiles import fault, fitted, opened, said
-from dalikit.images import AbsolutePath, PreparedImages, short_name, streamed, tracked
 
 DALIKIT_API = 1
 

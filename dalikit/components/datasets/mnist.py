@@ -6,9 +6,9 @@ Source: LeCun et al. 1998, "Gradient-based learning applied to document recognit
 
 from pathlib import Path
 
-from dalikit.downloads import by_torchvision
+from dalikit.data.downloads import by_torchvision
+from dalikit.data.images import PreparedImages
 from dalikit.hookspecs import hookimpl
-from dalikit.images import PreparedImages
 
 DALIKIT_API = 1
 

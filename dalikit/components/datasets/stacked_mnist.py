@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dalikit import prepared
-from dalikit.downloads import by_torchvision
+from dalikit.data import prepared
+from dalikit.data.downloads import by_torchvision
+from dalikit.data.images import check_labels
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.images import check_labels
 from dalikit.interfaces import Dataset, Part, Split
 
 DALIKIT_API = 1

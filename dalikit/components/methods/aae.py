@@ -16,8 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import play
-from dalikit.compose import CodeDiscriminator
+from dalikit import objectives
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     AdversarialGame,
@@ -30,6 +29,7 @@ from dalikit.interfaces import (
     Posterior,
     Role,
 )
+from dalikit.players.composed import CodeDiscriminator
 
 DALIKIT_API = 1
 
@@ -81,7 +81,7 @@ class AAE(InferringMethod):
         """The autoencoder's step, the discriminator's, the encoder's."""
         return (
             Phase("autoencoder", ("generator", "encoder", "family"), self.reconstruction_loss),
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("encoder", ("encoder", "family"), self.encoder_loss),
         )
 
@@ -95,12 +95,14 @@ class AAE(InferringMethod):
         """The game's loss of D on codes: the prior's, then inferred ones."""
         with torch.no_grad():
             inferred = self.inferred(iteration.real)
-        return play.discriminator_loss(self.game, self.discriminator, iteration.z, inferred, iteration.step)
+        return objectives.discriminator_loss(
+            self.game, self.discriminator, iteration.z, inferred, iteration.step
+        )
 
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of E, which generates codes, with the updated D."""
         logits = self.discriminator(self.inferred(iteration.real))
-        loss = play.generator_loss(self.game, self.discriminator, logits, lambda: iteration.z)
+        loss = objectives.generator_loss(self.game, self.discriminator, logits, lambda: iteration.z)
         return PhaseLoss(loss, {"loss": loss.detach()})
 
     def inferred(self, x: Tensor) -> Tensor:

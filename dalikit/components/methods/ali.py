@@ -16,8 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dalikit import play
-from dalikit.compose import JointDiscriminator
+from dalikit import objectives
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     AdversarialGame,
@@ -30,6 +29,7 @@ from dalikit.interfaces import (
     Posterior,
     Role,
 )
+from dalikit.players.composed import JointDiscriminator
 
 DALIKIT_API = 1
 
@@ -76,7 +76,7 @@ class ALI(InferringMethod):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of generator and encoder."""
         return (
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
         )
 
@@ -85,7 +85,9 @@ class ALI(InferringMethod):
         with torch.no_grad():
             inferred = self.discriminator.pairs(iteration.real, self.inferred(iteration.real))
         generated = self.discriminator.pairs(iteration.fake_detached, iteration.z)
-        return play.discriminator_loss(self.game, self.discriminator, inferred, generated, iteration.step)
+        return objectives.discriminator_loss(
+            self.game, self.discriminator, inferred, generated, iteration.step
+        )
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's joint loss of both kinds of pairs, with the updated D."""

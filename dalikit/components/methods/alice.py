@@ -18,8 +18,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import play
-from dalikit.compose import JointDiscriminator, PairDiscriminator
+from dalikit import objectives
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     AdversarialGame,
@@ -32,6 +31,7 @@ from dalikit.interfaces import (
     Posterior,
     Role,
 )
+from dalikit.players.composed import JointDiscriminator, PairDiscriminator
 
 DALIKIT_API = 1
 
@@ -85,10 +85,10 @@ class ALICE(InferringMethod):
 
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the second one's if there is one, then that of generator and encoder."""
-        phases = [play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss)]
+        phases = [objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss)]
         if self.cycle_discriminator is not None:
             loss, role = self.cycle_discriminator_loss, "cycle_discriminator"
-            phases.append(play.discriminator_phase(self.game, self.cycle_discriminator, loss, role))
+            phases.append(objectives.discriminator_phase(self.game, self.cycle_discriminator, loss, role))
         both = Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss)
         return (*phases, both)
 
@@ -97,14 +97,16 @@ class ALICE(InferringMethod):
         with torch.no_grad():
             inferred = self.discriminator.pairs(iteration.real, self.posterior(iteration.real).rsample())
         generated = self.discriminator.pairs(iteration.fake_detached, iteration.z)
-        return play.discriminator_loss(self.game, self.discriminator, inferred, generated, iteration.step)
+        return objectives.discriminator_loss(
+            self.game, self.discriminator, inferred, generated, iteration.step
+        )
 
     def cycle_discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D' on (x, x), then (x, G(E(x)))."""
         critic, x = self._cycle_critic(), iteration.real
         with torch.no_grad():
             again = self.generate(self.posterior(x).rsample())
-        return play.discriminator_loss(
+        return objectives.discriminator_loss(
             self.game, critic, critic.pairs(x, x), critic.pairs(x, again), iteration.step
         )
 
@@ -121,7 +123,7 @@ class ALICE(InferringMethod):
     def _cycle(self, x: Tensor, again: Tensor) -> Tensor:
         if self.cycle == "adversarial":
             critic = self._cycle_critic()
-            return play.generator_loss(
+            return objectives.generator_loss(
                 self.game, critic, critic(critic.pairs(x, again)), lambda: critic.pairs(x, x)
             )
         apart = (again - x).flatten(1)

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
-from dalikit.compose import JointDiscriminator
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     Encoder,
@@ -32,6 +31,7 @@ from dalikit.interfaces import (
     Posterior,
     Role,
 )
+from dalikit.players.composed import JointDiscriminator
 
 DALIKIT_API = 1
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import play
+from dalikit import objectives
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     AdversarialGame,
@@ -82,21 +82,21 @@ class DALI(InferringMethod):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of generator and encoder."""
         return (
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
         )
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_d of Algorithm 1, and the game's penalty."""
         real, fake = iteration.real, iteration.fake_detached
-        return play.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
+        return objectives.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_rec = L_g + L_e of Algorithm 1, both from one pass through the features."""
         fake = iteration.fake
         h = self.discriminator.features(fake)
         logits = self.discriminator.head(h)
-        adversarial = play.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
+        adversarial = objectives.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
         raw = self.encoder(h if self.share_features else fake)
         nll = -self.family(*raw).log_prob(iteration.z).mean()
         total = adversarial + self._lam(iteration.progress) / iteration.z.shape[1] * nll

@@ -7,7 +7,7 @@ row has the generator and the discriminator of its DALI row.
 from collections.abc import Sequence
 from typing import Any
 
-from dalikit import play
+from dalikit import objectives
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     AdversarialGame,
@@ -46,19 +46,19 @@ class PlainGAN(Method):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the generator's."""
         return (
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator", ("generator",), self.generator_loss),
         )
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D, real data first, and its penalty."""
         real, fake = iteration.real, iteration.fake_detached
-        return play.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
+        return objectives.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, with the updated D."""
         logits = self.discriminator(iteration.fake)
-        loss = play.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
+        loss = objectives.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
         return PhaseLoss(loss, {"loss": loss.detach()})
 
 

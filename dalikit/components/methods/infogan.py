@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from dalikit import play
+from dalikit import objectives
 from dalikit.errors import UnfitError
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
@@ -89,20 +89,20 @@ class InfoGAN(Method):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of generator and Q."""
         return (
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
         )
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D, and its penalty."""
         real, fake = iteration.real, iteration.fake_detached
-        return play.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
+        return objectives.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, and λ times -log Q(c | G(z))."""
         h = self.discriminator.features(iteration.fake)
         logits = self.discriminator.head(h)
-        adversarial = play.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
+        adversarial = objectives.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
         mean, spread = self._moments(h)
         code = iteration.z[:, : self.codes]
         nll = -Normal(mean, spread, validate_args=False).log_prob(code).sum(1).mean()

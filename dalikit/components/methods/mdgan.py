@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import play
+from dalikit import objectives
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     AdversarialGame,
@@ -80,35 +80,39 @@ class MDGAN(InferringMethod):
     def phases(self) -> Sequence[Phase]:
         """The manifold's two steps, then the diffusion's two."""
         return (
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("manifold", ("generator", "encoder", "family"), self.manifold_loss),
-            play.discriminator_phase(self.game, self.diffuser, self.diffuser_loss, "diffuser"),
+            objectives.discriminator_phase(self.game, self.diffuser, self.diffuser_loss, "diffuser"),
             Phase("diffusion", ("generator",), self.diffusion_loss),
         )
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D1 on x, then G(E(x))."""
         real, step = iteration.real, iteration.step
-        return play.discriminator_loss(self.game, self.discriminator, real, self._rebuilt(real), step)
+        return objectives.discriminator_loss(self.game, self.discriminator, real, self._rebuilt(real), step)
 
     def manifold_loss(self, iteration: Iteration) -> PhaseLoss:
         """The reconstruction of x, and the game's loss of G(E(x)) against D1."""
         real = iteration.real
         rebuilt = self.generate(self.code(real))
         reconstruction = (real - rebuilt).square().mean()
-        loss = play.generator_loss(self.game, self.discriminator, self.discriminator(rebuilt), lambda: real)
+        loss = objectives.generator_loss(
+            self.game, self.discriminator, self.discriminator(rebuilt), lambda: real
+        )
         terms = {"loss": loss.detach(), "reconstruction": reconstruction.detach()}
         return PhaseLoss(self.lam * reconstruction + loss, terms)
 
     def diffuser_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D2 on G(E(x)), then G(z)."""
         rebuilt, fake = self._rebuilt(iteration.real), iteration.fake_detached
-        return play.discriminator_loss(self.game, self.diffuser, rebuilt, fake, iteration.step)
+        return objectives.discriminator_loss(self.game, self.diffuser, rebuilt, fake, iteration.step)
 
     def diffusion_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G(z) against D2."""
         logits = self.diffuser(iteration.fake)
-        loss = play.generator_loss(self.game, self.diffuser, logits, lambda: self._rebuilt(iteration.real))
+        loss = objectives.generator_loss(
+            self.game, self.diffuser, logits, lambda: self._rebuilt(iteration.real)
+        )
         return PhaseLoss(loss, {"loss": loss.detach()})
 
     @torch.no_grad()

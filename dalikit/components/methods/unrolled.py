@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
 
-from dalikit import play
+from dalikit import objectives
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     AdversarialGame,
@@ -73,7 +73,7 @@ class Unrolled(Method):
         """The generator's step first, as its look ahead starts from where D stands; then D's."""
         return (
             Phase("generator", ("generator",), self.generator_loss),
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
         )
 
     def bind(self, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
@@ -87,13 +87,13 @@ class Unrolled(Method):
         def critic(x: Tensor) -> Tensor:
             return functional_call(self.discriminator, weights, (x,))
 
-        loss = play.generator_loss(self.game, critic, critic(iteration.fake), lambda: iteration.real)
+        loss = objectives.generator_loss(self.game, critic, critic(iteration.fake), lambda: iteration.real)
         return PhaseLoss(loss, {"loss": loss.detach()})
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of D, real data first, and its penalty."""
         real, fake = iteration.real, iteration.fake_detached
-        return play.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
+        return objectives.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
 
     def _ahead(self, iteration: Iteration) -> Weights:
         """D's weights after K steps of Adam on this iteration's data, with the graph that leads to G."""

@@ -19,7 +19,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import play
+from dalikit import objectives
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
@@ -83,7 +83,7 @@ class VAEGAN(InferringMethod):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the encoder's, the generator's."""
         return (
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("encoder", ("encoder", "family"), self.encoder_loss),
             Phase("generator", ("generator",), self.generator_loss),
         )
@@ -94,8 +94,10 @@ class VAEGAN(InferringMethod):
         with torch.no_grad():
             again = self.generate(self.posterior(real).rsample())
         step = iteration.step
-        sampled = play.discriminator_loss(self.game, self.discriminator, real, iteration.fake_detached, step)
-        rebuilt = play.discriminator_loss(self.game, self.discriminator, real, again, step)
+        sampled = objectives.discriminator_loss(
+            self.game, self.discriminator, real, iteration.fake_detached, step
+        )
+        rebuilt = objectives.discriminator_loss(self.game, self.discriminator, real, again, step)
         terms = {name: (sampled.terms[name] + rebuilt.terms[name]) / 2 for name in sampled.terms}
         return PhaseLoss((sampled.total + rebuilt.total) / 2, terms)
 
@@ -112,8 +114,8 @@ class VAEGAN(InferringMethod):
         with torch.no_grad():
             z = self.posterior(real).rsample()
         again = self.generate(z)
-        sampled = play.generator_loss(self.game, critic, critic(iteration.fake), lambda: real)
-        rebuilt = play.generator_loss(self.game, critic, critic(again), lambda: real)
+        sampled = objectives.generator_loss(self.game, critic, critic(iteration.fake), lambda: real)
+        rebuilt = objectives.generator_loss(self.game, critic, critic(again), lambda: real)
         like = self._apart(real, again)
         loss = (sampled + rebuilt) / 2
         return PhaseLoss(self.gamma * like + loss, {"loss": loss.detach(), "features": like.detach()})

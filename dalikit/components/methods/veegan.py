@@ -18,8 +18,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import play
-from dalikit.compose import JointDiscriminator
+from dalikit import objectives
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import (
     AdversarialGame,
@@ -32,6 +31,7 @@ from dalikit.interfaces import (
     Posterior,
     Role,
 )
+from dalikit.players.composed import JointDiscriminator
 
 DALIKIT_API = 1
 
@@ -80,7 +80,7 @@ class VEEGAN(InferringMethod):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of generator and reconstructor."""
         return (
-            play.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
+            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
             Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
         )
 
@@ -88,12 +88,14 @@ class VEEGAN(InferringMethod):
         """The game's loss of D on (x, F(x)), then (G(z), z)."""
         inferred = self._inferred(iteration.real)
         generated = self.discriminator.pairs(iteration.fake_detached, iteration.z)
-        return play.discriminator_loss(self.game, self.discriminator, inferred, generated, iteration.step)
+        return objectives.discriminator_loss(
+            self.game, self.discriminator, inferred, generated, iteration.step
+        )
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G at generated pairs, and -log q(z|G(z)) a dimension."""
         logits = self.discriminator(self.discriminator.pairs(iteration.fake, iteration.z))
-        adversarial = play.generator_loss(
+        adversarial = objectives.generator_loss(
             self.game, self.discriminator, logits, lambda: self._inferred(iteration.real)
         )
         nll = -self.posterior(iteration.fake).log_prob(iteration.z).mean()

@@ -12,8 +12,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import evaluation
 from dalikit.errors import UnfitError
+from dalikit.evaluation import scoring
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Score
 
@@ -118,8 +118,8 @@ class Codes(Metric):
         """Codes and labels of `count` data of a part."""
         split, rng = self.dataset.split(part), torch.Generator().manual_seed(0)
         chosen = torch.randperm(len(split), generator=rng)[: self.count]
-        device, dtype = evaluation.device_of(method), evaluation.dtype_of(method)
-        for index in chosen.split(evaluation.batch_size(self.dataset.x_shape)):
+        device, dtype = scoring.device_of(method), scoring.dtype_of(method)
+        for index in chosen.split(scoring.batch_size(self.dataset.x_shape)):
             if (labels := split.labels(index)) is None:
                 raise UnfitError(f"metric 'codes': the {part} part of '{self.dataset.name}' has no labels")
             x = self.dataset.scale(split.take(index, rng).to(device)).to(dtype)

@@ -14,9 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import evaluation, scorer
 from dalikit.errors import UnfitError, UserError
-from dalikit.fidelity import (
+from dalikit.evaluation import scorer, scoring
+from dalikit.evaluation.fidelity import (
     INCEPTION,
     SEED,
     Measure,
@@ -92,8 +92,8 @@ class Fidelity(Metric):
 
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches of samples (b, *X); `part` is what they will be compared with."""
-        self.part, self.device = part, evaluation.device_of(method)
-        return ((x,) for x in evaluation.samples(method, self.count, self.dataset.x_shape))
+        self.part, self.device = part, scoring.device_of(method)
+        return ((x,) for x in scoring.samples(method, self.count, self.dataset.x_shape))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, *X) in the data set's range; values outside it are refused."""

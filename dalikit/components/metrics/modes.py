@@ -13,8 +13,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import evaluation
 from dalikit.errors import UnfitError
+from dalikit.evaluation import scoring
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Score
 
@@ -42,7 +42,7 @@ class Modes(Metric):
 
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches of samples (b, 2); the part is of no account, for nothing is compared with data."""
-        return ((x,) for x in evaluation.samples(method, self.count, self.dataset.x_shape))
+        return ((x,) for x in scoring.samples(method, self.count, self.dataset.x_shape))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, 2)."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from dalikit import evaluation
+from dalikit.evaluation import scoring
 from dalikit.functional.ranges import to_unit
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Score
@@ -34,7 +34,7 @@ class Reconstruction(Metric):
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches x and x̂ = G(code(x)), both (b, *X)."""
         self.part = part
-        for x in evaluation.data(self.dataset, part, method):
+        for x in scoring.data(self.dataset, part, method):
             yield x, method.generate(method.code(x))
 
     def update(self, *batch: Tensor) -> None:

@@ -15,8 +15,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import evaluation, scorer
 from dalikit.errors import UnfitError, UserError
+from dalikit.evaluation import scorer, scoring
 from dalikit.functional.ranges import to_uint8
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score
@@ -55,8 +55,8 @@ class StackedModes(Metric):
 
     def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
         """Batches of samples (b, 3, 28, 28); the part is of no account, for nothing is compared with data."""
-        self._scorer[0].to(evaluation.device_of(method))
-        return ((x,) for x in evaluation.samples(method, self.count, self.dataset.x_shape))
+        self._scorer[0].to(scoring.device_of(method))
+        return ((x,) for x in scoring.samples(method, self.count, self.dataset.x_shape))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, 3, 28, 28)."""

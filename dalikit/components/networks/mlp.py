@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.compose import SeparateHeads, weight_norm
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
+from dalikit.players.composed import SeparateHeads, weight_norm
 
 DALIKIT_API = 1
 

@@ -17,11 +17,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
-from dalikit.compose import SeparateHeads, Wrap, weight_norm
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
+from dalikit.players.composed import SeparateHeads, Wrap, weight_norm
 
 DALIKIT_API = 1
 

@@ -13,16 +13,18 @@ import torch
 import torchvision
 from PIL import Image
 
-from dalikit import build, downloads, prepared, resolve, testing
+from dalikit import testing
+from dalikit.assembly import build, resolve
+from dalikit.assembly.registry import Registry
 from dalikit.components.datasets.arrays import Arrays
 from dalikit.components.datasets.celeba import CelebA
 from dalikit.components.datasets.cifar10 import CIFAR10
 from dalikit.components.datasets.folder import Folder
 from dalikit.components.datasets.mnist import MNIST, FashionMNIST
 from dalikit.components.datasets.stacked_mnist import StackedMNIST
+from dalikit.data import downloads, prepared
+from dalikit.data.images import streamed, whole
 from dalikit.errors import UserError
-from dalikit.images import streamed, whole
-from dalikit.registry import Registry
 
 RNG = np.random.default_rng(0)
 PARTS = ("train", "validation", "test")

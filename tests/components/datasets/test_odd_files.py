@@ -9,8 +9,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from dalikit.components.datasets.folder import Folder
+from dalikit.data.imagefiles import fault, fitted, opened
 from dalikit.errors import UserError
-from dalikit.imagefiles import fault, fitted, opened
 
 RNG = np.random.default_rng(0)
 NOISE = Image.fromarray(RNG.integers(0, 256, (12, 14, 3)).astype(np.uint8))

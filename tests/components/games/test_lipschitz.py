@@ -44,10 +44,10 @@ def test_several_fakes_for_one_real_are_averaged():
 
 
 def test_a_generators_several_fakes_weigh_as_in_the_discriminators_loss():
-    from dalikit import play
+    from dalikit import objectives
 
     real, logits = torch.zeros(2, 2), torch.tensor([1.0, 2.0, 3.0, 4.0])
-    loss = play.generator_loss(WGAN(), quadratic, logits, lambda: real, samples=2)
+    loss = objectives.generator_loss(WGAN(), quadratic, logits, lambda: real, samples=2)
     torch.testing.assert_close(loss, torch.tensor(-(1 + 2 + 3 + 4) / 2))
 
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 from players import Points
 
-from dalikit import evaluation, testing
+from dalikit import testing
 from dalikit.components.datasets.digits import Digits
 from dalikit.components.metrics.codes import Codes
 from dalikit.errors import UnfitError
+from dalikit.evaluation import scoring
 from dalikit.interfaces import Dataset, TensorSplit
 
 
@@ -42,7 +43,7 @@ class Identity(torch.nn.Module):
 
 
 def test_groups_far_apart_are_told_apart_entirely():
-    score = evaluation.score(Codes(Blobs()), Identity())
+    score = scoring.score(Codes(Blobs()), Identity())
     fields = ("probe_accuracy", "knn_accuracy", "neighbour_precision", "nmi", "ari")
     assert score.values == pytest.approx(dict.fromkeys(fields, 1))
     assert (score.protocol["train_count"], score.protocol["count"], score.protocol["classes"]) == (90, 60, 3)
@@ -50,7 +51,7 @@ def test_groups_far_apart_are_told_apart_entirely():
 
 
 def test_labels_that_the_codes_know_nothing_of():
-    values = evaluation.score(Codes(Blobs(mixed=True)), Identity()).values
+    values = scoring.score(Codes(Blobs(mixed=True)), Identity()).values
     assert values["probe_accuracy"] < 0.6
     assert values["knn_accuracy"] < 0.6
     assert abs(values["ari"]) < 0.1
@@ -78,7 +79,7 @@ def test_precision_counts_each_neighbour_where_the_vote_counts_the_majority():
 
 
 def test_the_count_bounds_both_parts():
-    protocol = evaluation.score(Codes(Blobs(), count=30), Identity(), "validation").protocol
+    protocol = scoring.score(Codes(Blobs(), count=30), Identity(), "validation").protocol
     assert (protocol["train_count"], protocol["count"], protocol["part"]) == (30, 30, "validation")
 
 
@@ -96,7 +97,7 @@ def test_digits_have_the_labels_that_belong_to_them():
         def code(self, x):
             return x.flatten(1)
 
-    assert evaluation.score(Codes(Digits()), Pixels()).values["knn_accuracy"] > 0.95
+    assert scoring.score(Codes(Digits()), Pixels()).values["knn_accuracy"] > 0.95
 
 
 def test_without_encoder_or_labels_the_reason_is_given():
@@ -106,7 +107,7 @@ def test_without_encoder_or_labels_the_reason_is_given():
     assert "no encoder" in Codes(Blobs()).unfit(Blind())
     assert "no labels" in Codes(Points()).unfit(Identity())
     with pytest.raises(UnfitError, match="metric 'codes': data set 'points' has no labels"):
-        evaluation.score(Codes(Points()), Identity())
+        scoring.score(Codes(Points()), Identity())
 
 
 def test_codes_that_are_not_finite_or_too_few():
@@ -115,6 +116,6 @@ def test_codes_that_are_not_finite_or_too_few():
             return x * float("nan")
 
     with pytest.raises(UnfitError, match="NaN or infinite"):
-        evaluation.score(Codes(Blobs()), Broken())
+        scoring.score(Codes(Blobs()), Broken())
     with pytest.raises(UnfitError, match="too few"):
-        evaluation.score(Codes(Blobs(), neighbours=91), Identity())
+        scoring.score(Codes(Blobs(), neighbours=91), Identity())

@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from dalikit import evaluation, fidelity, scorer, testing
+from dalikit import testing
 from dalikit.components.metrics.fidelity import FIELDS, Fidelity
 from dalikit.errors import UnfitError, UserError
+from dalikit.evaluation import fidelity, scorer, scoring
 from dalikit.functional.ranges import to_uint8
 from dalikit.interfaces import Dataset, TensorSplit
 from dalikit.randomness import RandomState
@@ -67,7 +68,7 @@ def digits(data, weights, count=120, **settings):
 
 def test_a_set_is_at_no_distance_from_itself(weights):
     data = Pictures(1, 28, 28)
-    score = evaluation.score(digits(data, weights, measures=ALL), Album(data.images))
+    score = scoring.score(digits(data, weights, measures=ALL), Album(data.images))
     assert abs(score.values["fid"]) < 1e-6
     assert score.values["precision"] == score.values["recall"] == 1
     assert score.values["kid_mean"] < 1e-3
@@ -121,7 +122,7 @@ def assert_the_same(score, found):
 def test_it_equals_torch_fidelity_on_png_files_of_the_same_images(weights, tmp_path):
     data = Pictures(1, 28, 28)
     made = altered(data.images, 90, 20)
-    score = evaluation.score(digits(data, weights, count=90, measures=ALL, splits=3), Album(made))
+    score = scoring.score(digits(data, weights, count=90, measures=ALL, splits=3), Album(made))
     name = fidelity.digits_extractor()
     assert_the_same(
         score, direct(made, data.images, tmp_path, name, weights, isc_splits=3, kid_subset_size=90)
@@ -143,7 +144,7 @@ def test_precision_and_recall_are_of_our_features_and_not_of_vgg(weights, monkey
     monkeypatch.setattr(theirs.FeatureExtractorVGG16, "__init__", refuse)
     data = Pictures(1, 28, 28)
     made = altered(data.images, 90, 20)
-    score = evaluation.score(digits(data, weights, count=90, measures=("prc",)), Album(made))
+    score = scoring.score(digits(data, weights, count=90, measures=("prc",)), Album(made))
     model, _ = scorer.load(Path(weights))
     of_real, of_made = (model(images)[0].double() for images in (data.images, made))
     assert score.values["precision"] == pytest.approx(neighbourly(of_real, of_made), abs=1e-6)
@@ -153,7 +154,7 @@ def test_precision_and_recall_are_of_our_features_and_not_of_vgg(weights, monkey
 
 def test_the_protocol_is_complete(weights):
     data = Pictures(1, 28, 28)
-    protocol = evaluation.score(digits(data, weights, splits=4), Album(data.images), "train").protocol
+    protocol = scoring.score(digits(data, weights, splits=4), Album(data.images), "train").protocol
     assert protocol["library"].startswith("torch-fidelity 0.")
     assert protocol["weights_sha256"] == scorer.digest(Path(weights))
     assert (protocol["reference_part"], protocol["reference_count"]) == ("train", 120)
@@ -166,7 +167,7 @@ def test_the_protocol_is_complete(weights):
 
 def test_only_what_was_asked_for(weights):
     data = Pictures(1, 28, 28)
-    score = evaluation.score(digits(data, weights, measures=("isc",)), Album(data.images))
+    score = scoring.score(digits(data, weights, measures=("isc",)), Album(data.images))
     assert set(score.values) == {"isc_mean", "isc_std"}
     assert "reference_part" not in score.protocol
 
@@ -178,7 +179,7 @@ def test_it_is_a_metric_and_leaves_random_state_alone(weights):
     testing.check_metric(lambda: digits(data, weights), album)
     torch.manual_seed(3)
     before = RandomState.captured()
-    evaluation.score(digits(data, weights), album)
+    scoring.score(digits(data, weights), album)
     after = RandomState.captured()
     assert before.python == after.python
     assert all(torch.equal(before.tensors[k], after.tensors[k]) for k in before.tensors)
@@ -212,7 +213,7 @@ def test_every_grey_level_comes_back_as_it_was(value_range):
 def test_a_wrong_range_is_refused(weights, low, high):
     data = Pictures(1, 28, 28)
     with pytest.raises(UserError, match=r"outside \[-1, 1\]"):
-        evaluation.score(digits(data, weights), Album(data.images, low, high))
+        scoring.score(digits(data, weights), Album(data.images, low, high))
 
 
 def test_uint8_and_other_shapes_are_refused(weights):
@@ -241,7 +242,7 @@ def test_a_data_set_that_leaves_its_range_is_refused_and_not_rescaled(weights):
     data = Pictures(1, 28, 28)
     data.images = data.images.float()  # 0 to 255, though value_range says -1 to 1
     with pytest.raises(UserError, match=r"outside \[-1, 1\]: a wrong range is never rescaled"):
-        evaluation.score(digits(data, weights), Album(Pictures(1, 28, 28).images))
+        scoring.score(digits(data, weights), Album(Pictures(1, 28, 28).images))
 
 
 def test_coloured_digits_are_not_averaged(weights):
@@ -337,7 +338,7 @@ def test_a_weights_file_that_is_not_one_is_refused_and_never_executed(tmp_path, 
     assert "\n" not in reason
     assert not reason.endswith(tuple("0123456789"))  # the byte on which the unpickler stopped
     with pytest.raises(UnfitError, match="metric 'fidelity': "):
-        evaluation.score(metric, Album(data.images))
+        scoring.score(metric, Album(data.images))
 
 
 @pytest.fixture(scope="module")
@@ -366,7 +367,7 @@ def test_with_inception_it_equals_torch_fidelity_on_png_files_too(inception, tmp
     data = Pictures(3, 32, 32, count=12)
     made = altered(data.images, 9, 5)
     metric = Fidelity(data, weights=inception, count=9, splits=2, measures=ALL)
-    score = evaluation.score(metric, Album(made))
+    score = scoring.score(metric, Album(made))
     assert_the_same(
         score,
         direct(made, data.images, tmp_path, fidelity.INCEPTION, inception, isc_splits=2, kid_subset_size=9),
@@ -378,7 +379,7 @@ def test_with_inception_it_equals_torch_fidelity_on_png_files_too(inception, tmp
 def test_with_inception_a_set_is_at_no_distance_from_itself(inception):
     data = Pictures(3, 32, 32, count=12)
     metric = Fidelity(data, weights=inception, count=12, measures=("fid",))
-    assert abs(evaluation.score(metric, Album(data.images)).values["fid"]) < 1e-6
+    assert abs(scoring.score(metric, Album(data.images)).values["fid"]) < 1e-6
 
 
 def test_inception_is_in_eval_mode_and_deterministic(inception):
@@ -406,7 +407,7 @@ def test_a_scorers_file_is_never_executed_either(tmp_path, how):
     with pytest.raises(UserError, match="cannot be used as a digit scorer"):
         digits(data, str(path))._weights  # noqa: B018 - what `compute` reads, even if `unfit` was not asked
     with pytest.raises(UnfitError, match=r"metric 'fidelity': .*cannot be used as a digit scorer"):
-        evaluation.score(digits(data, str(path)), Album(data.images))
+        scoring.score(digits(data, str(path)), Album(data.images))
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
@@ -414,4 +415,4 @@ def test_weights_of_another_network_are_refused(tmp_path):
     torch.save({"fc.weight": torch.zeros(3, 3)}, path)
     data = Pictures(3, 32, 32, count=20)
     with pytest.raises(UserError, match="other weights than"):
-        evaluation.score(Fidelity(data, weights=str(path), count=20), Album(data.images))
+        scoring.score(Fidelity(data, weights=str(path), count=20), Album(data.images))

@@ -4,11 +4,11 @@ import pytest
 import torch
 from players import Points
 
-from dalikit import evaluation
 from dalikit.components.datasets.mixtures import Grid25
 from dalikit.components.metrics.modes import Modes
 from dalikit.components.metrics.reconstruction import Reconstruction
 from dalikit.errors import UnfitError
+from dalikit.evaluation import scoring
 from dalikit.interfaces import Metric, Score
 
 
@@ -62,7 +62,7 @@ class Shifted(torch.nn.Module):
 
 
 def test_the_error_is_given_on_both_ranges_with_its_spread():
-    score = evaluation.score(Reconstruction(Pixels()), Shifted())
+    score = scoring.score(Reconstruction(Pixels()), Shifted())
     # per datum: ((0.5)² + (1.5)²)/2 = 1.25 on [-1, 1]
     assert score.values["mse_pm1"] == pytest.approx(1.25)
     assert score.values["mse_01"] == pytest.approx(1.25 / 4)
@@ -73,7 +73,7 @@ def test_the_error_is_given_on_both_ranges_with_its_spread():
 
 
 def test_unbounded_data_are_measured_as_they_are():
-    assert evaluation.score(Reconstruction(Points()), Shifted()).values["mse"] == pytest.approx(1.25)
+    assert scoring.score(Reconstruction(Points()), Shifted()).values["mse"] == pytest.approx(1.25)
 
 
 def test_a_method_without_encoder_is_refused_with_the_reason():
@@ -81,7 +81,7 @@ def test_a_method_without_encoder_is_refused_with_the_reason():
         infers = False
 
     with pytest.raises(UnfitError, match="metric 'reconstruction': method 'shifted' has no encoder"):
-        evaluation.score(Reconstruction(Points()), Blind())
+        scoring.score(Reconstruction(Points()), Blind())
 
 
 def test_parts_are_scored_on_draws_of_their_own():
@@ -98,7 +98,7 @@ def test_parts_are_scored_on_draws_of_their_own():
             return Score(self.name, {"sum": float(self.drawn.sum())}, {})
 
     scores = [
-        evaluation.score(Draws(), Shifted(), part, seed)
+        scoring.score(Draws(), Shifted(), part, seed)
         for part, seed in (("test", 0), ("test", 0), ("validation", 0), ("test", 1))
     ]
     sums = [score.values["sum"] for score in scores]
@@ -121,7 +121,7 @@ def test_a_value_that_is_no_number_is_no_score(value):
             return Score(self.name, {"sound": 1, "broken": value}, {})
 
     with pytest.raises(UnfitError, match=f"metric 'breaks': broken is {value}"):
-        evaluation.score(Breaks(), Shifted())
+        scoring.score(Breaks(), Shifted())
 
 
 def test_scoring_leaves_modes_and_random_state_as_they_were():
@@ -129,7 +129,7 @@ def test_scoring_leaves_modes_and_random_state_as_they_were():
     method.player = torch.nn.Linear(1, 1).eval()
     torch.manual_seed(4)
     before = torch.get_rng_state()
-    evaluation.score(Reconstruction(Points()), method)
+    scoring.score(Reconstruction(Points()), method)
     assert method.training
     assert not method.player.training
     assert torch.equal(torch.get_rng_state(), before)

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from dalikit import evaluation, scorer
 from dalikit.components.metrics.stacked_modes import StackedModes
 from dalikit.errors import UnfitError, UserError
+from dalikit.evaluation import scorer, scoring
 from dalikit.interfaces import Dataset
 
 
@@ -60,7 +60,7 @@ class Triples(torch.nn.Module):
 
 def test_distinct_triples_and_their_distance_from_uniform(weights):
     method = Triples((1, 2, 3), (3, 2, 1), (9, 9, 9), (9, 9, 9))
-    score = evaluation.score(StackedModes(Stacked(), weights=weights, count=1000), method)
+    score = scoring.score(StackedModes(Stacked(), weights=weights, count=1000), method)
     entropy = -(0.25 * math.log(0.25) * 2 + 0.5 * math.log(0.5))
     assert score.values == {"modes": 3, "kl": pytest.approx(math.log(1000) - entropy)}
     assert score.protocol["samples"] == 1000

@@ -8,7 +8,7 @@ from layers import check_separate_heads, normalised, rectified, shapes, spread, 
 from torch import Tensor, nn
 
 from dalikit.components.networks.maxout import Maxout, MaxoutDiscriminator, MaxoutEncoder, MaxoutGenerator
-from dalikit.compose import weight_norm
+from dalikit.players.composed import weight_norm
 
 
 def maxout(x: Tensor, weight: Tensor, bias: Tensor, pieces: int) -> Tensor:

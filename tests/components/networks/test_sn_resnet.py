@@ -16,8 +16,8 @@ from dalikit.components.networks.sn_resnet import (
     SNResNetGenerator,
     UpBlock,
 )
-from dalikit.compose import weight_norm
 from dalikit.errors import UnfitError
+from dalikit.players.composed import weight_norm
 
 leaky = partial(layers.leaky, slope=0.2)
 

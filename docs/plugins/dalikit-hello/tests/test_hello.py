@@ -6,7 +6,7 @@ import torch
 from dalikit_hello import Laplace
 
 from dalikit import testing
-from dalikit.registry import Registry
+from dalikit.assembly.registry import Registry
 
 
 def test_it_meets_the_contract():

@@ -17,9 +17,9 @@ from typing import Any
 import pluggy
 
 from dalikit import hookspecs
+from dalikit.assembly.parameters import parameter_model
 from dalikit.errors import PluginError, UserError, nearest
 from dalikit.interfaces import KINDS
-from dalikit.parameters import parameter_model
 
 OWN_DISTRIBUTION = "dalikit"
 

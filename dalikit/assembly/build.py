@@ -8,16 +8,21 @@ from typing import Any
 
 import torch
 
-from dalikit import shapes
-from dalikit.compose import CodeDiscriminator, EncoderWithTrunk, JointDiscriminator, PairDiscriminator
-from dalikit.config import GeneratorSlot, NetworkSlot, RunConfig, Slot
+from dalikit.assembly import trial
+from dalikit.assembly.parameters import validated
+from dalikit.assembly.registry import Registry
+from dalikit.assembly.resolve import parameters_of
 from dalikit.errors import DalikitError, UnfitError, UserError
 from dalikit.interfaces import Callback, Dataset, Method, Metric, Range, Role, Shape
-from dalikit.parameters import validated
+from dalikit.players.composed import (
+    CodeDiscriminator,
+    EncoderWithTrunk,
+    JointDiscriminator,
+    PairDiscriminator,
+)
 from dalikit.randomness import RandomState, derived_seed
-from dalikit.registry import Registry
-from dalikit.resolve import parameters_of
 from dalikit.runs import Context, RunDirectory
+from dalikit.runs.config import GeneratorSlot, NetworkSlot, RunConfig, Slot
 from dalikit.training import Trainer
 
 
@@ -130,7 +135,7 @@ class _Players:
     def _generator(self, role: Role) -> Any:
         generator = self._new("generator", self.latent_size, self.data.x_shape, self.data.value_range)
         self._borrowing("generator", generator)
-        shapes.check_generator(generator, self.data.x_shape)
+        trial.check_generator(generator, self.data.x_shape)
         return generator
 
     def _discriminator(self, role: Role) -> Any:
@@ -144,14 +149,14 @@ class _Players:
     def _trunk(self) -> Any:
         """A new discriminator on data."""
         discriminator = self._new("discriminator", self.data.x_shape)
-        shapes.check_discriminator(discriminator, self.data.x_shape)
+        trial.check_discriminator(discriminator, self.data.x_shape)
         return discriminator
 
     def _encoder(self, role: Role) -> Any:
         posterior = self._of_kind("posterior", "the encoder's heads")
         trunk = self._shared_trunk() if role.on == "h" else self._trunk()
         encoder = self._borrowing("encoder", self._new("encoder", trunk.feature_shape, posterior.heads()))
-        shapes.check_encoder(encoder, posterior, trunk.feature_shape, self.latent_size)
+        trial.check_encoder(encoder, posterior, trunk.feature_shape, self.latent_size)
         return encoder if role.on == "h" else EncoderWithTrunk(trunk, encoder)
 
     def _posterior(self, role: Role) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from dalikit import scorer
+from dalikit.evaluation import scorer
 
 NAME = "dalikit-digits"
 """torch-fidelity's name for it."""

@@ -4,9 +4,17 @@ It is trained once, by `dalikit scorer train mnist`, and kept under the data roo
 (N, 1, 28, 28), or (N, 3, 28, 28) as grey PNG files arrive.
 """
 
-from dalikit.scorer.file import FORMAT, Facts, default_path, digest, load, save
-from dalikit.scorer.network import CLASSES, SIZE, DigitScorer
-from dalikit.scorer.training import COPIES, Labelled, accuracy, inception_score, jittered, labelled, train
+from dalikit.evaluation.scorer.file import FORMAT, Facts, default_path, digest, load, save
+from dalikit.evaluation.scorer.network import CLASSES, SIZE, DigitScorer
+from dalikit.evaluation.scorer.training import (
+    COPIES,
+    Labelled,
+    accuracy,
+    inception_score,
+    jittered,
+    labelled,
+    train,
+)
 
 __all__ = [
     "CLASSES",

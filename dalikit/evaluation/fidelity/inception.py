@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dalikit.downloads import impatient
+from dalikit.data.downloads import impatient
 from dalikit.errors import UserError
 
 

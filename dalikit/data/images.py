@@ -12,7 +12,7 @@ import torch
 from pydantic import AfterValidator
 from torch import Tensor
 
-from dalikit import prepared
+from dalikit.data import prepared
 from dalikit.errors import UserError
 from dalikit.interfaces import Dataset, Part, Shape, Split
 

@@ -3,10 +3,10 @@
 Source: Obukhov et al. 2020, "torch-fidelity".
 """
 
-from dalikit.fidelity.digits import digits_extractor
-from dalikit.fidelity.images import PartImages, TensorImages
-from dalikit.fidelity.inception import inception_weights
-from dalikit.fidelity.measure import INCEPTION, SEED, Measure, measured
+from dalikit.evaluation.fidelity.digits import digits_extractor
+from dalikit.evaluation.fidelity.images import PartImages, TensorImages
+from dalikit.evaluation.fidelity.inception import inception_weights
+from dalikit.evaluation.fidelity.measure import INCEPTION, SEED, Measure, measured
 
 __all__ = [
     "INCEPTION",

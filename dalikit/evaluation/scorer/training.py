@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from dalikit.errors import UserError
+from dalikit.evaluation.scorer.network import DigitScorer
 from dalikit.interfaces import Dataset, Part
 from dalikit.randomness import RandomState
-from dalikit.scorer.network import DigitScorer
 
 BATCH = 50
 COPIES = 4

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from dalikit import prepared
+from dalikit.data import prepared
+from dalikit.data.imagefiles import said
+from dalikit.data.images import whole
 from dalikit.errors import UserError
-from dalikit.imagefiles import said
-from dalikit.images import whole
 
 TIMEOUT = 30.0
 """Seconds without an answer after which a download has failed."""

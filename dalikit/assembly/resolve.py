@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dalikit.config import NETWORKS, SLOTS, GeneratorSlot, NetworkSlot, RunConfig, Slot, merged
+from dalikit.assembly.parameters import jsonable, parameter_model, validated
+from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError
 from dalikit.interfaces import Backbone, Dataset, Role
-from dalikit.parameters import jsonable, parameter_model, validated
-from dalikit.registry import Registry
 from dalikit.runs import RunDirectory
+from dalikit.runs.config import NETWORKS, SLOTS, GeneratorSlot, NetworkSlot, RunConfig, Slot, merged
 from dalikit.training import Trainer
 
 DEFAULTS = {"game": "gan", "posterior": "diag"}

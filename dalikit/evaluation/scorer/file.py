@@ -11,9 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from dalikit import prepared
+from dalikit.data import prepared
 from dalikit.errors import RunError, UserError
-from dalikit.scorer.network import CLASSES, DigitScorer
+from dalikit.evaluation.scorer.network import CLASSES, DigitScorer
 
 FORMAT = "dalikit digit scorer 1"
 LARGEST = 4096  # of a layer in a file that is loaded, so that a damaged one cannot ask for all memory

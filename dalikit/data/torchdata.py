@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import IterableDataset, TensorDataset
 
-from dalikit import items
+from dalikit.data import items
 from dalikit.errors import UnfitError, UserError
 from dalikit.functional.ranges import SLACK
 from dalikit.interfaces import Dataset, Part, Range, Shape, Split

@@ -1,0 +1,1 @@
+"""From a configuration and a registry to a trainer."""

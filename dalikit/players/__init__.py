@@ -1,0 +1,1 @@
+"""Players made of players, and the layers they share."""
