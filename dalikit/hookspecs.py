@@ -1,6 +1,6 @@
 """The one hook through which every component, built-in or not, comes to dalikit.
 
-A plugin is a module that an entry point of the group `dalikit` names. It says `DALIKIT_API = 1` and
+A plugin is a module that an entry point of the group `dalikit` names. It says `DALIKIT_API = 2` and
 implements `dalikit_components`.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pluggy
 
-API_VERSION = 1
+API_VERSION = 2
 """The contract's version; a plugin states the one it was written for as `DALIKIT_API`."""
 
 ENTRY_POINT_GROUP = "dalikit"

@@ -1,7 +1,7 @@
 """A trained run as an object that samples, infers and reconstructs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +9,37 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from dalikit.assembly import build
+from dalikit.assembly import build, resolve
 from dalikit.assembly.registry import Registry
-from dalikit.errors import UserError
+from dalikit.errors import UserError, nearest
 from dalikit.evaluation import scoring
-from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score, Shape
+from dalikit.interfaces import Batch, Dataset, DataSpec, Method, Part, Score
 from dalikit.randomness import RandomState
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig
 
+Labels = Tensor | Sequence[int | str] | int | str
+"""Labels (B,) by index or by name, or one for all."""
+
 
 class Model:
-    """A method for use: in eval mode, without gradients, on data x (B, *X) in `value_range`.
+    """A method for use: in eval mode, without gradients, on data x (B, *X) in the data's range.
 
-    Attributes:
-        x_shape: the shape of one datum.
-        value_range: the least and greatest value of x, or None where it is unbounded.
-        latent_size: Z.
+    Where the method is conditional, whatever encodes or decodes takes `labels`, a label for each datum.
     """
 
-    def __init__(self, method: Method, x_shape: Shape, value_range: Range | None) -> None:
+    def __init__(self, method: Method) -> None:
         self.method = method.eval()
-        self.x_shape = x_shape
-        self.value_range = value_range
-        self.latent_size = method.generator.latent_size
+
+    @property
+    def spec(self) -> DataSpec:
+        """What the data are."""
+        return self.method.spec
+
+    @property
+    def latent_size(self) -> int:
+        """Z."""
+        return self.method.latent_size
 
     @property
     def device(self) -> torch.device:
@@ -40,64 +47,72 @@ class Model:
         return scoring.device_of(self.method)
 
     @torch.no_grad()
-    def sample(self, n: int, seed: int | None = None) -> Tensor:
-        """Draw x (n, *X) from the generator. A `seed` makes it repeatable, and leaves torch's state alone."""
-        batches = partial(scoring.samples, self.method, _count("n", n), self.x_shape)
-        return self._drawn(seed, lambda: torch.cat(list(batches())))
+    def sample(self, n: int, seed: int | None = None, labels: Labels | None = None) -> Tensor:
+        """Draw x (n, *X) from the generator. A `seed` makes it repeatable, and leaves torch's state alone.
+
+        A conditional method's labels are as frequent as in training unless given.
+        """
+        y = self.indices(labels, _positive("n", n))
+        return self._drawn(seed, lambda: torch.cat(list(scoring.samples(self.method, n, y))))
 
     @torch.no_grad()
-    def generate(self, z: Tensor) -> Tensor:
+    def generate(self, z: Tensor, labels: Labels | None = None) -> Tensor:
         """Map codes z (B, Z) to x (B, *X)."""
         if z.dim() != 2 or z.shape[1] != self.latent_size:
             raise UserError(f"Codes have shape {tuple(z.shape)}, (B, {self.latent_size}) is needed")
         z = z.to(self.device, scoring.dtype_of(self.method))
-        return torch.cat([self.method.generate(chunk) for chunk in z.split(self._batch)])
+        return self._by_batches(self.method.generate, z, self.indices(labels, len(z)))
 
     @torch.no_grad()
-    def encode(self, x: Tensor) -> Distribution:
+    def encode(self, x: Tensor, labels: Labels | None = None) -> Distribution:
         """The posterior q(z|x) of x (B, *X): batch shape (B,), event shape (Z,)."""
-        return self.method.posterior(self._checked(x))
+        return self.method.posterior(self._checked(x), self.indices(labels, len(x)))
 
     @torch.no_grad()
-    def code(self, x: Tensor) -> Tensor:
+    def code(self, x: Tensor, labels: Labels | None = None) -> Tensor:
         """The code z (B, Z) that stands for x (B, *X) in reconstructions."""
-        return torch.cat([self.method.code(chunk) for chunk in self._checked(x).split(self._batch)])
+        return self._by_batches(self.method.code, self._checked(x), self.indices(labels, len(x)))
 
-    def reconstruct(self, x: Tensor) -> Tensor:
+    def reconstruct(self, x: Tensor, labels: Labels | None = None) -> Tensor:
         """G(code(x)) (B, *X) for x (B, *X)."""
-        return self.generate(self.code(x))
+        return self.generate(self.code(x, labels), labels)
 
     @torch.no_grad()
-    def vary(self, x: Tensor, n: int, seed: int | None = None) -> Tensor:
+    def vary(self, x: Tensor, n: int, seed: int | None = None, labels: Labels | None = None) -> Tensor:
         """Draw n codes from q(z|x) for each x (B, *X), and generate from them: (B, n, *X).
 
         Source: DALI, section 3.5.
         """
-        posterior = self.encode(x)
-        z = self._drawn(seed, lambda: posterior.sample((_count("n", n),)))
-        return self.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2]).transpose(0, 1)
+        posterior = self.encode(x, labels)
+        z = self._drawn(seed, lambda: posterior.sample((_positive("n", n),)))
+        y = self.indices(labels, len(x))
+        again = self.generate(z.flatten(0, 1), None if y is None else y.repeat(n))
+        return again.unflatten(0, z.shape[:2]).transpose(0, 1)
 
-    def interpolate(self, a: Tensor, b: Tensor, steps: int) -> Tensor:
+    def interpolate(self, a: Tensor, b: Tensor, steps: int, labels: Labels | None = None) -> Tensor:
         """Walk from a to b, both (B, *X), in a straight line between their codes: (B, steps, *X).
 
-        The first and last are the reconstructions of a and b.
+        The first and last are the reconstructions of a and b. `labels` are those of both ends.
         """
-        start, end = self.code(a), self.code(b)
+        start, end = self.code(a, labels), self.code(b, labels)
         if start.shape != end.shape:
             raise UserError(f"Interpolation needs as many starts as ends, not {len(start)} and {len(end)}")
-        t = torch.linspace(0, 1, _count("steps", steps), device=self.device)[:, None]
+        t = torch.linspace(0, 1, _positive("steps", steps), device=self.device)[:, None]
         z = torch.lerp(start[:, None], end[:, None], t)
-        return self.generate(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        y = self.indices(labels, len(start))
+        walk = self.generate(z.flatten(0, 1), None if y is None else y.repeat_interleave(steps))
+        return walk.unflatten(0, z.shape[:2])
 
     def to(self, device: str | torch.device) -> "Model":
         """Move it to a device; returns itself."""
         self.method.to(device)
         return self
 
-    @property
-    def _batch(self) -> int:
-        """What goes through the networks together: memory is not to grow with what is asked for."""
-        return scoring.batch_size(self.x_shape)
+    def _by_batches(self, call: Callable[..., Tensor], x: Tensor, y: Tensor | None) -> Tensor:
+        """In parts, for memory is not to grow with what is asked for."""
+        size = scoring.batch_size(self.spec.x_shape)
+        parts = range(0, max(1, len(x)), size)
+        return torch.cat([call(x[i : i + size], None if y is None else y[i : i + size]) for i in parts])
 
     def _drawn(self, seed: int | None, draw: Callable[[], Tensor]) -> Tensor:
         if seed is None:
@@ -105,20 +120,39 @@ class Model:
         with RandomState.seeded(seed).swapped_in():
             return draw()
 
+    def indices(self, labels: Labels | None, n: int) -> Tensor | None:
+        """Labels (n,) as indices.
+
+        Raises:
+            UserError: the method reads none, one is not there, or there are more or fewer than data.
+        """
+        if labels is None:
+            return None
+        classes = self.spec.classes or ()
+        if not self.method.conditional:
+            raise UserError(f"Method '{self.method.name}' was trained without labels (method.conditional)")
+        given = labels.tolist() if isinstance(labels, Tensor) else labels
+        found = [given] * n if isinstance(given, int | str) else list(given)
+        known = {name: i for i, name in enumerate(classes)} | {i: i for i in range(len(classes))}
+        for label in found:
+            if label not in known:
+                hint = nearest(str(label), list(classes))
+                raise UserError(f"There is no label '{label}'.{hint} Labels: {', '.join(classes)}")
+        if len(found) != n:
+            raise UserError(f"{len(found)} labels are given for {n} data")
+        return torch.tensor([known[label] for label in found], dtype=torch.int64, device=self.device)
+
     def _checked(self, x: Tensor) -> Tensor:
         x = torch.as_tensor(x)
-        if tuple(x.shape[1:]) != tuple(self.x_shape):
-            raise UserError(
-                f"Data have shape {tuple(x.shape)}, (B, {', '.join(map(str, self.x_shape))}) is needed"
-            )
+        shape, bounds = self.spec.x_shape, self.spec.value_range
+        if tuple(x.shape[1:]) != tuple(shape):
+            raise UserError(f"Data have shape {tuple(x.shape)}, (B, {', '.join(map(str, shape))}) is needed")
         if not x.is_floating_point():
-            raise UserError(
-                f"Data are {x.dtype}; floats in {self.value_range or 'their own range'} are needed"
-            )
+            raise UserError(f"Data are {x.dtype}; floats in {bounds or 'their own range'} are needed")
         if not x.isfinite().all():
             raise UserError("Data hold values that are NaN or infinite")
-        if self.value_range is not None and x.numel():
-            low, high = self.value_range
+        if bounds is not None and x.numel():
+            low, high = bounds
             if x.min() < low - 1e-3 or x.max() > high + 1e-3:
                 raise UserError(
                     f"Data reach from {x.min():.3g} to {x.max():.3g}, outside [{low:g}, {high:g}]"
@@ -135,31 +169,44 @@ class RunModel(Model):
         step: the iterations it was trained for.
     """
 
-    def __init__(self, run: RunDirectory, config: RunConfig, registry: Registry) -> None:
+    def __init__(
+        self, run: RunDirectory, config: RunConfig, registry: Registry, root: Path | None = None
+    ) -> None:
         self.run = run
-        self.config = config
+        self.config = resolve.check(config, registry)
         self.registry = registry
-        data = build.DataShape(run.facts.data.x_shape, run.facts.data.value_range)
+        self.root = root
         self.step, weights = run.load_averaged()
-        method = build.make_method(config, data, registry, borrow=False)
+        method = build.make_method(self.config, run.facts.data.spec, registry, borrow=False)
         try:
             method.load_state_dict(weights)
         except RuntimeError as error:
             message = " ".join(str(error).split())[:300]
             raise UserError(f"Run {run.path} is damaged: its weights do not fit: {message}") from None
-        super().__init__(method, data.x_shape, data.value_range)
+        super().__init__(method)
 
     @cached_property
     def dataset(self) -> Dataset:
         """The data set it was trained on."""
-        return build.make_dataset(self.config.dataset, self.registry)
+        return build.make_dataset(self.config, self.registry, self.root)
+
+    def batch(self, part: Part = "test", size: int | None = None) -> Batch:
+        """The x (N, *X) of one part of its data set, or the first `size` of them, and their labels."""
+        batches = list(scoring.data(self.dataset, part, self.method, size))
+        labels = [batch.y for batch in batches if batch.y is not None]
+        return Batch(torch.cat([batch.x for batch in batches]), torch.cat(labels) if labels else None)
 
     def data(self, part: Part = "test", size: int | None = None) -> Tensor:
-        """The x (N, *X) of one part of its data set, or the first `size` of them."""
-        return torch.cat(list(scoring.data(self.dataset, part, self.method, size)))
+        """The x (N, *X) of `batch`."""
+        return self.batch(part, size).x
 
     def neighbours(
-        self, x: Tensor, n: int = 9, part: Part = "train", among: int = 10_000
+        self,
+        x: Tensor,
+        n: int = 9,
+        part: Part = "train",
+        among: int = 10_000,
+        labels: Labels | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The data of one part whose codes lie nearest to those of x (B, *X), by Euclidean distance.
 
@@ -170,17 +217,19 @@ class RunModel(Model):
             n: how many for each.
             part: of the run's data set.
             among: its first data, so many are searched; they are held in memory.
+            labels: those of x, where the method is conditional.
 
         Raises:
             UserError: there are fewer than n to be searched.
         """
         from sklearn.neighbors import NearestNeighbors
 
-        searched = self.data(part, _count("among", among))
-        if _count("n", n) > len(searched):
+        searched, own = self.batch(part, _positive("among", among))
+        if _positive("n", n) > len(searched):
             raise UserError(f"n is {n}, but there are {len(searched)} data to be searched")
-        search = NearestNeighbors(n_neighbors=n).fit(self.code(searched).cpu().numpy())
-        distances, found = search.kneighbors(self.code(x).cpu().numpy())
+        codes = self.code(searched, own if self.method.conditional else None)
+        search = NearestNeighbors(n_neighbors=n).fit(codes.cpu().numpy())
+        distances, found = search.kneighbors(self.code(x, labels).cpu().numpy())
         return searched[torch.from_numpy(found).to(searched.device)], torch.from_numpy(distances).to(searched)
 
     def evaluate(
@@ -198,63 +247,45 @@ class RunModel(Model):
             seed: of what metrics draw.
 
         Raises:
-            UnfitError: a metric that was asked for by name cannot be computed.
+            UserError: a metric that was asked for by name cannot be computed.
         """
         settings: Mapping[str, Mapping[str, Any] | None] = self.config.metrics
         if isinstance(metrics, Mapping):
             settings = metrics
         elif metrics is not None:
             settings = {name: settings.get(name) or {} for name in metrics}
-        makers = build.make_metrics(settings, self.dataset, self.registry)
-        return scores_of(self.method, makers, part, seed, forgiving=metrics is None)
+        wanted = {
+            name: params if params is None else resolve.parameters_of("metric", name, params, self.registry)
+            for name, params in settings.items()
+        }
+        makers = build.make_metrics(wanted, self.dataset, self.registry, self.root)
+        return scoring.score_all(makers, self.method, part, seed, forgiving=metrics is None)
 
 
-def scores_of(
-    method: Method,
-    metrics: Mapping[str, Callable[[], Metric]],
-    part: Part = "test",
-    seed: int = 0,
-    *,
-    forgiving: bool = True,
-) -> tuple[list[Score], dict[str, str]]:
-    """The scores of a method, and why metrics were left out.
-
-    Raises:
-        UserError: a metric cannot be computed, and this is not `forgiving`.
-    """
-    scores, skipped = [], {}
-    for name, make in metrics.items():
-        try:
-            metric = make()
-            if (reason := metric.unfit(method)) and forgiving:
-                skipped[name] = reason
-            else:
-                scores.append(scoring.score(metric, method, part, seed))
-        except UserError as error:  # weights of another network, too few data: the other scores are kept
-            if not forgiving:
-                raise
-            skipped[name] = str(error)
-    return scores, skipped
-
-
-def load(run: str | Path, device: str = "cpu", registry: Registry | None = None) -> RunModel:
+def load(
+    run: str | Path,
+    device: str = "cpu",
+    registry: Registry | None = None,
+    data_root: str | Path | None = None,
+) -> RunModel:
     """Read a trained run.
 
     Args:
         run: its directory.
         device: where to compute, e.g. "cuda".
         registry: the components to build it from; all installed ones by default.
+        data_root: where data sets lie; `DALIKIT_DATA`, else `data` in the current folder, unless given.
 
     Raises:
         UserError: there is no run, it is damaged, or it needs a component that is not installed.
     """
-    directory = RunDirectory.open(Path(run))
-    model = RunModel(directory, directory.config, registry or Registry.discover())
-    model.to(build.device(device))
+    directory, root = RunDirectory.open(Path(run)), None if data_root is None else Path(data_root)
+    model = RunModel(directory, directory.config, registry or Registry.discover(), root)
+    model.to(build.find_device(device))
     return model
 
 
-def _count(name: str, n: int) -> int:
+def _positive(name: str, n: int) -> int:
     if n < 1:
         raise UserError(f"{name} is {n}; it must be at least 1")
     return n

@@ -1,4 +1,4 @@
-"""Data as pictures: grids of images, scatter plots of 2-D points; and images read from files."""
+"""Data as pictures: grids of images and scatter plots of 2-D points, whichever the data are."""
 
 import math
 from pathlib import Path
@@ -8,23 +8,48 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dalikit.data.imagefiles import converted, opened, said
 from dalikit.errors import RunError, UserError
-from dalikit.functional.ranges import from_unit, to_unit
-from dalikit.interfaces import Range, Shape
+from dalikit.files import whole_or_not
+from dalikit.functional.ranges import to_unit
+from dalikit.interfaces import DataSpec, Range
 
 SIDE = 640
 """About how many pixels wide a picture is."""
 
-LIMIT = 64_000_000
-"""The most pixels an image file may claim to have."""
+IMAGES, POINTS = 64, 2500
+"""How many images, or points, show what a generator makes."""
 
 
-def drawable(x_shape: Shape, value_range: Range | None) -> bool:
+def drawable(spec: DataSpec) -> bool:
     """Whether such data can be drawn: bounded grey or colour images, and unbounded points in the plane."""
-    if value_range is None:
-        return tuple(x_shape) == (2,)
-    return len(x_shape) == 3 and x_shape[0] in (1, 3)
+    if spec.value_range is None:
+        return tuple(spec.x_shape) == (2,)
+    return len(spec.x_shape) == 3 and spec.x_shape[0] in (1, 3)
+
+
+def check_drawable(spec: DataSpec) -> None:
+    """Raise `UserError` unless such data can be drawn."""
+    if not drawable(spec):
+        raise UserError(f"Data of shape {spec.x_shape} cannot be drawn: write .npy or .npz")
+
+
+def count(spec: DataSpec, images: int = IMAGES) -> int:
+    """How many data make a picture: `images`, or 2,500 points."""
+    return POINTS if spec.value_range is None else images
+
+
+def draw(x: Tensor, spec: DataSpec, reference: Tensor, columns: int | None = None) -> Image.Image:
+    """Data x (N, *X) as a grid of images in rows of `columns`, or as points over those of `reference`."""
+    if spec.value_range is None:
+        return scatter(x, reference)
+    return grid(x, spec.value_range, columns)
+
+
+def draw_pairs(x: Tensor, again: Tensor, spec: DataSpec, columns: int | None = None) -> Image.Image:
+    """Originals and reconstructions (N, *X): images in turn, or points rebuilt over the originals."""
+    if spec.value_range is None:
+        return scatter(again, x)
+    return grid(torch.stack([x, again.to(x)], 1).flatten(0, 1), spec.value_range, columns)
 
 
 def grid(x: Tensor, value_range: Range, columns: int | None = None) -> Image.Image:
@@ -32,8 +57,7 @@ def grid(x: Tensor, value_range: Range, columns: int | None = None) -> Image.Ima
     from torchvision.utils import make_grid  # here, because it takes seconds to import
 
     columns = columns or math.ceil(math.sqrt(len(x)))
-    pixels = to_unit(x.detach().float().cpu(), value_range).clamp(0, 1).mul(255).round().to(torch.uint8)
-    sheet = make_grid(pixels, nrow=columns, padding=1, pad_value=96)
+    sheet = make_grid(_pixels(x, value_range), nrow=columns, padding=1, pad_value=96)
     picture = Image.fromarray(sheet.permute(1, 2, 0).numpy())
     scale = max(1, SIDE // picture.width)
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
@@ -41,9 +65,8 @@ def grid(x: Tensor, value_range: Range, columns: int | None = None) -> Image.Ima
 
 def single(x: Tensor, value_range: Range) -> Image.Image:
     """One image x (C, H, W), C being 1 or 3, at its own size."""
-    pixels = to_unit(x.detach().float().cpu(), value_range).clamp(0, 1).mul(255).round().to(torch.uint8)
-    planes = pixels.permute(1, 2, 0).numpy()
-    return Image.fromarray(planes[..., 0] if len(pixels) == 1 else planes)
+    planes = _pixels(x, value_range).permute(1, 2, 0).numpy()
+    return Image.fromarray(planes[..., 0] if len(x) == 1 else planes)
 
 
 def scatter(x: Tensor, reference: Tensor) -> Image.Image:
@@ -61,44 +84,18 @@ def scatter(x: Tensor, reference: Tensor) -> Image.Image:
     return Image.fromarray(canvas)
 
 
-def pairs(x: Tensor, reconstruction: Tensor) -> Tensor:
-    """Originals and reconstructions (N, *X) in turn, (2N, *X): odd places original, even ones rebuilt."""
-    return torch.stack([x, reconstruction], 1).flatten(0, 1)
-
-
 def save(picture: Image.Image, path: Path) -> None:
-    """Write a picture as PNG.
+    """Write a picture as PNG, whole or not at all.
 
     Raises:
         RunError: the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path, format="PNG")
+        with whole_or_not(path) as unfinished:
+            picture.save(unfinished, format="PNG")
     except OSError as error:
         raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
 
 
-def read_image(path: Path, x_shape: Shape, value_range: Range) -> Tensor:
-    """An image file as x (*X). Its size must be the data's; grey and colour are converted, as data sets do.
-
-    Raises:
-        UserError: the file is missing, no image, damaged, or of another size.
-    """
-    channels, height, width = x_shape
-    try:
-        with opened(path) as image:
-            if image.width * image.height > LIMIT:
-                raise UserError(f"Image {path}: {image.width}×{image.height} pixels are too many")
-            picture = converted(image, "L" if channels == 1 else "RGB")
-    except UserError:
-        raise
-    except Exception as error:  # decoders raise anything on a damaged file
-        raise UserError(f"Image {path}: {said(error)}") from None
-    if picture.size != (width, height):
-        raise UserError(
-            f"Image {path} is {picture.width}×{picture.height}, the run was trained on {width}×{height}: "
-            "resize it first"
-        )
-    planes = torch.from_numpy(np.array(picture)).reshape(height, width, channels).permute(2, 0, 1)
-    return from_unit(planes.float() / 255, value_range)
+def _pixels(x: Tensor, value_range: Range) -> Tensor:
+    return to_unit(x.detach().float().cpu(), value_range).clamp(0, 1).mul(255).round().to(torch.uint8)

@@ -16,34 +16,37 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dalikit.errors import UnfitError
+from dalikit.evaluation.scoring import Maker, score
 from dalikit.interfaces import (
     AdversarialGame,
+    Augmentation,
     Callback,
     Dataset,
+    DataSpec,
     Discriminator,
     Encoder,
     Generator,
     Method,
-    Metric,
+    Optimizer,
     Phase,
     Posterior,
-    Range,
     Score,
     Shape,
 )
 from dalikit.randomness import RandomState
-from dalikit.training import Trainer
+from dalikit.training import Optimization, Trainer
+from dalikit.training.optimization import RoleOptimizer
 
 Built = TypeVar("Built")
 
 B, Z = 6, 5
-SHAPES: tuple[tuple[Shape, Range | None], ...] = (
-    ((2,), None),
-    ((1, 8, 8), (-1.0, 1.0)),
-    ((3, 28, 28), (-1.0, 1.0)),
-    ((4, 13, 13), (0.0, 1.0)),
+SPECS = (
+    DataSpec((2,)),
+    DataSpec((1, 8, 8), (-1.0, 1.0)),
+    DataSpec((3, 28, 28), (-1.0, 1.0)),
+    DataSpec((4, 13, 13), (0.0, 1.0)),
 )
-"""The data that networks are tried on; one that takes none of them fails."""
+"""The data that networks and augmentations are tried on; one that takes none of them fails."""
 
 
 def check_game(game: AdversarialGame) -> None:
@@ -79,45 +82,46 @@ def check_posterior(family: Callable[[int], Posterior]) -> None:
         check_saving(lambda size=size: family(size))  # type: ignore[misc]
 
 
-def check_generator(family: Callable[[int, Shape, Range | None], Generator]) -> None:
+def check_generator(family: Callable[[int, DataSpec], Generator]) -> None:
     """z (B, Z) becomes x (B, *X) within the value range, by all its parameters."""
 
-    def check(shape: Shape, value_range: Range | None) -> None:
-        generator = _seeded(lambda: family(Z, shape, value_range))
+    def check(spec: DataSpec) -> None:
+        generator = _seeded(lambda: family(Z, spec))
         assert generator.latent_size == Z, "latent_size is the Z it was built with"
+        assert generator.spec == spec, "spec is what it was built with"
         x = generator(torch.randn(B, Z))
-        _shape("forward", x, (B, *shape))
-        if value_range is not None:
-            low, high = value_range
-            inside = bool((x >= low).all() and (x <= high).all())
-            assert inside, f"data stay within {value_range}"
+        _shape("forward", x, (B, *spec.x_shape))
+        _within(x, spec)
         _uses_all(generator, x)
-        check_saving(lambda: family(Z, shape, value_range))
+        check_saving(lambda: family(Z, spec))
 
-    _on_some_shape(check)
+    _on_some_data(check)
 
 
-def check_discriminator(family: Callable[[Shape], Discriminator]) -> None:
-    """`features` has the stated shape, `forward` is `head` of it, logits are (B,) with no bound."""
+def check_discriminator(family: Callable[[DataSpec], Discriminator]) -> None:
+    """The trunk's features have the stated shape, `forward` is the head of them, logits are (B,)."""
 
-    def check(shape: Shape, _: Range | None) -> None:
-        discriminator = _seeded(lambda: family(shape)).eval()
-        x = torch.randn(B, *shape)
-        h = discriminator.features(x)
-        _shape("features", h, (B, *discriminator.feature_shape))
+    def check(spec: DataSpec) -> None:
+        discriminator = _seeded(lambda: family(spec)).eval()
+        x = torch.randn(B, *spec.x_shape)
+        h = discriminator.trunk(x)
+        _shape("trunk", h, (B, *discriminator.feature_shape))
         logits = discriminator.head(h)
         _shape("head", logits, (B,))
-        assert torch.equal(discriminator(x), logits), "forward is the head of the features"
+        assert torch.equal(discriminator(x), logits), "forward is the head of the trunk's features"
         _uses_all(discriminator, logits)
-        check_saving(lambda: family(shape))
+        own = {*discriminator.trunk.parameters(), *discriminator.head.parameters()}
+        assert own == set(discriminator.parameters()), "its parameters are the trunk's and the head's"
+        check_saving(lambda: family(spec))
 
-    _on_some_shape(check)
+    _on_some_data(check)
 
 
 def check_encoder(family: Callable[[Shape, tuple[int, ...]], Encoder]) -> None:
     """One tensor (B, size) a head, from features of several shapes."""
 
-    def check(shape: Shape, _: Range | None) -> None:
+    def check(spec: DataSpec) -> None:
+        shape = spec.x_shape
         for sizes in ((Z,), (Z, 3)):
             encoder = _seeded(lambda sizes=sizes: family(shape, sizes))  # type: ignore[misc]
             heads = encoder(torch.randn(B, *shape))
@@ -128,7 +132,54 @@ def check_encoder(family: Callable[[Shape, tuple[int, ...]], Encoder]) -> None:
             _uses_all(encoder, torch.cat(heads, 1))
         check_saving(lambda: family(shape, (Z, 3)))
 
-    _on_some_shape(check)
+    _on_some_data(check)
+
+
+def check_augmentation(family: Callable[[DataSpec], Augmentation]) -> None:
+    """Data keep their shape, depend on themselves alone, have a slope, and repeat under a seed."""
+
+    def check(spec: DataSpec) -> None:
+        augmentation = _seeded(lambda: family(spec))
+        x = torch.rand(B, *spec.x_shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+        once, again = (_seeded(lambda: augmentation(x)) for _ in range(2))
+        _shape("forward", once, (B, *spec.x_shape))
+        assert torch.equal(once, again), "what is random in it is drawn from torch's generator"
+        (slope,) = torch.autograd.grad(once[0].square().sum(), x)
+        assert bool(slope.isfinite().all()), "its slope is finite"
+        assert not bool(slope[1:].any()), "each datum is augmented on its own"
+        if not augmentation.changes:
+            assert torch.equal(once, x), "one that says changes = False changes nothing"
+        augmentation.observe(torch.randn(B))
+        assert not list(augmentation.parameters()), "its state lies in buffers: nobody trains it"
+        check_saving(lambda: family(spec))
+
+    _on_some_data(check)
+
+
+def check_optimizer(optimizer: Optimizer) -> None:
+    """It lowers a loss at the rate it is given, follows that rate in place, and resumes from its state."""
+    points = [nn.Parameter(torch.full((3,), 2.0)) for _ in range(2)]
+    settings = Optimization(lr=0.05)
+    steppers = [RoleOptimizer(nn.ParameterList([point]), settings, optimizer) for point in points]
+
+    def step(place: int) -> None:
+        point = points[place]
+        point.grad = 2 * point.detach()
+        steppers[place].step()
+
+    for _ in range(3):
+        step(0)
+    assert float(points[0].detach().abs().max()) < 2.0, "a step goes down the gradient"
+    with torch.no_grad():
+        points[1].copy_(points[0])
+    steppers[1].load({name: tensor.clone() for name, tensor in steppers[0].state().items()})
+    for place in (0, 1):
+        step(place)
+    assert torch.equal(*points), "it goes on from a state that was saved"
+    steppers[0].set_rate(0.0)
+    before = points[0].detach().clone()
+    step(0)
+    assert torch.equal(points[0], before), "it reads its rate from the tensor it is given, in every step"
 
 
 def check_method(build: Callable[[], Method], dataset: Dataset) -> None:
@@ -139,15 +190,16 @@ def check_method(build: Callable[[], Method], dataset: Dataset) -> None:
     same = all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert same, "two runs under one seed end with the same parameters"
     first.eval()
-    x = first.generate(first.prior(B))
-    _shape("generate", x, (B, *dataset.x_shape))
+    y = first.draw_labels(B)
+    x = first.generate(first.prior(B), y)
+    _shape("generate", x, (B, *dataset.spec.x_shape))
     if first.infers:
         size = first.prior(1).shape[1]
-        assert first.posterior(x).event_shape == (size,), "the posterior is over z (B, Z)"
-        _shape("code", first.code(x), (B, size))
+        assert first.posterior(x, y).event_shape == (size,), "the posterior is over z (B, Z)"
+        _shape("code", first.code(x, y), (B, size))
     else:
         try:
-            first.posterior(x)
+            first.posterior(x, y)
         except UnfitError:
             pass
         else:
@@ -162,24 +214,24 @@ def check_dataset(dataset: Dataset) -> None:
         split = dataset.split(part)
         assert len(split) > 0, f"the {part} part has data"
         index = torch.arange(min(B, len(split)))
-        draws = [split.take(index, torch.Generator().manual_seed(1)) for _ in range(2)]
-        assert torch.equal(*draws), "what is random in data is drawn from the generator given, alone"
-        x = dataset.scale(draws[0])
-        _shape(part, x, (len(index), *dataset.x_shape))
+        first, again = (split.take(index, torch.Generator().manual_seed(1)) for _ in range(2))
+        assert torch.equal(first.x, again.x), (
+            "what is random in data is drawn from the generator given, alone"
+        )
+        x = dataset.scale(first.x)
+        _shape(part, x, (len(index), *dataset.spec.x_shape))
         assert x.is_floating_point(), "scale gives floats"
-        if dataset.value_range is not None:
-            low, high = dataset.value_range
-            assert bool((x >= low).all() and (x <= high).all()), f"data stay within {dataset.value_range}"
+        _within(x, dataset.spec)
+        if dataset.spec.classes is not None:
+            _check_labels(first.y, len(index), len(dataset.spec.classes))
 
 
-def check_metric(build: Callable[[], Metric], method: Method) -> None:
+def check_metric(build: Maker, method: Method) -> None:
     """What it feeds on it can take in, and its score has finite values and a protocol; it repeats."""
-    from dalikit.evaluation.scoring import score
-
-    scores = [score(build(), method) for _ in range(2)]
+    scores = [score(build, method) for _ in range(2)]
     assert isinstance(scores[0], Score), "compute gives a Score"
     assert scores[0] == scores[1], "the same method gets the same score"
-    assert scores[0].metric == build().name, "a score bears its metric's name"
+    assert scores[0].metric == build("test").name, "a score bears its metric's name"
     assert scores[0].protocol, "a score without its protocol means nothing"
     values = [float(value) for value in scores[0].values.values()]
     assert values, "a score has values"
@@ -206,10 +258,18 @@ def check_saving(build: Callable[[], nn.Module]) -> None:
         assert torch.equal(a, b), "a state dict can be saved and loaded"
 
 
+def _check_labels(y: Tensor | None, n: int, classes: int) -> None:
+    assert y is not None, "data with classes have labels"
+    _shape("labels", y, (n,))
+    assert y.dtype == torch.int64, f"labels are int64, not {y.dtype}"
+    assert bool((y >= 0).all() and (y < classes).all()), f"labels index the {classes} classes"
+
+
 def _check_penalty(game: AdversarialGame) -> None:
     weight = _leaf(2, 1)
-    penalty = game.penalty(lambda x: torch.tanh(x @ weight).squeeze(1), torch.randn(B, 2), torch.randn(B, 2))
-    if penalty is not None:
+    if game.penalised:
+        x, fake = torch.randn(B, 2), torch.randn(B, 2)
+        penalty = game.penalty(lambda x: torch.tanh(x @ weight).squeeze(1), x, fake)
         _shape("penalty", penalty, (B,))
         _reaches("penalty", penalty, critic=weight)
 
@@ -222,8 +282,8 @@ def _check_several(game: AdversarialGame) -> None:
         return
     _shape("discriminator_loss of 2B fakes", two, (B,))
     _shape("generator_loss of 2B fakes", game.generator_loss(fake.repeat(2)), (2 * B,))
-    penalty = game.penalty(lambda x: torch.tanh(x).sum(1), torch.randn(B, 2), torch.randn(2 * B, 2))
-    if penalty is not None:
+    if game.penalised:
+        penalty = game.penalty(lambda x: torch.tanh(x).sum(1), torch.randn(B, 2), torch.randn(2 * B, 2))
         _shape("penalty at 2B fakes", penalty, (B,))
     torch.testing.assert_close(three - two, two - one, msg="several fakes for one real are summed")
 
@@ -247,19 +307,25 @@ def _trained(method: Method, dataset: Dataset, callbacks: Sequence[Callback] = (
     return method
 
 
-def _on_some_shape(check: Callable[[Shape, Range | None], None]) -> None:
+def _on_some_data(check: Callable[[DataSpec], None]) -> None:
     refusals = []
-    for shape, value_range in SHAPES:
+    for spec in SPECS:
         try:
-            check(shape, value_range)
+            check(spec)
         except UnfitError as error:
             refusals.append(str(error))
-    assert len(refusals) < len(SHAPES), f"no shape of data was accepted: {refusals}"
+    assert len(refusals) < len(SPECS), f"no shape of data was accepted: {refusals}"
 
 
 def _seeded(build: Callable[[], Built], seed: int = 0) -> Built:
     with RandomState.seeded(seed).swapped_in():
         return build()
+
+
+def _within(x: Tensor, spec: DataSpec) -> None:
+    if spec.value_range is not None:
+        low, high = spec.value_range
+        assert bool((x >= low).all() and (x <= high).all()), f"data stay within {spec.value_range}"
 
 
 def _leaf(*shape: int) -> Tensor:

@@ -1,96 +1,109 @@
-"""From a configuration and a registry to a trainer: the only place that knows both sides."""
+"""From a resolved configuration and a registry to a trainer: the only place that knows both sides."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dalikit.assembly import trial
-from dalikit.assembly.parameters import validated
+from dalikit.assembly.parameters import supplied_to
 from dalikit.assembly.registry import Registry
-from dalikit.assembly.resolve import parameters_of
+from dalikit.assembly.trial import try_player, try_posterior
 from dalikit.errors import DalikitError, UnfitError, UserError
-from dalikit.interfaces import Callback, Dataset, Method, Metric, Range, Role, Shape
-from dalikit.players.composed import (
-    CodeDiscriminator,
-    EncoderWithTrunk,
-    JointDiscriminator,
-    PairDiscriminator,
-)
+from dalikit.evaluation.scoring import Maker
+from dalikit.interfaces import Dataset, DataSpec, Method, Metric, Optimizer, Part, Role, describe
+from dalikit.players import Cast
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.runs import Context, RunDirectory
-from dalikit.runs.config import GeneratorSlot, NetworkSlot, RunConfig, Slot
-from dalikit.training import Trainer
+from dalikit.runs.config import RunConfig, Slot
+from dalikit.training import Optimization, Trainer
 
 
-@dataclass(frozen=True)
-class DataShape:
-    """What networks must know of the data: the shape of one datum and the range of its values."""
-
-    x_shape: Shape
-    value_range: Range | None
-
-
-def make_dataset(slot: Slot, registry: Registry) -> Dataset:
-    """The data set of a configuration; reads no data yet."""
-    return _construct("dataset", slot, registry)
+def make_dataset(config: RunConfig, registry: Registry, root: Path | None = None) -> Dataset:
+    """The data set of a configuration, whose files lie under `root`; reads no data yet."""
+    return _construct("dataset", config.dataset, registry, root=root)
 
 
 def make_metrics(
-    settings: Mapping[str, Mapping[str, Any] | None], dataset: Dataset, registry: Registry
-) -> dict[str, Callable[[], Metric]]:
-    """For each metric that is not None its constructor, with its parameters and those left out by default."""
+    settings: Mapping[str, Mapping[str, Any] | None],
+    dataset: Dataset,
+    registry: Registry,
+    root: Path | None = None,
+) -> dict[str, Maker]:
+    """For each metric that is not None what makes a new one of a part of the data set."""
+
+    def make(slot: Slot, part: Part) -> Metric:
+        return _construct("metric", slot, registry, dataset=dataset, part=part, root=root)
+
     return {
-        name: partial(_construct, "metric", Slot(name=name, **params), registry, dataset)
+        name: partial(make, Slot(name=name, **params))
         for name, params in settings.items()
         if params is not None
     }
 
 
-def make_method(config: RunConfig, data: DataShape, registry: Registry, *, borrow: bool = True) -> Method:
+def make_method(config: RunConfig, spec: DataSpec, registry: Registry, *, borrow: bool = True) -> Method:
     """The method of a resolved configuration, with new weights under its seed, on the CPU.
 
     Networks that come from another run (`from_run`) start with that one's weights, unless `borrow` is false:
     a checkpoint of this run will bring its own.
 
     Raises:
-        UnfitError: a role is missing, or shapes do not fit; nothing has been read or trained yet.
+        UnfitError: a role is missing, or players do not fit; nothing has been read or trained yet.
     """
-    cls = registry.get("method", str(config.method.name))
-    roles: dict[str, Role] = cls.roles(**config.method.params)
-    with RandomState.seeded(derived_seed(config.seed, "weights")).swapped_in():
-        players = _Players(config, data, roles, registry, borrow)
-        return cls(
-            *[players.made(role) for role in roles], **parameters_of("method", config.method, registry)
+    cls, params = registry.get("method", str(config.method.name)), config.method.params
+    roles: dict[str, Role] = cls.roles(**params)
+    if params.get("conditional") and not spec.classes:
+        raise UnfitError(
+            f"method '{cls.name}': conditional=true needs labels, and data set '{config.dataset.name}' has "
+            "none"
         )
+    _check_frozen(config, roles)
+    with RandomState.seeded(derived_seed(config.seed, "weights")).swapped_in():
+        new = partial(_new_player, config, registry)
+        latent_size = config.latent_size
+        if latent_size is None:
+            raise UnfitError("generator.latent_size is not set; resolve the configuration first")
+        conditional = bool(params.get("conditional"))
+        cast = Cast(roles, spec, latent_size, new, conditional=conditional, asked_by=describe(cls))
+        players = _named(cls, cast.players)
+        _try_posteriors(cls, roles, players, latent_size)
+        if borrow:
+            _borrow_all(config, roles, players)
+        return _named(cls, lambda: cls(**players, **params))
 
 
-def make_trainer(config: RunConfig, registry: Registry, run: RunDirectory, *, borrow: bool = True) -> Trainer:
+def make_trainer(
+    config: RunConfig,
+    registry: Registry,
+    run: RunDirectory,
+    root: Path | None = None,
+    *,
+    borrow: bool = True,
+) -> Trainer:
     """The trainer of a resolved configuration, writing into `run`; for `borrow` see `make_method`.
 
     Raises:
         UserError: the device is not there, or components do not fit.
     """
-    dataset = make_dataset(config.dataset, registry)
-    data = DataShape(dataset.x_shape, dataset.value_range)
-    method = make_method(config, data, registry, borrow=borrow)
-    metrics = make_metrics(config.metrics, dataset, registry)
+    dataset = make_dataset(config, registry, root)
+    method = make_method(config, dataset.spec, registry, borrow=borrow)
+    metrics = make_metrics(config.metrics, dataset, registry, root)
     for make in metrics.values():
-        make()  # one that does not fit is to fail before anything is written
+        make("validation")  # one that does not fit is to fail before anything is written
     context = Context(run, dataset, metrics)
-    callbacks: list[Callback] = [
-        _construct("callback", Slot(name=name, **params), registry, context)
+    callbacks = [
+        _construct("callback", Slot(name=name, **params), registry, context=context)
         for name, params in config.callbacks.items()
         if params is not None
     ]
-    options = validated(Trainer, "trainer", config.trainer)
-    return Trainer(method.to(device(config.device)), dataset, callbacks, config.seed, **options)
+    placed = method.to(find_device(config.device))
+    make_optimizer = partial(_make_optimizer, registry)
+    return Trainer(placed, dataset, callbacks, config.seed, make_optimizer, **config.trainer)
 
 
-def device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
     """The device that `name` means; "auto" is a CUDA device where there is one.
 
     Raises:
@@ -106,106 +119,21 @@ def device(name: str) -> torch.device:
     return found
 
 
-class _Players:
-    """The players of a method, each made when it is first asked for."""
-
-    def __init__(
-        self,
-        config: RunConfig,
-        data: DataShape,
-        roles: Mapping[str, Role],
-        registry: Registry,
-        borrow: bool,
-    ) -> None:
-        self.config = config
-        self.data = data
-        self.roles = roles
-        self.registry = registry
-        self.borrow = borrow
-        self.latent_size = _latent_size(config.generator)
-        self._made: dict[str, Any] = {}
-
-    def made(self, role: str) -> Any:
-        """The player of `role`."""
-        if role not in self._made:
-            self._check_frozen(role)
-            self._made[role] = getattr(self, f"_{self.roles[role].kind}")(self.roles[role])
-        return self._made[role]
-
-    def _generator(self, role: Role) -> Any:
-        generator = self._new("generator", self.latent_size, self.data.x_shape, self.data.value_range)
-        self._borrowing("generator", generator)
-        trial.check_generator(generator, self.data.x_shape)
-        return generator
-
-    def _discriminator(self, role: Role) -> Any:
-        if role.on == "z":
-            return CodeDiscriminator(self.latent_size)
-        discriminator = self._borrowing("discriminator", self._trunk())
-        if role.on == "xz":
-            return JointDiscriminator(discriminator, self.data.x_shape, self.latent_size)
-        return PairDiscriminator(discriminator) if role.on == "xx" else discriminator
-
-    def _trunk(self) -> Any:
-        """A new discriminator on data."""
-        discriminator = self._new("discriminator", self.data.x_shape)
-        trial.check_discriminator(discriminator, self.data.x_shape)
-        return discriminator
-
-    def _encoder(self, role: Role) -> Any:
-        posterior = self._of_kind("posterior", "the encoder's heads")
-        trunk = self._shared_trunk() if role.on == "h" else self._trunk()
-        encoder = self._borrowing("encoder", self._new("encoder", trunk.feature_shape, posterior.heads()))
-        trial.check_encoder(encoder, posterior, trunk.feature_shape, self.latent_size)
-        return encoder if role.on == "h" else EncoderWithTrunk(trunk, encoder)
-
-    def _posterior(self, role: Role) -> Any:
-        return self._new("posterior", self.latent_size)
-
-    def _game(self, role: Role) -> Any:
-        return self._new("game")
-
-    def _new(self, kind: str, *supplied: Any) -> Any:
-        return _construct(kind, getattr(self.config, kind), self.registry, *supplied)
-
-    def _borrowing(self, kind: str, player: Any) -> Any:
-        """The player, with the weights of another run's where the configuration names one."""
-        slot = getattr(self.config, kind)
-        if self.borrow and isinstance(slot, NetworkSlot) and slot.from_run is not None:
-            _borrow(kind, player, Path(slot.from_run))
-        return player
-
-    def _check_frozen(self, role: str) -> None:
-        kind = self.roles[role].kind
-        slot = getattr(self.config, kind)
-        if self.roles[role].frozen and not (isinstance(slot, NetworkSlot) and slot.from_run):
-            raise UnfitError(
-                f"Method '{self.config.method.name}' needs a trained {kind}: --set {kind}.from_run=RUN names "
-                "the run it comes from"
-            )
-
-    def _shared_trunk(self) -> Any:
-        """The discriminator whose features the encoder reads: the first one that reads data alone."""
-        for name, role in self.roles.items():
-            if (role.kind, role.on) == ("discriminator", "x"):
-                return self.made(name)
-        raise UnfitError(
-            f"Method '{self.config.method.name}' asks for no discriminator on data whose features "
-            "its encoder could read"
-        )
-
-    def _of_kind(self, kind: str, user: str) -> Any:
-        for name, role in self.roles.items():
-            if role.kind == kind:
-                return self.made(name)
-        raise UnfitError(f"Method '{self.config.method.name}' asks for no {kind}, needed by {user}")
+def _new_player(config: RunConfig, registry: Registry, kind: str, **supplied: Any) -> Any:
+    slot = config.players.get(kind)
+    if slot is None:
+        raise UnfitError(f"No {kind} is configured, and method '{config.method.name}' needs one")
+    player = _construct(kind, slot, registry, **supplied)
+    try_player(player, supplied)
+    return player
 
 
-def _construct(kind: str, slot: Slot, registry: Registry, *supplied: Any) -> Any:
+def _construct(kind: str, slot: Slot, registry: Registry, **available: Any) -> Any:
     row = registry.row(kind, str(slot.name))
-    params = parameters_of(kind, slot, registry)
+    cls = row.component
+    supplied = [available.get(name) for name in cls.kind.supplied[: supplied_to(cls)]]
     try:
-        return row.component(*supplied, **params)
+        return cls(*supplied, **slot.params)
     except DalikitError:
         raise
     except Exception as error:  # whatever a component's constructor does, the culprit is named
@@ -213,19 +141,55 @@ def _construct(kind: str, slot: Slot, registry: Registry, *supplied: Any) -> Any
         raise UnfitError(f"{kind} '{slot.name}' of {row.source} cannot be built: {reason}") from error
 
 
-def _borrow(kind: str, player: torch.nn.Module, run: Path) -> None:
-    """Give a network the averaged weights of the one that a trained run has as `kind`."""
+def _make_optimizer(registry: Registry, settings: Optimization) -> Optimizer:
+    return _construct("optimizer", Slot(**settings.optimizer), registry)
+
+
+def _named(cls: type[Method], make: Any) -> Any:
+    """What is made, or the method named that it cannot be made for."""
+    try:
+        return make()
+    except DalikitError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UnfitError(f"{describe(cls)} cannot be built: {reason}") from error
+
+
+def _try_posteriors(
+    cls: type[Method], roles: Mapping[str, Role], players: Mapping[str, Any], latent_size: int
+) -> None:
+    for name, role in roles.items():
+        if role.kind == "posterior":
+            try_posterior(cls, players[name], latent_size)
+
+
+def _check_frozen(config: RunConfig, roles: Mapping[str, Role]) -> None:
+    for role in roles.values():
+        if role.frozen and not config.players.get(role.kind, Slot()).from_run:
+            raise UnfitError(
+                f"Method '{config.method.name}' needs a trained {role.kind}: --set {role.kind}.from_run=RUN "
+                "names the run it comes from"
+            )
+
+
+def _borrow_all(config: RunConfig, roles: Mapping[str, Role], players: Mapping[str, Any]) -> None:
+    """Give players whose slots name a run that run's averaged weights."""
+    for name, role in roles.items():
+        source = config.players.get(role.kind, Slot()).from_run
+        if source is not None and role.reads != "z":
+            whole = role.reads in (None, "x") and not role.headless
+            target = players[name] if whole or role.headless else players[name].trunk
+            _borrow(role.kind, target, Path(source), prefix="" if whole else "trunk.")
+
+
+def _borrow(kind: str, player: torch.nn.Module, run: Path, prefix: str) -> None:
+    """The weights of the one that a trained run has as `kind`, or of its part under `prefix`."""
     _, weights = RunDirectory.open(run).load_averaged()
     start = f"{kind}."
-    own = {n.removeprefix(start): t for n, t in weights.items() if n.startswith(start)}
+    own = {n.removeprefix(start): t for n, t in weights.items() if n.startswith(start + prefix)}
     try:
         player.load_state_dict(own)
     except RuntimeError as error:
         message = " ".join(str(error).split())[:200]
         raise UnfitError(f"{kind}.from_run: the weights of run {run} do not fit: {message}") from None
-
-
-def _latent_size(slot: GeneratorSlot | None) -> int:
-    if slot is None or slot.latent_size is None:
-        raise UnfitError("generator.latent_size is not set; resolve the configuration first")
-    return slot.latent_size

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -11,31 +11,77 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from dalikit.errors import PluginError, UserError, nearest
 
+Parameter = inspect.Parameter
+
 
 @cache
 def parameter_model(build: Callable[..., Any]) -> type[BaseModel]:
     """The strict model of the keyword-only arguments that `build` (a class or a function) takes.
 
+    What a constructor hands on by `**` is its base's to take. A model stands for itself.
+
     Raises:
-        PluginError: an argument has no type, or no default.
+        PluginError: an argument is called `name`, has no type or no default, or stands neither before `/`
+            nor after `*`.
     """
-    function = build.__init__ if inspect.isclass(build) else build
-    hints = get_type_hints(function, include_extras=True)
+    if inspect.isclass(build) and issubclass(build, BaseModel):
+        return build
     fields: dict[str, Any] = {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            continue
-        if parameter.default is inspect.Parameter.empty or parameter.name not in hints:
-            raise PluginError(
-                f"{build.__module__}.{build.__qualname__}: parameter '{parameter.name}' needs a type and "
-                "a default, for users set it by name"
-            )
-        fields[parameter.name] = (hints[parameter.name], parameter.default)
+    for function in _functions(build):
+        hints = get_type_hints(function, include_extras=True)
+        for parameter in _own_parameters(function, build):
+            if parameter.name == "name":
+                raise PluginError(
+                    f"{_place(build)}: a parameter called 'name' would hide the component's own"
+                )
+            if parameter.default is Parameter.empty or parameter.name not in hints:
+                raise PluginError(
+                    f"{_place(build)}: parameter '{parameter.name}' needs a type and a default, for users "
+                    "set it by name"
+                )
+            fields.setdefault(parameter.name, (hints[parameter.name], parameter.default))
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
     return create_model(build.__qualname__, __config__=config, **fields)
 
 
-def validated(build: Callable[..., Any], owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def supplied_to(build: type) -> int:
+    """How many arguments a component's constructor takes before its `/`."""
+    parameters = inspect.signature(next(_functions(build))).parameters.values()
+    own = [p for p in parameters if p.kind is Parameter.POSITIONAL_ONLY]
+    return len(own) - 1 if own and own[0].name == "self" else len(own)
+
+
+def _functions(build: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """The constructors of a class, as far up as each hands arguments on; or the function itself."""
+    if not inspect.isclass(build):
+        yield build
+        return
+    for base in build.__mro__:
+        if "__init__" in vars(base):
+            constructor = vars(base)["__init__"]
+            yield constructor
+            kinds = {p.kind for p in inspect.signature(constructor).parameters.values()}
+            if Parameter.VAR_KEYWORD not in kinds:
+                return
+
+
+def _own_parameters(function: Callable[..., Any], build: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    for parameter in inspect.signature(function).parameters.values():
+        loose = parameter.kind is Parameter.POSITIONAL_OR_KEYWORD and parameter.name != "self"
+        if loose and inspect.isclass(build):
+            raise PluginError(
+                f"{_place(build)}: argument '{parameter.name}' must stand before '/', where dalikit supplies "
+                "it, or after '*', where users set it"
+            )
+        if parameter.kind is Parameter.KEYWORD_ONLY:
+            yield parameter
+
+
+def _place(build: Callable[..., Any]) -> str:
+    return f"{build.__module__}.{build.__qualname__}"
+
+
+def check_parameters(build: Callable[..., Any], owner: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """All the parameters `build` takes: those `given`, checked, and the defaults of the others.
 
     `owner` names the component in errors, e.g. "posterior 'diag'".
@@ -46,7 +92,7 @@ def validated(build: Callable[..., Any], owner: str, given: Mapping[str, Any]) -
     model = parameter_model(build)
     try:
         # By way of JSON, where a list may be a tuple but "3" is never 3.
-        values = model.model_validate_json(json.dumps(dict(given)))
+        values = model.model_validate_json(json.dumps(dict(given), default=_plain))
     except ValidationError as error:
         raise UserError(_first_fault(owner, model, error)) from None
     except (TypeError, ValueError) as error:  # no JSON: a set, a list that holds itself
@@ -54,26 +100,32 @@ def validated(build: Callable[..., Any], owner: str, given: Mapping[str, Any]) -
     return {name: getattr(values, name) for name in model.model_fields}
 
 
-def jsonable(build: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of `build` as JSON holds them, tuples as lists."""
-    return parameter_model(build).model_construct(**values).model_dump(mode="json")
+def _plain(value: Any) -> Any:
+    """A value that JSON does not know as one that it does: what has been checked once may be again."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{value!r} is no value that a file could hold")
 
 
-def summary(build: Callable[..., Any]) -> str:
+def summarise(build: Callable[..., Any]) -> str:
     """The parameters `build` takes, as one line.
 
     Examples:
         >>> def paint(*, width: int = 3, colour: str | None = None): ...
-        >>> summary(paint)
+        >>> summarise(paint)
         'width: int = 3, colour: str | None = None'
     """
-    return _summary(parameter_model(build)) or "nothing"
+    return _summarise(parameter_model(build)) or "nothing"
 
 
-def _summary(model: type[BaseModel]) -> str:
+def _summarise(model: type[BaseModel]) -> str:
     return ", ".join(
-        f"{n}: {_type_name(f.annotation)} = {f.default!r}" for n, f in model.model_fields.items()
+        f"{n}: {_type_name(f.annotation)} = {_default(f.default)}" for n, f in model.model_fields.items()
     )
+
+
+def _default(value: Any) -> str:
+    return repr(value.model_dump() if isinstance(value, BaseModel) else value)
 
 
 def _type_name(annotation: Any) -> str:
@@ -94,7 +146,7 @@ def _type_name(annotation: Any) -> str:
 def _first_fault(owner: str, model: type[BaseModel], error: ValidationError) -> str:
     fault = error.errors()[0]
     place = ".".join(str(part) for part in fault["loc"])
-    takes = _summary(model) or "nothing"
+    takes = _summarise(model) or "nothing"
     if fault["type"] == "extra_forbidden":
         hint = nearest(place, list(model.model_fields))
         return f"{owner} has no parameter '{place}'.{hint} It takes: {takes}"

@@ -10,16 +10,17 @@ import sys
 import warnings
 from collections.abc import Iterable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
 from dalikit import hookspecs
 from dalikit.assembly.parameters import parameter_model
 from dalikit.errors import PluginError, UserError, nearest
-from dalikit.interfaces import KINDS
+from dalikit.interfaces import Kind
 
 OWN_DISTRIBUTION = "dalikit"
 
@@ -105,6 +106,16 @@ class Registry:
         """The names of the usable components of `kind`, sorted."""
         return sorted(row.name for row in self.rows if row.kind == kind and row.state == "ok")
 
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """The kinds of which there is any component, by name."""
+        return {row.kind: row.component.kind for row in self.rows if row.component is not None}
+
+    @property
+    def players(self) -> list[str]:
+        """The names of the kinds of players, each a section of a configuration."""
+        return [name for name, kind in self.kinds.items() if kind.player]
+
     def all(self, kind: str) -> list[Any]:
         """The usable components of `kind`, by name."""
         return [self.get(kind, name) for name in self.names(kind)]
@@ -134,10 +145,14 @@ def _rows_of(point: EntryPoint) -> list[Row]:
     try:
         with redirect_stdout(sys.stderr):  # what a plugin prints must not end up among a command's results
             components = _components_of(point)
-        return [Row(*_identify(c), distribution, version, "ok", component=c) for c in components]
+        rows = [Row(*_identify(c), distribution, version, "ok", component=c) for c in components]
     except (Exception, SystemExit) as error:  # whatever a plugin does wrong is its own fault
         detail = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         return [Row("plugin", point.name, distribution, version, "broken", " ".join(detail.split()))]
+    for row in rows:
+        if inspect.isclass(row.component):
+            setattr(row.component, "origin", row.source)  # noqa: B010 - what errors name
+    return rows
 
 
 def _components_of(point: EntryPoint) -> list[Any]:
@@ -146,7 +161,9 @@ def _components_of(point: EntryPoint) -> list[Any]:
     if api is None:
         raise PluginError(f"it does not say DALIKIT_API = {hookspecs.API_VERSION}")
     if api != hookspecs.API_VERSION:
-        raise PluginError(f"written for API {api}, this is {hookspecs.API_VERSION}")
+        raise PluginError(
+            f"written for API {api}, this is {hookspecs.API_VERSION}; docs/migrating.md says what to change"
+        )
     manager = pluggy.PluginManager("dalikit")
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
@@ -162,23 +179,19 @@ def _components_of(point: EntryPoint) -> list[Any]:
 
 def _identify(component: Any) -> tuple[str, str]:
     """The kind and the name of what a plugin returned."""
-    offered: Any = component  # which the checks below do not narrow
-    for kind, base in KINDS.items():
-        if inspect.isclass(component) and issubclass(component, base):
-            if missing := sorted(getattr(component, "__abstractmethods__", ())):
-                raise PluginError(f"{component.__name__} does not define {', '.join(missing)}")
-            parameter_model(offered)
-            break
-        if isinstance(component, base) and kind in ("backbone", "recipe", "study"):
-            break
-    else:
+    kind = getattr(component, "kind", None)
+    if not isinstance(kind, Kind) or inspect.isclass(component) == kind.objects:
         raise PluginError(
             f"{component!r} is no subclass of a dalikit interface, and no Backbone, Recipe or Study"
         )
+    if inspect.isclass(component):
+        if missing := sorted(getattr(component, "__abstractmethods__", ())):
+            raise PluginError(f"{component.__name__} does not define {', '.join(missing)}")
+        parameter_model(cast(Any, component))
     name = getattr(component, "name", None)
     if not isinstance(name, str) or not name:
         raise PluginError(f"{component!r} has no name")
-    return kind, name
+    return kind.name, name
 
 
 def _settle_names(rows: list[Row]) -> list[Row]:
@@ -203,4 +216,4 @@ def _settled(row: Row, offers: list[Row]) -> Row:
 
 
 def _marked(row: Row, state: str, detail: str) -> Row:
-    return Row(row.kind, row.name, row.distribution, row.version, state, detail)
+    return replace(row, state=state, detail=detail, component=None)

@@ -1,25 +1,22 @@
 """From layers of settings and a registry to a complete configuration: every name and parameter filled in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dalikit.assembly.parameters import jsonable, parameter_model, validated
+from dalikit.assembly.build import make_dataset
+from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError
-from dalikit.interfaces import Backbone, Dataset, Role
+from dalikit.interfaces import Backbone, Role
 from dalikit.runs import RunDirectory
-from dalikit.runs.config import NETWORKS, SLOTS, GeneratorSlot, NetworkSlot, RunConfig, Slot, merged
-from dalikit.training import Trainer
+from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
+from dalikit.training import Optimization, TrainerSettings
 
-DEFAULTS = {"game": "gan", "posterior": "diag"}
-"""The components that complete the paper's DALI, where a method needs such a role and none is named."""
-
-EMPTY: dict[str, Slot] = {"generator": GeneratorSlot(), "discriminator": NetworkSlot()}
-"""What stands for a network that no layer mentions."""
+Layer = Mapping[str, Any]
 
 
-def layered(layers: Sequence[Mapping[str, Any]], registry: Registry) -> RunConfig:
+def resolve_layers(layers: Sequence[Layer], registry: Registry, root: Path | None = None) -> RunConfig:
     """The complete configuration that `layers`, the weakest first, make on top of their recipes.
 
     The weakest recipe is the one that bears the data set's name, where there is one: it knows networks and
@@ -28,44 +25,134 @@ def layered(layers: Sequence[Mapping[str, Any]], registry: Registry) -> RunConfi
     Raises:
         UserError: a name or a parameter is unknown, or a combination means nothing.
     """
-    name = merged(list(layers)).recipe
-    named: Mapping[str, Any] = {} if name is None else registry.get("recipe", name).settings
-    dataset = str(merged([named, *layers]).dataset.name)
+    name = merge(layers).recipe
+    named: Layer = {} if name is None else registry.get("recipe", name).settings
+    dataset = str(merge([named, *layers]).dataset.name)
     known = dataset in registry.names("recipe") and dataset != name
-    own: Mapping[str, Any] = registry.get("recipe", dataset).settings if known else {}
-    stamp = {"recipe": name or (dataset if known else None)}
-    roles = _roles(merged([own, named, *layers]), registry)
+    own: Layer = registry.get("recipe", dataset).settings if known else {}
+    together = merge([own, named, *layers])
+    _check_sections(together, registry)
+    roles = _roles(together, registry)
     for layer in layers:
-        _refuse_unused(layer, roles, str(merged([own, named, *layers]).method.name))
-    recipes = [_pruned(own, roles), _pruned(named, roles)]
-    return resolved(merged([*recipes, *layers, stamp]), registry)
+        _refuse_unused(layer, roles, str(together.method.name), registry)
+    recipes = [_prune(recipe, roles, registry) for recipe in (own, named)]
+    stamp = {"recipe": name or (dataset if known else None)}
+    return complete(merge([*recipes, *layers, stamp]), registry, root)
+
+
+def complete(config: RunConfig, registry: Registry, root: Path | None = None) -> RunConfig:
+    """The configuration with every component named and every parameter filled in and checked."""
+    _check_sections(config, registry)
+    config = _with_borrowed(config, registry)
+    needed = _kinds(_roles(config, registry))
+    checked = config.model_copy(update={"dataset": _fill("dataset", config.dataset, registry)})
+    dataset = make_dataset(checked, registry, root)
+    backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
+    players = {}
+    for kind in sorted(needed, key=registry.players.index):
+        row = registry.kinds[kind]
+        default = getattr(backbone, kind, None) if row.network else row.default
+        slot = config.players.get(kind, Slot())
+        if kind == "generator" and slot.latent_size is None:
+            slot = slot.model_copy(update={"latent_size": dataset.latent_size})
+        players[kind] = slot.model_copy(update={"name": slot.name or default})
+    fields = config.model_dump(include=set(RunConfig.model_fields))
+    wanted = {name: config.metrics.get(name, {}) for name in dataset.metrics}
+    fields |= {"backbone": backbone.name, "metrics": {**wanted, **config.metrics}}
+    return check(RunConfig.model_validate(fields | players), registry)
+
+
+def check(config: RunConfig, registry: Registry) -> RunConfig:
+    """A configuration whose components are all named, its parameters checked, those left out filled in.
+
+    Raises:
+        UserError: a component or a parameter is unknown, or a value is of the wrong type.
+    """
+    _check_sections(config, registry)
+    changes: dict[str, Any] = {
+        section: _fill(section, slot, registry)
+        for section, slot in {"method": config.method, "dataset": config.dataset, **config.players}.items()
+    }
+    changes["trainer"] = _check_trainer(config.trainer, registry)
+    for section in ("callbacks", "metrics"):
+        given: dict[str, dict[str, Any] | None] = getattr(config, section)
+        changes[section] = {
+            name: params if params is None else parameters_of(section[:-1], name, params, registry)
+            for name, params in given.items()
+        }
+    return config.model_copy(update=changes)
+
+
+def parameters_of(kind: str, name: str, given: Layer, registry: Registry) -> dict[str, Any]:
+    """All the parameters of a component, those left out by their defaults; raises as `check` does."""
+    return check_parameters(registry.get(kind, name), f"{kind} '{name}'", given)
+
+
+def _fill(kind: str, slot: Slot, registry: Registry) -> Slot:
+    """The slot with all its parameters."""
+    stray = [name for name in slot.settings if name not in registry.kinds[kind].settings]
+    given = {**slot.params, **{name: slot.settings[name] for name in stray}}
+    params = parameters_of(kind, str(slot.name), given, registry)
+    return Slot(name=slot.name, **slot.settings, **params)
+
+
+def _check_trainer(given: Layer, registry: Registry) -> dict[str, Any]:
+    settings = check_parameters(TrainerSettings, "trainer", given)
+    settings["optimizer"] = _fill_optimizer("trainer.optimizer", settings["optimizer"], registry)
+    common = settings["optimizer"]
+    for role, own in settings["roles"].items():
+        checked = check_parameters(Optimization, f"trainer.roles.{role}", own)
+        settings["roles"][role] = {name: checked[name] for name in own}
+        if "optimizer" in own:
+            alike = own["optimizer"].get("name", common["name"]) == common["name"]
+            slot = {**(common if alike else {}), **own["optimizer"]}
+            settings["roles"][role]["optimizer"] = _fill_optimizer(
+                f"trainer.roles.{role}.optimizer", slot, registry
+            )
+    return settings
+
+
+def _fill_optimizer(place: str, slot: Layer, registry: Registry) -> dict[str, Any]:
+    """An optimizer's name, the default one unless told, with all its settings."""
+    name = str(slot.get("name") or registry.kinds["optimizer"].default)
+    given = {key: value for key, value in slot.items() if key != "name"}
+    owner = f"{place}: optimizer '{name}'"
+    return {"name": name, **check_parameters(registry.get("optimizer", name), owner, given)}
 
 
 def _roles(config: RunConfig, registry: Registry) -> dict[str, Role]:
-    method = _filled("method", config.method, registry)
+    method = _fill("method", config.method, registry)
     roles: dict[str, Role] = registry.get("method", str(method.name)).roles(**method.params)
     return roles
 
 
 def _kinds(roles: Mapping[str, Role]) -> set[str]:
     """The kinds of component that roles need; an encoder on data has a discriminator's features as trunk."""
-    trunk = {"discriminator"} if any((r.kind, r.on) == ("encoder", "x") for r in roles.values()) else set()
-    return {role.kind for role in roles.values()} | trunk
+    own_trunk = any(role.kind == "encoder" and role.reads != "h" for role in roles.values())
+    return {role.kind for role in roles.values()} | ({"discriminator"} if own_trunk else set())
 
 
-def _refuse_unused(layer: Mapping[str, Any], roles: Mapping[str, Role], method: str) -> None:
+def _check_sections(config: RunConfig, registry: Registry) -> None:
+    for section in config.players:
+        if section not in registry.players:
+            raise unknown_section(section, registry.players)
+
+
+def _refuse_unused(layer: Layer, roles: Mapping[str, Role], method: str, registry: Registry) -> None:
     kinds = _kinds(roles)
-    for kind in ("game", "posterior", "encoder", "discriminator", "generator"):
-        if kind not in kinds and (given := layer.get(kind)):
-            name = given if isinstance(given, str) else given.get("name")
+    for kind in registry.players:
+        given = layer.get(kind)
+        if kind in kinds or not given:
+            continue
+        name = given if isinstance(given, str) else given.get("name")
+        if name is None or name != registry.kinds[kind].default or kind != "augmentation":
             named = f" '{name}'" if name else ""
             raise UnfitError(f"Method '{method}' has no {kind}, so {kind}{named} means nothing: leave it out")
 
 
-def _pruned(settings: Mapping[str, Any], roles: Mapping[str, Role]) -> dict[str, Any]:
+def _prune(settings: Layer, roles: Mapping[str, Role], registry: Registry) -> dict[str, Any]:
     """A recipe's settings without those for roles that the method, another than its own, does not have."""
-    kinds = _kinds(roles)
-    absent = {kind for kind in ("game", "posterior", *NETWORKS) if kind not in kinds}
+    absent = set(registry.players) - _kinds(roles)
     kept = {section: value for section, value in settings.items() if section not in absent}
     if "roles" in kept.get("trainer", {}):
         trained = {name for name, role in roles.items() if not role.frozen}
@@ -74,93 +161,64 @@ def _pruned(settings: Mapping[str, Any], roles: Mapping[str, Role]) -> dict[str,
     return kept
 
 
-def resolved(config: RunConfig, registry: Registry) -> RunConfig:
-    """The configuration with every component named and every parameter filled in and checked."""
-    needed = _kinds(_roles(config, registry))
-    dataset_slot = _filled("dataset", config.dataset, registry)
-    make_dataset = registry.get("dataset", str(dataset_slot.name))
-    dataset: Dataset = make_dataset(**parameters_of("dataset", dataset_slot, registry))
-    backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
-    method = _filled("method", config.method, registry)
-    changes: dict[str, Any] = {"method": method, "dataset": dataset_slot, "backbone": backbone.name}
-    for kind in ("game", "posterior", *NETWORKS):
-        slot: Slot = getattr(config, kind) or EMPTY.get(kind, Slot())
-        if isinstance(slot, NetworkSlot) and slot.from_run is not None and slot.name is None:
-            slot = _borrowed(kind, slot)  # once: afterwards the run itself is no longer needed
-        default = DEFAULTS.get(kind) or getattr(backbone, kind)
-        changes[kind] = _filled(kind, slot, registry, default) if kind in needed else None
-    generator = changes["generator"]
-    if generator is not None and generator.latent_size is None:
-        changes["generator"] = generator.model_copy(update={"latent_size": dataset.latent_size})
-    changes["trainer"] = jsonable(Trainer, validated(Trainer, "trainer", config.trainer))
-    changes["callbacks"] = _filled_all("callback", config.callbacks, registry)
-    wanted = {name: config.metrics.get(name, {}) for name in dataset.metrics}
-    changes["metrics"] = _filled_all("metric", {**wanted, **config.metrics}, registry)
+def _with_borrowed(config: RunConfig, registry: Registry) -> RunConfig:
+    """The configuration with slots of a trained run's networks as that run had them.
+
+    Once: afterwards the run itself is no longer needed. What reads labels there reads them here.
+
+    Raises:
+        UnfitError: the run has no such network, or settings contradict it.
+    """
+    changes: dict[str, Any] = {}
+    for kind, slot in config.players.items():
+        if slot.from_run is None or slot.name is not None:
+            continue
+        theirs = RunDirectory.open(Path(slot.from_run)).config
+        changes[kind] = _borrow(kind, slot, theirs.players.get(kind))
+        conditional = bool(theirs.method.params.get("conditional"))
+        if config.method.params.get("conditional", conditional) != conditional:
+            raise UnfitError(
+                f"method.conditional contradicts {kind}.from_run: the networks of {slot.from_run} read "
+                f"{'labels' if conditional else 'no labels'}; leave it out"
+            )
+        if conditional:
+            changes["method"] = config.method.model_copy(update={"conditional": True})
     return config.model_copy(update=changes)
 
 
-def parameters_of(kind: str, slot: Slot, registry: Registry) -> dict[str, Any]:
-    """All the parameters of a slot's component, those left out by their defaults.
-
-    Raises:
-        UserError: the component or a parameter is unknown, or a value is of the wrong type.
-    """
-    return validated(registry.get(kind, str(slot.name)), f"{kind} '{slot.name}'", slot.params)
-
-
-def _filled(kind: str, slot: Slot, registry: Registry, default: str | None = None) -> Slot:
-    """The slot with its name and all its parameters."""
-    named = slot.model_copy(update={"name": slot.name or default})
-    component = registry.get(kind, str(named.name))
-    params = jsonable(component, parameters_of(kind, named, registry))
-    own = slot.model_dump(include=set(type(slot).model_fields) - {"name"})
-    return type(slot).model_validate({"name": named.name, **own, **params})
-
-
-def _borrowed(kind: str, slot: NetworkSlot) -> NetworkSlot:
-    """The slot of a trained run's network, as that run had it.
-
-    Raises:
-        UnfitError: the run has none, or settings contradict it.
-    """
-    theirs: NetworkSlot | None = getattr(RunDirectory.open(Path(str(slot.from_run))).config, kind)
+def _borrow(kind: str, slot: Slot, theirs: Slot | None) -> Slot:
     if theirs is None:
         raise UnfitError(f"{kind}.from_run: run {slot.from_run} has no {kind}")
-    given = {k: v for k, v in slot.model_dump().items() if v is not None and k != "from_run"}
-    for key, value in given.items():
-        if theirs.model_dump().get(key) != value:
+    there = {**theirs.settings, **theirs.params}
+    for key, value in {**slot.settings, **slot.params}.items():
+        if key != "from_run" and there.get(key) != value:
             raise UnfitError(
                 f"{kind}.{key} = {value!r} does not go with {kind}.from_run: that run has "
-                f"{theirs.model_dump().get(key)!r}; leave it out"
+                f"{there.get(key)!r}; leave it out"
             )
     return theirs.model_copy(update={"from_run": slot.from_run})
-
-
-def _filled_all(
-    kind: str, given: Mapping[str, dict[str, Any] | None], registry: Registry
-) -> dict[str, dict[str, Any] | None]:
-    """Components of `kind` by name, each with all its parameters; None stands for one that is left out."""
-    return {
-        name: params if params is None else _filled(kind, Slot(name=name, **params), registry).params
-        for name, params in given.items()
-    }
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:
     """The JSON schema of a configuration file: each section's components, with all their parameters."""
     schema = RunConfig.model_json_schema()
     definitions = schema.setdefault("$defs", {})
-    for section in SLOTS:
-        own = type(EMPTY.get(section, Slot()))
+    schema["additionalProperties"] = False
+    for section in _slots(registry):
+        own = Slot.model_json_schema()["properties"]
+        base = {name: own[name] for name in ("name", *registry.kinds[section].settings)}
         choices = []
         for name in registry.names(section):
             fields = parameter_model(registry.get(section, name)).model_json_schema()
             definitions |= fields.pop("$defs", {})
-            base = own.model_json_schema()["properties"]
             fields["properties"] = {**base, "name": {"const": name}, **fields.get("properties", {})}
             choices.append({**fields, "title": f"{section} {name}", "required": ["name"]})
         schema["properties"][section] = {"anyOf": [*choices, {"type": "null"}]}
-    trainer = parameter_model(Trainer).model_json_schema()
+    trainer = TrainerSettings.model_json_schema()
     definitions |= trainer.pop("$defs", {})
     schema["properties"]["trainer"] = trainer
     return schema
+
+
+def _slots(registry: Registry) -> Iterable[str]:
+    return [*(s for s in RunConfig.model_fields if is_slot(s)), *registry.players]

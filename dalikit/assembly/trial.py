@@ -1,68 +1,129 @@
-"""Whether players fit together: a trial pass of two data, before any real data are read."""
+"""Whether players keep their promises: a trial pass of two data, before any real data are read.
+
+| kind | a trial of it |
+|---|---|
+| generator | codes become data of the stated shape, within the range, as many as there were codes |
+| discriminator | data become features of the stated shape, and those logits |
+| encoder | features become one tensor a head, in a tuple |
+| posterior | heads become a distribution over codes, with what the method needs of it |
+| augmentation | data keep their shape |
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dalikit.errors import DalikitError, UnfitError
-from dalikit.interfaces import Discriminator, Encoder, Generator, Posterior, Shape
+from dalikit.interfaces import (
+    Augmentation,
+    DataSpec,
+    Discriminator,
+    Encoder,
+    Generator,
+    Method,
+    Posterior,
+    Shape,
+    describe,
+)
 
 TRIAL = 2
 """The batch of a trial pass."""
 
 
-def check_generator(generator: Generator, x_shape: Shape) -> None:
-    """Raise `UnfitError` unless z (B, Z) becomes x (B, *X)."""
-    x = _trial("generator", generator, generator, (generator.latent_size,))
-    _expect("generator", generator, x, x_shape)
+def try_player(player: Any, supplied: dict[str, Any]) -> None:
+    """Raise `UnfitError` unless a player of a kind that has a trial passes it, given what was `supplied`."""
+    if isinstance(player, Generator):
+        _try_generator(player, supplied["latent_size"], supplied["spec"])
+    elif isinstance(player, Discriminator):
+        _try_discriminator(player, supplied["spec"].x_shape)
+    elif isinstance(player, Encoder):
+        _try_encoder(player, supplied["in_shape"], supplied["head_sizes"])
+    elif isinstance(player, Augmentation):
+        shape = supplied["spec"].x_shape
+        _expect(player, _pass(player, player, torch.zeros(TRIAL, *shape)), shape)
 
 
-def check_discriminator(discriminator: Discriminator, x_shape: Shape) -> None:
-    """Raise `UnfitError` unless x (B, *X) becomes features of the stated shape, and those logits (B,)."""
-    h = _trial("discriminator", discriminator, discriminator.features, x_shape)
-    _expect("discriminator", discriminator, h, discriminator.feature_shape)
-    logits = _trial("discriminator", discriminator, discriminator.head, discriminator.feature_shape)
-    _expect("discriminator", discriminator, logits, ())
-
-
-def check_encoder(encoder: Encoder, posterior: Posterior, in_shape: Shape, latent_size: int) -> None:
-    """Raise `UnfitError` unless the heads have the posterior's sizes, and it is one over z (B, Z)."""
-    raw = _trial("encoder", encoder, encoder, in_shape)
-    heads = posterior.heads()
-    if not isinstance(raw, tuple) or len(raw) != len(heads):
-        raise UnfitError(f"{_who('encoder', encoder)} must give {len(heads)} heads, as a tuple")
-    for tensor, size in zip(raw, heads, strict=True):
-        _expect("encoder", encoder, tensor, (size,))
-    distribution = posterior(*raw)
-    if tuple(distribution.event_shape) != (latent_size,) or tuple(distribution.batch_shape) != (TRIAL,):
+def try_posterior(method: type[Method], family: Posterior, latent_size: int) -> None:
+    """Raise `UnfitError` unless it is over z (B, Z), with all that the method needs of its distributions."""
+    distribution = _run(family, lambda: family(*[torch.zeros(TRIAL, size) for size in family.heads()]))
+    batch, event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
+    if (batch, event) != ((TRIAL,), (latent_size,)):
         raise UnfitError(
-            f"{_who('posterior', posterior)} has batch shape {tuple(distribution.batch_shape)} and event "
-            f"shape {tuple(distribution.event_shape)}; ({TRIAL},) and ({latent_size},) are needed"
+            f"{describe(family)} has batch shape {batch} and event shape {event}; ({TRIAL},) and "
+            f"({latent_size},) are needed"
+        )
+    asked: dict[str, Callable[[], Tensor]] = {
+        "log_prob": lambda: distribution.log_prob(torch.zeros(TRIAL, latent_size)),
+        "rsample": distribution.rsample,
+        "mean": lambda: distribution.mean,
+        "stddev": lambda: distribution.stddev,
+    }
+    for need in method.needs:
+        with torch.random.fork_rng(devices=[]):
+            try:
+                asked[need]()
+            except NotImplementedError:
+                raise UnfitError(
+                    f"method '{method.name}' needs `{need}` of its posterior's distributions, which "
+                    f"{describe(family)} does not offer"
+                ) from None
+    _expect(family, _run(family, lambda: family.code(distribution)), (latent_size,))
+
+
+def _try_generator(generator: Generator, latent_size: int, spec: DataSpec) -> None:
+    z = torch.randn(TRIAL, latent_size, generator=torch.Generator().manual_seed(0))
+    x = _pass(generator, generator, z)
+    _expect(generator, x, spec.x_shape)
+    if spec.value_range is None:
+        return
+    low, high = spec.value_range
+    if x.min() < low - 1e-3 or x.max() > high + 1e-3:
+        raise UnfitError(
+            f"{describe(generator)} gives values from {x.min():.3g} to {x.max():.3g}, outside the data's "
+            f"value_range [{low:g}, {high:g}]"
         )
 
 
-def _trial(role: str, player: nn.Module, call: Callable[[Tensor], Tensor], shape: Shape) -> Tensor:
-    training = player.training
+def _try_discriminator(discriminator: Discriminator, x_shape: Shape) -> None:
+    h = _pass(discriminator, discriminator.trunk, torch.zeros(TRIAL, *x_shape))
+    _expect(discriminator, h, discriminator.feature_shape)
+    _expect(discriminator, _pass(discriminator, discriminator.head, h), ())
+
+
+def _try_encoder(encoder: Encoder, in_shape: Shape, head_sizes: tuple[int, ...]) -> None:
+    raw: Any = _pass(encoder, encoder, torch.zeros(TRIAL, *in_shape))
+    if not isinstance(raw, tuple) or len(raw) != len(head_sizes):
+        raise UnfitError(f"{describe(encoder)} must give {len(head_sizes)} heads, as a tuple")
+    for tensor, size in zip(raw, head_sizes, strict=True):
+        _expect(encoder, tensor, (size,))
+
+
+def _pass(player: nn.Module, call: nn.Module, x: Tensor) -> Tensor:
+    modes = {module: module.training for module in player.modules()}
     player.eval()
     try:
         with torch.no_grad():
-            return call(torch.zeros(TRIAL, *shape))
+            return _run(player, lambda: call(x), f" take data of shape {tuple(x.shape[1:])}")
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def _run(player: nn.Module, call: Callable[[], Any], what: str = " be used") -> Any:
+    try:
+        return call()
     except DalikitError:
         raise
-    except Exception as error:  # whatever a player does with data of this shape, it does not fit
-        message = f"{_who(role, player)} cannot take data of shape {shape}: {error}"
-        raise UnfitError(" ".join(message.split())) from error
-    finally:
-        player.train(training)
+    except Exception as error:  # whatever a player does with such data, it does not fit
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UnfitError(f"{describe(player)} cannot{what}: {reason}") from error
 
 
-def _expect(role: str, player: nn.Module, tensor: Tensor, shape: Shape) -> None:
+def _expect(player: object, tensor: Tensor, shape: Shape) -> None:
     if tuple(tensor.shape) != (TRIAL, *shape):
         raise UnfitError(
-            f"{_who(role, player)} gives shape {tuple(tensor.shape)[1:]} a datum, {shape} is needed"
+            f"{describe(player)} gives shape {tuple(tensor.shape)} for {TRIAL} data; {(TRIAL, *shape)} is "
+            "needed"
         )
-
-
-def _who(role: str, player: nn.Module) -> str:
-    return f"{role} '{getattr(player, 'name', type(player).__name__)}'"

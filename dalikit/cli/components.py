@@ -53,6 +53,7 @@ def print_config(
     posterior: settings.Posterior = None,
     backbone: settings.Backbone = None,
     dataset: settings.Dataset = None,
+    augmentation: settings.Augmentation = None,
     recipe: settings.Recipe = None,
     config: settings.ConfigFile = None,
     assignments: settings.Assignments = None,
@@ -74,10 +75,9 @@ def print_config(
     if schema:
         print(json.dumps(resolve.json_schema(registry), indent=2))
         return
-    given = settings.layers(
-        method, game, posterior, backbone, dataset, recipe, config, assignments, seed, steps, device
-    )
-    print(to_yaml(resolve.layered(given, registry)), end="")
+    networks = (method, game, posterior, backbone, dataset, augmentation)
+    given = settings.layers(*networks, recipe, config, assignments, seed, steps, device)
+    print(to_yaml(resolve.resolve_layers(given, registry, data_root)), end="")
 
 
 def _print_table(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dalikit.errors import RunError, UserError
+from dalikit.files import whole_or_not
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,13 +41,12 @@ def write_data(model: "RunModel", x: "Tensor", path: Path, columns: int | None =
     if path.suffix in (".npy", ".npz"):
         write_arrays({"x": x}, "x", path)
         return
-    bounds = _drawable_range(model)
+    pictures.check_drawable(model.spec)
     if not path.suffix:
-        _write_folder(x, bounds, path)
-    elif bounds is None:
-        pictures.save(pictures.scatter(x, model.data("test")), path)
+        _write_folder(x, model.spec.value_range, path)
     else:
-        pictures.save(pictures.grid(x, bounds, columns), path)
+        reference = x if model.spec.value_range is not None else model.data("test")
+        pictures.save(pictures.draw(x, model.spec, reference, columns), path)
     print(f"Wrote {path}")
 
 
@@ -69,11 +69,8 @@ def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path) -> 
     if path.suffix in (".npy", ".npz"):
         write_arrays({"x": x, "reconstruction": again}, "reconstruction", path)
         return
-    bounds = _drawable_range(model)
-    if bounds is None:
-        pictures.save(pictures.scatter(again, x), path)
-    else:
-        pictures.save(pictures.grid(pictures.pairs(x, again.to(x)), bounds, columns=8), path)
+    pictures.check_drawable(model.spec)
+    pictures.save(pictures.draw_pairs(x, again, model.spec, columns=8), path)
     print(f"Wrote {path}")
 
 
@@ -87,19 +84,11 @@ def write_arrays(arrays: Mapping[str, "Tensor"], main: str, path: Path) -> None:
 
     plain = {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".npy":
-            np.save(path, plain[main], allow_pickle=False)
-        else:
-            np.savez(path, allow_pickle=False, **plain)
+        with whole_or_not(path) as unfinished, unfinished.open("wb") as file:
+            if path.suffix == ".npy":
+                np.save(file, plain[main], allow_pickle=False)
+            else:
+                np.savez(file, allow_pickle=False, **plain)
     except OSError as error:
         raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
     print(f"Wrote {path}: " + ", ".join(f"{name} {array.shape}" for name, array in plain.items()))
-
-
-def _drawable_range(model: "RunModel") -> tuple[float, float] | None:
-    from dalikit.pictures import drawable
-
-    if not drawable(model.x_shape, model.value_range):
-        raise UserError(f"Data of shape {model.x_shape} cannot be drawn: write .npy or .npz")
-    return model.value_range

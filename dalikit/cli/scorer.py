@@ -15,7 +15,7 @@ from dalikit.errors import RunError, UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dalikit.evaluation.scorer import DigitScorer, Facts, Labelled
+    from dalikit.evaluation.scorer import DigitScorer, Labelled, ScorerFacts
 
 scorer_app = typer.Typer(help="The digit classifier that scores of digits are measured with.")
 
@@ -53,11 +53,11 @@ def train(
     from dalikit.assembly import build
     from dalikit.assembly.registry import Registry
     from dalikit.evaluation import scorer
-    from dalikit.runs.config import Slot
+    from dalikit.runs.config import RunConfig, Slot
 
-    target = _free(out or scorer.default_path(), force)
-    place = build.device(device)
-    data = build.make_dataset(Slot(name=dataset), Registry.discover())
+    target = _free(out or scorer.default_path(data_root), force)
+    place = build.find_device(device)
+    data = build.make_dataset(RunConfig(dataset=Slot(name=dataset)), Registry.discover(), data_root)
     learn, validation, test = (scorer.labelled(data, part) for part in ("train", "validation", "test"))
     started = time.monotonic()
     _tell(
@@ -78,12 +78,14 @@ def train(
     print(f"Wrote {target}")
 
 
-def _facts(made: "DigitScorer", test: "Labelled", best: float, data: str, seed: int, epochs: int) -> "Facts":
+def _facts(
+    made: "DigitScorer", test: "Labelled", best: float, data: str, seed: int, epochs: int
+) -> "ScorerFacts":
     from dalikit.evaluation import scorer
 
     logits = made.logits(test[0])
     shuffled, in_order = (scorer.inception_score(logits, shuffled=shuffle) for shuffle in (True, False))
-    return scorer.Facts(
+    return scorer.ScorerFacts(
         width=made.trunk[0].out_channels,  # type: ignore[arg-type]
         features=made.head.in_features,
         data=data,

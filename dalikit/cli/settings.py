@@ -1,6 +1,5 @@
 """The options from which a configuration is made, shared by `train` and `config`."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,10 @@ Backbone = Annotated[
 Dataset = Annotated[
     str | None, typer.Option(help="Data set, e.g. digits, grid25, ring8.", show_default="digits")
 ]
+Augmentation = Annotated[
+    str | None,
+    typer.Option(help="What D's sight is augmented by, e.g. ada, diffaugment.", show_default="none"),
+]
 Recipe = Annotated[
     str | None, typer.Option(help="Named configuration to start from.", show_default="the data set's own")
 ]
@@ -36,18 +39,10 @@ Device = Annotated[
 ]
 
 
-def _use_root(folder: Path | None) -> Path | None:
-    """Hand the folder to the data sets of this process, as the environment variable does."""
-    if folder is not None:
-        os.environ["DALIKIT_DATA"] = str(folder)
-    return folder
-
-
 DataRoot = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        callback=_use_root,
         help="Where data sets lie.",
         show_default="$DALIKIT_DATA or data",
     ),
@@ -61,6 +56,7 @@ def layers(
     posterior: str | None = None,
     backbone: str | None = None,
     dataset: str | None = None,
+    augmentation: str | None = None,
     recipe: str | None = None,
     config: Path | None = None,
     assignments: list[str] | None = None,
@@ -69,13 +65,14 @@ def layers(
     device: str | None = None,
 ) -> list[dict[str, Any]]:
     """The layers of settings that the options make, the weakest first."""
-    from dalikit.runs.config import from_assignment, from_file, together
+    from dalikit.runs.config import from_assignment, from_file, join
 
     named = {"method": method, "game": game, "posterior": posterior, "dataset": dataset}
+    named["augmentation"] = augmentation
     options: dict[str, Any] = {key: {"name": value} for key, value in named.items() if value is not None}
     plain = {"backbone": backbone, "recipe": recipe, "seed": seed, "device": device}
     options |= {key: value for key, value in plain.items() if value is not None}
     if steps is not None:
         options["trainer"] = {"steps": steps}
     file = [] if config is None else [from_file(config)]
-    return [*file, options, together(from_assignment(text) for text in assignments or [])]
+    return [*file, options, join(from_assignment(text) for text in assignments or [])]

@@ -1,6 +1,5 @@
 """`dalikit train`: train, resume, and say what was reached."""
 
-import os
 import signal
 import sys
 import time
@@ -8,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,9 +15,9 @@ from dalikit.cli import settings
 from dalikit.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
-    from dalikit.assembly.registry import Registry
-    from dalikit.runs import Facts, RunDirectory
+    from dalikit.runs import RunDirectory
     from dalikit.training import Trainer
+    from dalikit.training_run import TrainingRun
 
 GRACE = 2.0
 """Seconds in which a second signal is taken for the first one told twice."""
@@ -35,6 +34,7 @@ def train(
     posterior: settings.Posterior = None,
     backbone: settings.Backbone = None,
     dataset: settings.Dataset = None,
+    augmentation: settings.Augmentation = None,
     recipe: settings.Recipe = None,
     config: settings.ConfigFile = None,
     assignments: settings.Assignments = None,
@@ -52,124 +52,39 @@ def train(
 ) -> int:
     """Train a method: with no options, DALI on 8×8 digits, in about a minute."""
     started = time.monotonic()
-    from dalikit.assembly import build, resolve
+    from dalikit import training_run
     from dalikit.assembly.registry import Registry
-    from dalikit.runs import RunDirectory
+    from dalikit.assembly.resolve import resolve_layers
 
     registry = Registry.discover(strict=strict)
-    if resume is None:
-        given = settings.layers(
-            method, game, posterior, backbone, dataset, recipe, config, assignments, seed, steps, device
-        )
-        resolved = resolve.layered(given, registry)
-        run = RunDirectory(out or _new_folder(f"{resolved.method.name}-{resolved.dataset.name}"))
-        run.check_free()
-        trainer = build.make_trainer(resolved, registry, run)
-        with run.locked():
-            run.create(resolved, _facts(trainer, registry))
-            print(f"Training {resolved.method.name} on {resolved.dataset.name} into {run.path}", flush=True)
-            return _fit(trainer, registry, run, started)
-    others = (method, game, posterior, backbone, dataset, recipe, config, assignments, seed, device, out)
-    if any(option is not None for option in others):
-        raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
-    from dalikit.cli.report import warn_of_other_data
+    others = (method, game, posterior, backbone, dataset, augmentation, recipe, config, assignments, seed)
+    if resume is not None:
+        if any(option is not None for option in (*others, device, out)):
+            raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
+        with training_run.resume(resume, registry, steps, data_root) as training:
+            trainer = training.trainer
+            from dalikit.cli.report import warn_of_other_data
 
-    run = RunDirectory.open(resume)
-    with run.locked():
-        trainer = _resumed(run, registry, steps)
-        warn_of_other_data(run, trainer.dataset)
-        print(f"Going on with {run.path} at step {trainer.step} of {trainer.steps}", flush=True)
-        return _fit(trainer, registry, run, started)
+            warn_of_other_data(training.run, trainer.dataset)
+            print(f"Going on with {resume} at step {trainer.step} of {trainer.steps}", flush=True)
+            return _fit(training, started)
+    resolved = resolve_layers(settings.layers(*others, steps, device), registry, data_root)
+    with training_run.start(resolved, registry, out, data_root, sys.argv[1:]) as training:
+        what = f"{resolved.method.name} on {resolved.dataset.name}"
+        print(f"Training {what} into {training.run.path}", flush=True)
+        return _fit(training, started)
 
 
-def _fit(trainer: "Trainer", registry: "Registry", run: "RunDirectory", started: float) -> int:
+def _fit(training: "TrainingRun", started: float) -> int:
     """Train to the end, score, and say what was reached; returns the exit code."""
-    _say_left_out(trainer, registry, run)
-    if trainer.running:
-        with _signals_stop(trainer, run) as caught, _threads(run.config.threads):
-            trainer.fit()
-        if caught and trainer.step < trainer.steps:
-            return _say_interrupted(trainer, run, caught[0])
-    _finish(trainer, registry, run, started)
+    for name, reason in training.missing().items():
+        print(f"Warning: metric '{name}' will be left out: {reason}", file=sys.stderr, flush=True)
+    with _signals_stop(training.trainer, training.run) as caught:
+        training.fit()
+    if caught and not training.finished:
+        return _say_interrupted(training.trainer, training.run, caught[0])
+    _say_finished(training, started)
     return 0
-
-
-def _new_folder(what: str) -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder, n = Path("runs") / f"{stamp}-{what}", 2
-    while folder.exists():
-        folder, n = Path("runs") / f"{stamp}-{what}-{n}", n + 1
-    return folder
-
-
-def _resumed(run: "RunDirectory", registry: "Registry", steps: int | None) -> "Trainer":
-    from dalikit.assembly import build, resolve
-
-    config = run.config
-    if steps is not None:
-        config = config.model_copy(update={"trainer": {**config.trainer, "steps": steps}})
-        config = resolve.resolved(config, registry)
-    state = run.load_state()
-    trainer = build.make_trainer(config, registry, run, borrow=False)
-    try:
-        trainer.load_state(state)
-    except (KeyError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        message = " ".join(str(error).split())[:300]
-        raise UserError(f"Run {run.path} is damaged: its checkpoint does not fit: {message}") from None
-    if not trainer.running and run.scored:
-        raise UserError(
-            f"Run {run.path} is complete at step {trainer.step}: --steps N with a greater N trains it further"
-        )
-    if trainer.step > trainer.steps:
-        raise UserError(f"Run {run.path} is at step {trainer.step} already: --steps N with N no less goes on")
-    run.forget_scores()  # of a shorter training, which would pass for this one's if it is stopped again
-    run.rewind(trainer.step)
-    if steps is not None:
-        run.replace_config(config)
-    return trainer
-
-
-def _facts(trainer: "Trainer", registry: "Registry") -> "Facts":
-    """What run.json says beside the configuration."""
-    import platform
-
-    import numpy
-    import torch
-
-    import dalikit
-    from dalikit.runs import DataFacts, Facts
-
-    data = trainer.dataset
-    plugins = sorted({(row.distribution, row.version) for row in registry.rows})
-    told: dict[str, Any] = {
-        "dalikit": dalikit.__version__,
-        "plugins": [{"distribution": name, "version": version} for name, version in plugins],
-        "environment": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-            "platform": platform.platform(),
-            "device": str(next(trainer.method.parameters()).device),
-            "cpus": os.cpu_count(),
-        },
-        "command": sys.argv[1:],
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-    shape = DataFacts(x_shape=data.x_shape, value_range=data.value_range, preparation=data.preparation)
-    return Facts(data=shape, **told)
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Compute with `count` CPU threads inside the block, or with as many as torch chooses."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager
@@ -214,33 +129,14 @@ def _say_interrupted(trainer: "Trainer", run: "RunDirectory", number: int) -> in
     return 128 + number
 
 
-def _say_left_out(trainer: "Trainer", registry: "Registry", run: "RunDirectory") -> None:
-    """Warn of metrics that were asked for and cannot be had, before hours are spent on training."""
-    from dalikit.assembly.build import make_metrics
+def _say_finished(training: "TrainingRun", started: float) -> None:
+    from dalikit.cli.report import scores_table
 
-    for name, make in make_metrics(run.config.metrics, trainer.dataset, registry).items():
-        reason = None if name in trainer.dataset.metrics else make().unfit(trainer.inference)
-        if reason is not None:
-            print(f"Warning: metric '{name}' will be left out: {reason}", file=sys.stderr, flush=True)
-
-
-def _finish(trainer: "Trainer", registry: "Registry", run: "RunDirectory", started: float) -> None:
-    from dalikit.assembly.build import make_metrics
-    from dalikit.cli.report import scores_document, scores_table
-    from dalikit.model import scores_of
-
-    makers = make_metrics(run.config.metrics, trainer.dataset, registry)
-    scores, skipped = scores_of(trainer.inference, makers)
-    run.save_scores(scores_document(run, trainer.step, trainer.dataset, scores, skipped))
-    scores_table(scores, skipped)
-    seconds = time.monotonic() - started
-    print(f"Reached step {trainer.step} in {seconds:.0f} s. Everything lies in {run.path}")
-    print(
-        f"  pictures   {run.path / 'samples'}"
-        + ("/ and reconstructions/" if trainer.inference.infers else "/")
-    )
+    trainer, path = training.trainer, training.run.path
+    scores_table(training.scores, training.skipped)
+    print(f"Reached step {trainer.step} in {time.monotonic() - started:.0f} s. Everything lies in {path}")
+    infers = trainer.inference.infers
+    print(f"  pictures   {path / 'samples'}{'/ and reconstructions/' if infers else '/'}")
     print("Next:")
-    print(f"  dalikit sample {run.path}")
-    if trainer.inference.infers:
-        print(f"  dalikit reconstruct {run.path}")
-    print(f"  dalikit evaluate {run.path}")
+    for command in ("sample", *(["reconstruct"] if infers else []), "evaluate"):
+        print(f"  dalikit {command} {path}")

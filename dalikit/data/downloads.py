@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dalikit.data import prepared
-from dalikit.data.imagefiles import said
+from dalikit.data.imagefiles import reason
 from dalikit.data.images import whole
 from dalikit.errors import UserError
 
@@ -37,7 +37,7 @@ def by_torchvision(path: Path, kind: str) -> None:
                 for part in ("train", "test")
             }
     except Exception as error:  # downloads, archives, pickles and its own assertions: each fails in its way
-        raise UserError(_trouble(make, path, said(error))) from error
+        raise UserError(_trouble(make, path, reason(error))) from error
     streams = {
         f"{part}_{name}": whole(array) for part, arrays in parts.items() for name, array in arrays.items()
     }

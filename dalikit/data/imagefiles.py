@@ -5,7 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from torch import Tensor
+
+from dalikit.errors import UserError
+from dalikit.functional.ranges import from_unit
+from dalikit.interfaces import DataSpec
+
+LIMIT = 64_000_000
+"""The most pixels an image file may claim to have."""
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -94,13 +103,38 @@ def fault(file: Path, mode: str) -> str | None:
         with opened(file) as image:
             converted(image, mode)
     except Exception as error:  # decoders raise anything on a damaged file, and each is told of by name
-        return said(error)
+        return reason(error)
     return None
 
 
-def said(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What an error says, in one short line."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image file, or damaged"  # Pillow repeats the name
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(words.split())[:100] or type(error).__name__
+
+
+def read_image(path: Path, spec: DataSpec) -> Tensor:
+    """An image file as x (*X). Its size must be the data's; grey and colour are converted, as data sets do.
+
+    Raises:
+        UserError: the file is missing, no image, damaged, or of another size.
+    """
+    channels, height, width = spec.x_shape
+    try:
+        with opened(path) as image:
+            if image.width * image.height > LIMIT:
+                raise UserError(f"Image {path}: {image.width}×{image.height} pixels are too many")
+            picture = converted(image, "L" if channels == 1 else "RGB")
+    except UserError:
+        raise
+    except Exception as error:  # decoders raise anything on a damaged file
+        raise UserError(f"Image {path}: {reason(error)}") from None
+    if picture.size != (width, height):
+        raise UserError(
+            f"Image {path} is {picture.width}×{picture.height}, the run was trained on {width}×{height}: "
+            "resize it first"
+        )
+    planes = torch.from_numpy(np.array(picture)).reshape(height, width, channels).permute(2, 0, 1)
+    return from_unit(planes.float() / 255, spec.value_range or (0.0, 1.0))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dalikit.data import prepared
 from dalikit.errors import UserError
-from dalikit.interfaces import Dataset, Part, Shape, Split
+from dalikit.interfaces import Batch, Dataset, Part, Shape, Split
 
 NAME_BYTES = 100
 """As much of a folder's name as goes into the name of another file: file systems take 255 bytes."""
@@ -36,17 +36,18 @@ class ImageSplit(Split):
     def __len__(self) -> int:
         return len(self._images)
 
-    def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """Images (n, C, H, W) at `index`."""
+    def take(self, index: Tensor, rng: torch.Generator) -> Batch:
+        """Images (n, C, H, W) at `index`, and their labels."""
         chosen = self._images[index.numpy()]
         rows = torch.from_numpy(chosen.astype(chosen.dtype.newbyteorder("="), copy=False))
-        return rows[:, None] if rows.dim() == 3 else rows.permute(0, 3, 1, 2).contiguous()
+        x = rows[:, None] if rows.dim() == 3 else rows.permute(0, 3, 1, 2).contiguous()
+        own = None if self._labels is None else self._labels[index.numpy()].astype(np.int64)
+        return Batch(x, None if own is None else torch.from_numpy(own))
 
-    def labels(self, index: Tensor) -> Tensor | None:
-        """Labels (n,) at `index`."""
-        if self._labels is None:
-            return None
-        return torch.from_numpy(self._labels[index.numpy()].astype(np.int64))
+    def class_counts(self, classes: int) -> Tensor:
+        """How many data bear each label, (classes,); no image is read."""
+        labels = np.empty(0, np.int64) if self._labels is None else self._labels.astype(np.int64)
+        return torch.bincount(torch.from_numpy(labels), minlength=classes)
 
 
 class PreparedImages(Dataset, ABC):
@@ -56,16 +57,18 @@ class PreparedImages(Dataset, ABC):
     less.
     """
 
-    value_range = (-1.0, 1.0)
     backbone = "dcgan"
     held_out: ClassVar[int] = 5000
     file_shape: ClassVar[Shape | None] = None
     """The shape (C, H, W) of the images in the file, where `scale` changes it; `x_shape` unless told."""
 
+    def __init__(self, root: Path | None = None, /) -> None:
+        self.root = root or prepared.data_root()
+
     @property
     def path(self) -> Path:
         """The prepared file."""
-        return prepared.data_root() / f"{self.name}.npz"
+        return self.root / f"{self.name}.npz"
 
     @abstractmethod
     def prepare(self, path: Path) -> None:
@@ -95,7 +98,7 @@ class PreparedImages(Dataset, ABC):
         images, labels = arrays.get(f"{part}_images"), arrays.get(f"{part}_labels")
         if images is None:
             raise UserError(f"Data file {self.path} has no array '{part}_images'")
-        channels, *size = self.file_shape or self.x_shape
+        channels, *size = self.file_shape or self.spec.x_shape
         shapes = [(*size, channels), *([tuple(size)] if channels == 1 else [])]
         if images.dtype != np.uint8 or images.shape[1:] not in shapes:
             raise UserError(

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from dalikit.errors import RunError, UserError
+from dalikit.files import whole_or_not
 
 VARIABLE = "DALIKIT_DATA"
 """The environment variable that names the data root."""
@@ -64,26 +65,12 @@ def write(path: Path, arrays: Mapping[str, Stream]) -> None:
     """
     try:
         with (
-            _whole_or_not(path) as unfinished,
+            whole_or_not(path) as unfinished,
             zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive,
         ):
             for name, stream in arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     _write_array(member, name, stream)
-    except OSError as error:
-        raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
-
-
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a text file, whole or not at all; names that are no text keep their bytes.
-
-    Raises:
-        RunError: the disk is full or the folder cannot be written.
-    """
-    try:
-        with _whole_or_not(path) as unfinished:
-            text = "".join(f"{line}\n" for line in lines)
-            unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
 
@@ -190,14 +177,3 @@ def _start_of(path: Path, info: zipfile.ZipInfo) -> int:
         + int.from_bytes(lengths[:2], "little")
         + int.from_bytes(lengths[2:], "little")
     )
-
-
-@contextmanager
-def _whole_or_not(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    try:
-        yield unfinished
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

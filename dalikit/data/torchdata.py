@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset, TensorDataset
 from dalikit.data import items
 from dalikit.errors import UnfitError, UserError
 from dalikit.functional.ranges import SLACK
-from dalikit.interfaces import Dataset, Part, Range, Shape, Split
+from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Range, Shape, Split
 from dalikit.randomness import RandomState
 
 Source = TorchDataset[Any] | Tensor | Sequence[Any]
@@ -36,6 +36,8 @@ class TorchData(Dataset):
         validation: the validation part, likewise.
         value_range: the least and greatest value of x, or None where it is unbounded. uint8 data are scaled
             into it; floats lie in it already, and are refused where they do not.
+        classes: the labels' names; those that the training data name as torchvision's do (`classes`), unless
+            given. Labels without names cannot condition a method.
         name: what scores call the data.
         preparation: one sentence for scores: where the data come from, and what was done to them.
 
@@ -53,6 +55,7 @@ class TorchData(Dataset):
         validation: Source | None = None,
         *,
         value_range: Range | None,
+        classes: tuple[str, ...] | None = None,
         name: str | None = None,
         preparation: str | None = None,
     ) -> None:
@@ -60,9 +63,8 @@ class TorchData(Dataset):
             raise UserError(f"value_range is {value_range}; (low, high) is needed, or None")
         if name is not None:
             self.name = name  # type: ignore[misc]  # this object's own: others hold other data
-        self.value_range = value_range
         given = _Items(train, "train", value_range)
-        self.x_shape = given.shape
+        self.spec = DataSpec(given.shape, value_range, classes or given.classes)
         self._splits = _divided(ItemSplit(given), {"test": test, "validation": validation})
         counts = ", ".join(f"{len(split):,} {part}" for part, split in self._splits.items())
         self.preparation = preparation or (
@@ -85,19 +87,16 @@ class ItemSplit(Split):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """Raw data (n, *X) at `index`. What transforms draw follows from `index` and the state of `rng`.
+    def take(self, index: Tensor, rng: torch.Generator) -> Batch:
+        """Raw data (n, *X) at `index`, and labels (n,) where each item has one.
+
+        What transforms draw follows from `index` and the state of `rng`.
 
         That state is not moved, so that training reads data without transforms in the order in which it
         reads the same data from a tensor.
         """
         state = hashlib.sha256(rng.get_state().numpy().tobytes() + index.numpy().tobytes())
         return self.given.data(self.rows[index].tolist(), int.from_bytes(state.digest()[:4], "little"))
-
-    def labels(self, index: Tensor) -> Tensor | None:
-        """Labels (n,) at `index`, where each item has one; the items are read for it."""
-        found = [items.label(item) for item in self.given.read(self.rows[index].tolist(), 0)]
-        return None if None in found else torch.tensor(found, dtype=torch.int64)
 
     def divided(self, seed: int) -> tuple["ItemSplit", "ItemSplit"]:
         """Nine tenths of the rows and the rest, which is one at least, each in order."""
@@ -131,16 +130,25 @@ class _Items:
                 return list(self.source.__getitems__(rows))
             return [self.source[row] for row in rows]
 
-    def data(self, rows: list[int], seed: int) -> Tensor:
-        """Raw data (n, *X)."""
-        data = [self._datum(row, item) for row, item in zip(rows, self.read(rows, seed), strict=True)]
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The labels' names, where the data say them."""
+        names = getattr(self.source, "classes", None)
+        return tuple(map(str, names)) if isinstance(names, list | tuple) and names else None
+
+    def data(self, rows: list[int], seed: int) -> Batch:
+        """Raw data (n, *X), and labels (n,) where each item has one."""
+        read = self.read(rows, seed)
+        data = [self._datum(row, item) for row, item in zip(rows, read, strict=True)]
         for row, x in zip(rows, data, strict=True):
             if tuple(x.shape) != self.shape or x.dtype != self.dtype:
                 raise UnfitError(
                     f"Item {row} of the {self.part} part is {x.dtype} {tuple(x.shape)}; the first is "
                     f"{self.dtype} {self.shape}, and all must be: a transform that resizes makes them so"
                 )
-        return self._within(torch.stack(data))
+        labels = [items.label(item) for item in read]
+        y = None if None in labels else torch.tensor(labels, dtype=torch.int64)
+        return Batch(self._within(torch.stack(data)), y)
 
     def _datum(self, row: int, item: Any) -> Tensor:
         try:

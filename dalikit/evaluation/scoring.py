@@ -1,15 +1,15 @@
 """What metrics are fed with, and the loop that feeds them. Everything runs without gradients."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from dalikit.errors import UnfitError
-from dalikit.interfaces import Dataset, Method, Metric, Part, Score, Shape
+from dalikit.errors import UnfitError, UserError
+from dalikit.interfaces import Batch, Dataset, Method, Metric, Part, Score, Shape
 from dalikit.randomness import RandomState, derived_seed
 
 BATCH = 500
@@ -17,6 +17,9 @@ BATCH = 500
 
 BYTES = 1 << 23
 """Of a batch of data at most, as 32-bit floats: layers of a network take many times that."""
+
+Maker = Callable[[Part], Metric]
+"""Makes a new metric of one part of its data set."""
 
 
 def batch_size(x_shape: Shape) -> int:
@@ -29,7 +32,7 @@ def batch_size(x_shape: Shape) -> int:
     return max(1, min(BATCH, BYTES // (4 * math.prod(x_shape))))
 
 
-def score(metric: Metric, method: Method, part: Part = "test", seed: int = 0) -> Score:
+def score(make: Maker, method: Method, part: Part = "test", seed: int = 0) -> Score:
     """The score of `method`, in eval mode, on one part of the metric's data set.
 
     The metric's own random numbers come from `seed`, which joins the protocol, and differ from part to part,
@@ -38,16 +41,42 @@ def score(metric: Metric, method: Method, part: Part = "test", seed: int = 0) ->
     Raises:
         UnfitError: the metric cannot be computed for this method, or a value of it is NaN or infinite.
     """
+    metric = make(part)
     if reason := metric.unfit(method):
-        raise UnfitError(f"metric '{metric.name}': {reason}")
+        raise UnfitError(reason)
     state = RandomState.seeded(derived_seed(seed, part))
     with _eval_mode(method), torch.no_grad(), state.swapped_in():
-        for batch in metric.feed(method, part):
+        for batch in metric.feed(method):
             metric.update(*batch)
     found = metric.compute()
     if wrong := [field for field, value in found.values.items() if not math.isfinite(value)]:
-        raise UnfitError(f"metric '{metric.name}': {wrong[0]} is {found.values[wrong[0]]}")
-    return replace(found, protocol={**found.protocol, "seed": seed})
+        raise UnfitError(f"{wrong[0]} is {found.values[wrong[0]]}")
+    labels = {"labels": "read by the method, as frequent as in training"} if method.conditional else {}
+    return replace(found, protocol={**found.protocol, **labels, "seed": seed})
+
+
+def score_all(
+    makers: Mapping[str, Maker],
+    method: Method,
+    part: Part = "test",
+    seed: int = 0,
+    *,
+    forgiving: bool = True,
+) -> tuple[list[Score], dict[str, str]]:
+    """The scores of a method by all metrics, and by name why others were left out.
+
+    Raises:
+        UserError: a metric cannot be computed, and this is not `forgiving`.
+    """
+    scores, skipped = [], {}
+    for name, make in makers.items():
+        try:
+            scores.append(score(make, method, part, seed))
+        except UserError as error:  # weights of another network, too few data: the other scores are kept
+            if not forgiving:
+                raise UnfitError(f"metric '{name}': {error}") from None
+            skipped[name] = str(error)
+    return scores, skipped
 
 
 @contextmanager
@@ -62,20 +91,30 @@ def _eval_mode(method: Method) -> Iterator[None]:
             module.training = training
 
 
-def data(dataset: Dataset, part: Part, method: Method, size: int | None = None) -> Iterator[Tensor]:
-    """The x (b, *X) of one part in order, or its first `size`, in batches, where and as `method` computes."""
+def data(dataset: Dataset, part: Part, method: Method, size: int | None = None) -> Iterator[Batch]:
+    """The x (b, *X) and y of one part in order, or its first `size`, where and as `method` computes."""
     split = dataset.split(part)
     rng = torch.Generator().manual_seed(0)
     index = torch.arange(len(split) if size is None else min(size, len(split)))
-    for chunk in index.split(batch_size(dataset.x_shape)):
-        yield dataset.scale(split.take(chunk, rng).to(device_of(method))).to(dtype_of(method))
+    for chunk in index.split(batch_size(dataset.spec.x_shape)):
+        yield placed(split.take(chunk, rng), dataset, method)
 
 
-def samples(method: Method, count: int, x_shape: Shape) -> Iterator[Tensor]:
-    """`count` samples of the method in all, in batches (b, *X)."""
-    size = batch_size(x_shape)
+def placed(raw: Batch, dataset: Dataset, method: Method) -> Batch:
+    """Raw data as x (b, *X), with their labels, where and as `method` computes."""
+    device = device_of(method)
+    x = dataset.scale(raw.x.to(device)).to(dtype_of(method))
+    return Batch(x, None if raw.y is None else raw.y.to(device))
+
+
+def samples(method: Method, count: int, labels: Tensor | None = None) -> Iterator[Tensor]:
+    """`count` samples of the method in all, in batches (b, *X); under `labels` (count,) where given."""
+    size = batch_size(method.spec.x_shape)
     for start in range(0, count, size):
-        yield method.generate(method.prior(min(size, count - start)))
+        n = min(size, count - start)
+        z = method.prior(n)
+        y = method.draw_labels(n) if labels is None else labels[start : start + n]
+        yield method.generate(z, y)
 
 
 def dtype_of(method: Method) -> torch.dtype:

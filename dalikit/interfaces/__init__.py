@@ -3,47 +3,40 @@
 Symbols: B batch, Z latent size, X the shape of one datum ((C, H, W) or (2,)), H the shape of the
 features, K the number of fake samples for one real one.
 
-A component's constructor takes what dalikit supplies (shapes, Z) as positional-only arguments and what the
-user may set as keyword-only ones with types and defaults; there is no second place for its settings.
+A component's constructor takes what dalikit supplies (`Kind.supplied`) as positional-only arguments, a method
+its players by name, and what the user may set as keyword-only ones with types and defaults; there is no
+second place for its settings.
 """
 
 from dalikit.interfaces.combinations import Backbone, Recipe, Study, StudyColumn, StudyRow
-from dalikit.interfaces.data import Dataset, Metric, Part, Score, Split, TensorSplit
+from dalikit.interfaces.data import Batch, Dataset, DataSpec, Part, Range, Shape, Split, TensorSplit
 from dalikit.interfaces.games import AdversarialGame, Critic
-from dalikit.interfaces.methods import InferringMethod, Iteration, Method, Phase, PhaseLoss, Role
-from dalikit.interfaces.players import Discriminator, Encoder, Generator, Posterior, Range, Shape
+from dalikit.interfaces.kinds import Component, Kind, describe
+from dalikit.interfaces.measures import Metric, Score
+from dalikit.interfaces.methods import Iteration, Method, Phase, PhaseLoss, Role
+from dalikit.interfaces.optimizers import Optimizer
+from dalikit.interfaces.players import Augmentation, Discriminator, Encoder, Generator, Posterior
 from dalikit.interfaces.watching import Callback, Fit, TrainingState
 
-KINDS: dict[str, type] = {
-    "generator": Generator,
-    "discriminator": Discriminator,
-    "encoder": Encoder,
-    "posterior": Posterior,
-    "game": AdversarialGame,
-    "method": Method,
-    "dataset": Dataset,
-    "metric": Metric,
-    "callback": Callback,
-    "backbone": Backbone,
-    "recipe": Recipe,
-    "study": Study,
-}
-
 __all__ = [
-    "KINDS",
     "AdversarialGame",
+    "Augmentation",
     "Backbone",
+    "Batch",
     "Callback",
+    "Component",
     "Critic",
+    "DataSpec",
     "Dataset",
     "Discriminator",
     "Encoder",
     "Fit",
     "Generator",
-    "InferringMethod",
     "Iteration",
+    "Kind",
     "Method",
     "Metric",
+    "Optimizer",
     "Part",
     "Phase",
     "PhaseLoss",
@@ -59,4 +52,5 @@ __all__ = [
     "StudyRow",
     "TensorSplit",
     "TrainingState",
+    "describe",
 ]

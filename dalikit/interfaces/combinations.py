@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from dalikit.interfaces.kinds import Component, Kind
 
 
 @dataclass(frozen=True)
-class Backbone:
+class Backbone(Component):
     """A family of networks by the names of its generator, discriminator and encoder."""
 
-    name: str
+    kind: ClassVar[Kind] = Kind("backbone", objects=True)
+    name: str  # type: ignore[misc]
     description: str
     generator: str
     discriminator: str
@@ -17,10 +20,11 @@ class Backbone:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Component):
     """A named experiment: what it is, the paper's row it stands for, and the RunConfig fields it sets."""
 
-    name: str
+    kind: ClassVar[Kind] = Kind("recipe", objects=True)
+    name: str  # type: ignore[misc]
     description: str
     stands_for: str
     settings: Mapping[str, Any]
@@ -66,7 +70,7 @@ class StudyRow:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(Component):
     """A table or figure to reproduce: rows of systems, trained on data sets, measured by columns.
 
     Attributes:
@@ -75,7 +79,8 @@ class Study:
         notes: what a reader must know to compare the figures with the paper's.
     """
 
-    name: str
+    kind: ClassVar[Kind] = Kind("study", objects=True)
+    name: str  # type: ignore[misc]
     description: str
     stands_for: str
     datasets: tuple[str, ...]

@@ -1,18 +1,43 @@
-"""Data sets, and measures on them."""
+"""Data sets: what one datum is, and its parts with their labels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dalikit.errors import UnfitError
-from dalikit.interfaces.methods import Method
-from dalikit.interfaces.players import Range, Shape
+from dalikit.interfaces.kinds import Component, Kind
 
+Shape = tuple[int, ...]
+Range = tuple[float, float]
 Part = Literal["train", "validation", "test"]
+
+READ_AT_ONCE = 1000
+"""Data that are read together where their labels alone are wanted."""
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What everybody must know of the data, before any are read.
+
+    Attributes:
+        x_shape: the shape X of one datum, (C, H, W) or (2,).
+        value_range: the least and greatest value of x, or None where x is unbounded.
+        classes: the labels' names, which a label y indexes; None where the data have none.
+    """
+
+    x_shape: Shape
+    value_range: Range | None = None
+    classes: tuple[str, ...] | None = None
+
+
+class Batch(NamedTuple):
+    """Data x (n, *X), and their labels y (n,) int64, indices into `DataSpec.classes`, where they have any."""
+
+    x: Tensor
+    y: Tensor | None = None
 
 
 class Split(ABC):
@@ -23,12 +48,16 @@ class Split(ABC):
         """How many data there are; for an endless source, how many count as one epoch."""
 
     @abstractmethod
-    def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """Raw data (n, *X) at `index` (n,) int64. What is random in them is drawn from `rng` alone."""
+    def take(self, index: Tensor, rng: torch.Generator) -> Batch:
+        """Raw data and labels at `index` (n,) int64. What is random in them is drawn from `rng` alone."""
 
-    def labels(self, index: Tensor) -> Tensor | None:
-        """Labels (n,) int64 of the data at `index`, or None where there are none."""
-        return None
+    def class_counts(self, classes: int) -> Tensor:
+        """How many data bear each of `classes` labels, (classes,) int64; all are read for it."""
+        rng, counts = torch.Generator().manual_seed(0), torch.zeros(classes, dtype=torch.int64)
+        for index in torch.arange(len(self)).split(READ_AT_ONCE):
+            y = self.take(index, rng).y
+            counts += 0 if y is None else torch.bincount(y, minlength=classes)
+        return counts
 
 
 class TensorSplit(Split):
@@ -36,27 +65,24 @@ class TensorSplit(Split):
 
     def __init__(self, data: Tensor, labels: Tensor | None = None) -> None:
         self.data = data
-        self._labels = labels
+        self.labels = labels
 
     def __len__(self) -> int:
         return len(self.data)
 
-    def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
+    def take(self, index: Tensor, rng: torch.Generator) -> Batch:
         """Rows `index` (n,) of the tensor."""
-        return self.data[index]
-
-    def labels(self, index: Tensor) -> Tensor | None:
-        """Labels (n,) at `index`."""
-        return None if self._labels is None else self._labels[index]
+        return Batch(self.data[index], None if self.labels is None else self.labels[index])
 
 
-class Dataset(ABC):
-    """A data set. Its shape is known before any data are read; `split` reads them."""
+class Dataset(Component, ABC):
+    """A data set. Its `spec` is known before any data are read; `split` reads them.
 
-    name: ClassVar[str]
-    x_shape: Shape
-    value_range: Range | None
-    """The least and greatest value of x, or None where x is unbounded."""
+    Built as `cls(root)`, root being the folder in which data lie, or as `cls()` where nothing is read there.
+    """
+
+    kind = Kind("dataset", supplied=("root",), default="digits")
+    spec: DataSpec
 
     preparation: str
     """One sentence: where the data come from, how they are split and scaled. Stored beside scores."""
@@ -82,38 +108,7 @@ class Dataset(ABC):
         """
         if raw.dtype != torch.uint8:
             return raw
-        if self.value_range is None:
+        if self.spec.value_range is None:
             raise UnfitError(f"Data set '{self.name}' has uint8 data but no value_range to scale them to")
-        low, high = self.value_range
+        low, high = self.spec.value_range
         return raw.float().div_(255 / (high - low)).add_(low)
-
-
-@dataclass(frozen=True)
-class Score:
-    """What a metric found: `values` by field, and the `protocol` without which they mean nothing."""
-
-    metric: str
-    values: Mapping[str, float | int]
-    protocol: Mapping[str, Any]
-
-
-class Metric(ABC):
-    """A measure of a trained method on a data set. Built as `cls(dataset)`."""
-
-    name: ClassVar[str]
-
-    @abstractmethod
-    def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
-        """Batches of whatever it measures (samples, data and reconstructions, codes)."""
-
-    @abstractmethod
-    def update(self, *batch: Tensor) -> None:
-        """Take in one of those batches."""
-
-    @abstractmethod
-    def compute(self) -> Score:
-        """The score over all batches so far."""
-
-    def unfit(self, method: Method) -> str | None:
-        """Why it cannot be computed for `method`, or None where it can."""
-        return None

@@ -6,25 +6,37 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from dalikit.interfaces.kinds import Component, Kind
+
 Critic = Callable[..., Tensor]
 
 
-class AdversarialGame(ABC):
+class AdversarialGame(Component, ABC):
     """What D and G play for. It has no parameters; all its losses are per sample and minimised.
 
     `fake` logits are (K·B,), sample k of datum b at k·B + b; they are summed over k. A game that pairs
     each fake with one real refuses K > 1.
     """
 
-    name: ClassVar[str]
+    kind = Kind("game", default="gan", player=True)
     needs_real: ClassVar[bool] = False
     """Whether `generator_loss` must be given the real logits."""
+
+    penalised: bool = False
+    """Whether `penalty` is to be asked for; known before training, so that each iteration's work is."""
 
     discriminator_steps: int = 1
     """Discriminator steps for each generator step that the game's paper asks for."""
 
     penalty_every: int = 1
     """Compute the penalty in every n-th iteration only, n times as heavy (lazy regularisation)."""
+
+    progress: Tensor | float = 0.0
+    """The share of training that is done; see `advance`."""
+
+    def advance(self, progress: Tensor) -> None:
+        """Told before each iteration the share of training that is done, a scalar from 0 to 1."""
+        self.progress = progress
 
     @abstractmethod
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -41,12 +53,12 @@ class AdversarialGame(ABC):
         """
         return self.generator_loss(fake, real) + self.generator_loss(-real, -fake)
 
-    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | None:
-        """Penalties (B,) on the critic at real (B, *X) and generated (K·B, *X) data, or None.
+    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """Penalties (B,) on the critic at real (B, *X) and generated (K·B, *X) data, where `penalised`.
 
         `critic` is any callable from data to logits. Of K generated data the mean counts, whatever K is.
         """
-        return None
+        raise NotImplementedError(f"game '{self.name}' says that it is penalised, and has no penalty")
 
     def project(self, discriminator: nn.Module) -> None:
         """Called after each step of the discriminator, e.g. to clip its weights in place."""

@@ -1,11 +1,13 @@
 """A training as its watchers see it."""
 
 from abc import ABC
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
+from dalikit.interfaces.kinds import Component, Kind
 from dalikit.interfaces.methods import Method
 
 
@@ -23,8 +25,9 @@ class Fit(Protocol):
     method: Method
     """With the weights that are being trained."""
 
-    inference: Method
-    """With the averaged weights, in eval mode: what sampling and inference use."""
+    @property
+    def inference(self) -> Method:
+        """With the averaged weights, in eval mode: what sampling and inference use."""
 
     step: int
     """Finished iterations."""
@@ -42,24 +45,33 @@ class Fit(Protocol):
     def running(self) -> bool:
         """Whether another iteration will follow."""
 
-    def losses(self) -> dict[str, float]:
-        """Each phase's terms, averaged since the last call that found new ones. Waits for the device.
+    def stop(self) -> None:
+        """Ask training to end after the iteration it is in."""
+
+    def losses(self, reader: str = "") -> dict[str, float]:
+        """Each phase's terms, averaged since this reader's last call that found new ones.
+
+        It waits for the device. Each reader has averages of its own, whoever else reads; a callback's name
+        makes a good one.
 
         Raises:
             NonFiniteLossError: one of them is NaN or infinite.
         """
 
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Hand a record (`event`, `step`, and what there is to say, as JSON has it) to every callback."""
+
     def state(self) -> TrainingState:
         """All that a resume must restore, as copies on the CPU."""
 
 
-class Callback(ABC):
-    """Something that watches a training. Built as `cls(context)`; three events, no more.
+class Callback(Component, ABC):
+    """Something that watches a training. Built as `cls(context)`, or `cls()`.
 
     `context` is a `dalikit.runs.Context`: the run directory, the data set and its metrics.
     """
 
-    name: ClassVar[str]
+    kind = Kind("callback", supplied=("context",))
 
     def fit_start(self, fit: Fit) -> None:
         """Before the first iteration of this process."""
@@ -67,5 +79,15 @@ class Callback(ABC):
     def step_end(self, fit: Fit) -> None:
         """After each iteration."""
 
+    def logged(self, fit: Fit, record: Mapping[str, Any]) -> None:
+        """Something was logged: `losses`, a `score`, a `picture` with its path, or the final `scores`."""
+
     def fit_end(self, fit: Fit) -> None:
-        """After the last iteration, also when training was interrupted or `failed`."""
+        """After the last iteration and the final scores, also when training was interrupted or `failed`."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it, as JSON has it."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave, before `fit_start`."""

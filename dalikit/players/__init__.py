@@ -1,1 +1,30 @@
-"""Players made of players, and the layers they share."""
+"""Players made of players, so that every method runs on every backbone, and layers that networks share."""
+
+from dalikit.players.casting import Cast
+from dalikit.players.conditional import (
+    ConditionalDiscriminator,
+    ConditionalEncoder,
+    ConditionalGenerator,
+    Projection,
+)
+from dalikit.players.joint import CodeDiscriminator, JointDiscriminator, PairDiscriminator
+from dalikit.players.layers import Divide, SeparateHeads, Squeeze, Wrap, weight_norm
+from dalikit.players.trunks import EncoderWithTrunk, Trunk
+
+__all__ = [
+    "Cast",
+    "CodeDiscriminator",
+    "ConditionalDiscriminator",
+    "ConditionalEncoder",
+    "ConditionalGenerator",
+    "Divide",
+    "EncoderWithTrunk",
+    "JointDiscriminator",
+    "PairDiscriminator",
+    "Projection",
+    "SeparateHeads",
+    "Squeeze",
+    "Trunk",
+    "Wrap",
+    "weight_norm",
+]

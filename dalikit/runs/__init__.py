@@ -13,8 +13,7 @@ Nothing here is ever loaded by running code: weights are safetensors, the rest i
 """
 
 from dalikit.runs.directory import Context, RunDirectory
-from dalikit.runs.facts import FORMAT, DataFacts, Facts, FinalScores
-from dalikit.runs.files import write_whole
+from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
 from dalikit.runs.folder import OWN
 from dalikit.runs.lock import LOCK
 
@@ -24,8 +23,7 @@ __all__ = [
     "OWN",
     "Context",
     "DataFacts",
-    "Facts",
     "FinalScores",
     "RunDirectory",
-    "write_whole",
+    "RunFacts",
 ]

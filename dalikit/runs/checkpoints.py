@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dalikit.errors import RunError, UserError
+from dalikit.files import UNFINISHED
 from dalikit.interfaces import TrainingState
 from dalikit.runs.files import read_json
 
@@ -30,7 +31,7 @@ def save(run: Path, state: TrainingState, keep: int) -> Path:
         RunError: the disk is full or the folder cannot be written.
     """
     target = run / "checkpoints" / f"step-{state.scalars['step']:06d}"
-    unfinished = target.with_suffix(".unfinished")
+    unfinished = target.with_suffix(UNFINISHED)
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)

@@ -11,53 +11,72 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from dalikit.errors import UserError, nearest
+from dalikit.interfaces import Dataset, Discriminator, Encoder, Generator, Method
 
-NETWORKS = ("generator", "discriminator", "encoder")
-SLOTS = ("method", "game", "posterior", *NETWORKS, "dataset")
+NETWORKS = tuple(base.kind.name for base in (Generator, Discriminator, Encoder))
+"""The sections of what a backbone names."""
 
 
 class Slot(BaseModel):
-    """A component by name, with its parameters beside it: `{name: dali, lam: 1.0}`."""
+    """A component by name, with its parameters beside it: `{name: dali, lam: 1.0}`.
+
+    Attributes:
+        from_run: the run that a network comes from, with its averaged weights to start from.
+        latent_size: Z, a setting of the run in the generator's section; None takes the data's own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str | None = None
+    from_run: str | None = None
+    latent_size: int | None = Field(default=None, ge=1, strict=True)
 
     @property
     def params(self) -> dict[str, Any]:
         """The component's parameters."""
         return dict(self.model_extra or {})
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is set beside them."""
+        own = {"from_run": self.from_run, "latent_size": self.latent_size}
+        return {name: value for name, value in own.items() if value is not None}
 
-class NetworkSlot(Slot):
-    """A network; with `from_run`, the trained one of another run, its averaged weights to start from."""
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
-    from_run: str | None = None
-
-
-class GeneratorSlot(NetworkSlot):
-    """The generator, and with it the latent size Z; None takes the data set's own."""
-
-    latent_size: int | None = Field(default=None, ge=1, strict=True)
+    @model_serializer(mode="wrap")
+    def _without_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unset = {"from_run", "latent_size"} - set(self.settings)
+        return {name: value for name, value in handler(self).items() if name not in unset}
 
 
 class RunConfig(BaseModel):
-    """The settings of a run. A name left out is chosen by the method, the data set or the backbone."""
+    """The settings of a run. A name left out is chosen by the method, the data set or the backbone.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Every section beside these fields is a player's, named as its kind: `game`, `generator` and so on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Slot] = Field(init=False)
 
     recipe: str | None = None
-    method: Slot = Slot(name="dali")
-    game: Slot | None = None
-    posterior: Slot | None = None
+    method: Slot = Slot(name=Method.kind.default)
     backbone: str | None = None
-    generator: GeneratorSlot | None = None
-    discriminator: NetworkSlot | None = None
-    encoder: Slot | None = None
-    dataset: Slot = Slot(name="digits")
+    dataset: Slot = Slot(name=Dataset.kind.default)
     trainer: dict[str, Any] = {}
     callbacks: dict[str, dict[str, Any] | None] = {
         "progress": {},
@@ -72,77 +91,94 @@ class RunConfig(BaseModel):
     threads: int | None = Field(default=None, ge=1, strict=True)
     """CPU threads; None leaves it to torch. Small networks gain nothing from a second one."""
 
-    @field_validator(*SLOTS, mode="before")
-    @classmethod
-    def _name_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+    @property
+    def players(self) -> dict[str, Slot]:
+        """The players' slots, by kind."""
+        return dict(self.model_extra or {})
+
+    @property
+    def latent_size(self) -> int | None:
+        """Z, once it is known."""
+        return self.players.get("generator", Slot()).latent_size
 
 
-def merged(layers: list[Mapping[str, Any]]) -> RunConfig:
+SECTIONS = tuple(RunConfig.model_fields)
+"""The sections that are no player's."""
+
+
+def merge(layers: Iterable[Mapping[str, Any]]) -> RunConfig:
     """The configuration that `layers`, the weakest first, make together.
 
     Raises:
-        UserError: a section or field is unknown or of the wrong type.
+        UserError: a field is of the wrong type.
     """
     settings: dict[str, Any] = RunConfig().model_dump(exclude_none=True)
     for layer in layers:
-        settings = _overlaid(settings, layer)
+        settings = _lay_over(settings, layer)
     try:
         return RunConfig.model_validate(settings)
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            sections = list(RunConfig.model_fields)
-            hint = nearest(place, sections)
-            message = f"Unknown section '{place}'.{hint} Sections: {', '.join(sections)}"
-            raise UserError(message) from None
+        if str(fault["loc"][0]) not in {*SECTIONS, *NETWORKS}:
+            raise unknown_section(str(fault["loc"][0]), ()) from None
         raise UserError(f"Configuration: {place} = {fault['input']!r}: {fault['msg']}") from None
 
 
-def _overlaid(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
+def unknown_section(name: str, players: Iterable[str]) -> UserError:
+    """The error of a section that is neither a field's nor a known player's."""
+    known = [*SECTIONS, *players]
+    return UserError(f"Unknown section '{name}'.{nearest(name, known)} Sections: {', '.join(known)}")
+
+
+def _lay_over(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     if layer.get("backbone", base.get("backbone")) != base.get("backbone"):
         for network in NETWORKS:
-            result[network] = _kept(result.get(network))
-    if _renamed("dataset", result.get("dataset"), _slot(layer.get("dataset"))):
+            result[network] = _outlive(result.get(network))
+    if _renames("dataset", result.get("dataset"), _as_slot(layer.get("dataset"))):
         result.pop("metrics", None)  # what is measured depends on the data
     for section, value in layer.items():
-        value = _slot(value) if section in SLOTS else value
+        value = _as_slot(value) if is_slot(section) else value
         below = result.get(section)
-        result[section] = _deep(_kept(below) if _renamed(section, below, value) else below, value)
+        result[section] = _deepen(_outlive(below) if _renames(section, below, value) else below, value)
     return {section: value for section, value in result.items() if value is not None}
 
 
-def _slot(value: Any) -> Any:
+def is_slot(section: str) -> bool:
+    """Whether a section holds a component by name."""
+    return section in ("method", "dataset") or section not in SECTIONS
+
+
+def _as_slot(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _kept(slot: Any) -> dict[str, Any] | None:
+def _outlive(slot: Any) -> dict[str, Any] | None:
     """What of a slot outlives its component: Z, which is a setting of the run."""
     if isinstance(slot, Mapping) and slot.get("latent_size") is not None:
         return {"latent_size": slot["latent_size"]}
     return None
 
 
-def _renamed(section: str, below: Any, value: Any) -> bool:
+def _renames(section: str, below: Any, value: Any) -> bool:
     """Whether `value` names another component than the layer below does."""
-    if section not in SLOTS or not isinstance(value, Mapping) or not isinstance(below, Mapping):
+    if not is_slot(section) or not isinstance(value, Mapping) or not isinstance(below, Mapping):
         return False
     return value.get("name") not in (None, below.get("name"))
 
 
-def _deep(below: Any, value: Any) -> Any:
+def _deepen(below: Any, value: Any) -> Any:
     if not isinstance(value, Mapping) or not isinstance(below, Mapping):
         return value
-    return {**below, **{key: _deep(below.get(key), inner) for key, inner in value.items()}}
+    return {**below, **{key: _deepen(below.get(key), inner) for key, inner in value.items()}}
 
 
-def together(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def join(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Layers as one, of which none is above another: a name and a parameter in either order mean the same."""
     result: dict[str, Any] = {}
     for layer in layers:
-        result = _deep(result, layer)
+        result = _deepen(result, layer)
     return result
 
 
@@ -159,7 +195,7 @@ def from_file(path: Path) -> dict[str, Any]:
         raise UserError(f"Configuration file {path}: {reason}") from None
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-45 is a plain ValueError
         raise UserError(f"Configuration file {path}: {' '.join(str(error).split())}") from None
-    if not isinstance(settings, dict):
+    if not isinstance(settings, dict) or not all(isinstance(section, str) for section in settings):
         raise UserError(f"Configuration file {path} holds no 'section: value' lines")
     return settings
 

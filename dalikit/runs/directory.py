@@ -1,7 +1,7 @@
 """The run directory as an object, and what callbacks are told of it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,13 @@ from typing import Any
 from torch import Tensor
 
 from dalikit.errors import RunError, UserError
-from dalikit.interfaces import Dataset, Metric, TrainingState
+from dalikit.evaluation.scoring import Maker
+from dalikit.files import write_text
+from dalikit.interfaces import Dataset, TrainingState
 from dalikit.runs import checkpoints, folder, log
-from dalikit.runs.config import RunConfig, from_file, merged, to_yaml
-from dalikit.runs.facts import FORMAT, Facts, FinalScores
-from dalikit.runs.files import unwritable, validated, write_whole
+from dalikit.runs.config import RunConfig, from_file, merge, to_yaml
+from dalikit.runs.facts import FORMAT, FinalScores, RunFacts
+from dalikit.runs.files import read_model, unwritable
 from dalikit.runs.folder import ASIDE
 from dalikit.runs.lock import locked
 
@@ -40,7 +42,7 @@ class RunDirectory:
         """
         return locked(self.path)
 
-    def create(self, config: RunConfig, facts: Facts) -> None:
+    def create(self, config: RunConfig, facts: RunFacts) -> None:
         """Make the folder, and write the configuration and the `facts` of the run into it.
 
         Raises:
@@ -49,8 +51,8 @@ class RunDirectory:
         self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path / "run.json", facts.model_dump_json(indent=2))
-            write_whole(self.path / "config.yaml", to_yaml(config))
+            write_text(self.path / "run.json", facts.model_dump_json(indent=2))
+            write_text(self.path / "config.yaml", to_yaml(config))
         except OSError as error:
             raise unwritable(self.path, error) from None
 
@@ -85,19 +87,19 @@ class RunDirectory:
         Raises:
             UserError: the file is damaged.
         """
-        config = merged([from_file(self.path / "config.yaml")])
-        if config.generator is None or config.generator.latent_size is None:
+        config = merge([from_file(self.path / "config.yaml")])
+        if config.latent_size is None:
             raise UserError(f"Run {self.path} is damaged: config.yaml does not say generator.latent_size")
         return config
 
     @property
-    def facts(self) -> "Facts":
+    def facts(self) -> "RunFacts":
         """What run.json says.
 
         Raises:
             UserError: the file is missing or damaged.
         """
-        return validated(Facts, "run.json", self.path)
+        return read_model(RunFacts, "run.json", self.path)
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append one line to metrics.jsonl; `time` is added to it."""
@@ -126,7 +128,7 @@ class RunDirectory:
         Raises:
             UserError: the file is missing or damaged.
         """
-        return validated(FinalScores, "scores.json", self.path)
+        return read_model(FinalScores, "scores.json", self.path)
 
     @property
     def scored(self) -> bool:
@@ -157,12 +159,12 @@ class RunDirectory:
         Raises:
             RunError: the file cannot be written.
         """
-        self._write_whole("scores.json", json.dumps(scores, indent=2, allow_nan=False))
+        self._write("scores.json", json.dumps(scores, indent=2, allow_nan=False))
         (self.path / ASIDE).unlink(missing_ok=True)
 
     def replace_config(self, config: RunConfig) -> None:
         """Write another configuration, e.g. with more steps; raises as `save_scores` does."""
-        self._write_whole("config.yaml", to_yaml(config))
+        self._write("config.yaml", to_yaml(config))
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints' folders, the oldest first."""
@@ -188,17 +190,17 @@ class RunDirectory:
         """All of the last checkpoint; raises as `load_averaged` does."""
         return checkpoints.load_state(self.path)
 
-    def _write_whole(self, name: str, text: str) -> None:
+    def _write(self, name: str, text: str) -> None:
         try:
-            write_whole(self.path / name, text)
+            write_text(self.path / name, text)
         except OSError as error:
             raise RunError(f"Cannot write {self.path / name}: {error.strerror}") from None
 
 
 @dataclass(frozen=True)
 class Context:
-    """What callbacks are built with: the run directory, the data set, and new metrics by name."""
+    """What callbacks are built with: the run directory, the data set, and what makes new metrics, by name."""
 
     run: RunDirectory
     dataset: Dataset
-    metrics: Mapping[str, Callable[[], Metric]]
+    metrics: Mapping[str, Maker]

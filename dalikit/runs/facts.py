@@ -1,10 +1,13 @@
 """What run.json and scores.json say, as models."""
 
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-FORMAT = 1
+from dalikit.interfaces import Dataset, DataSpec
+
+FORMAT = 2
 """The version of this layout, stored in run.json."""
 
 
@@ -15,10 +18,21 @@ class DataFacts(BaseModel):
 
     x_shape: tuple[PositiveInt, ...] = Field(min_length=1)
     value_range: tuple[float, float] | None
+    classes: tuple[str, ...] | None = None
     preparation: str = ""
 
+    @classmethod
+    def of(cls, dataset: Dataset) -> "DataFacts":
+        """What is to be known of a data set."""
+        return cls(**asdict(dataset.spec), preparation=dataset.preparation)
 
-class Facts(BaseModel):
+    @property
+    def spec(self) -> DataSpec:
+        """What players must know of the data."""
+        return DataSpec(self.x_shape, self.value_range, self.classes)
+
+
+class RunFacts(BaseModel):
     """What run.json says: the format, the data, and whatever is told besides (versions, environment)."""
 
     model_config = ConfigDict(frozen=True, extra="allow")

@@ -1,4 +1,4 @@
-"""A run's small files: text written whole, and JSON read back with its damage named."""
+"""A run's small files, read back with their damage named."""
 
 import json
 from pathlib import Path
@@ -9,13 +9,6 @@ from pydantic import BaseModel, ValidationError
 from dalikit.errors import UserError
 
 M = TypeVar("M", bound=BaseModel)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all: what was there stays until all of the text is."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def read_json(path: Path, run: Path) -> dict[str, Any]:
@@ -34,7 +27,7 @@ def read_json(path: Path, run: Path) -> dict[str, Any]:
     return content
 
 
-def validated(model: type[M], name: str, run: Path) -> M:
+def read_model(model: type[M], name: str, run: Path) -> M:
     """What the file `name` of the run at `run` says, as a `model`; raises as `read_json` does."""
     try:
         return model.model_validate(read_json(run / name, run))

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from dalikit.errors import UserError
+from dalikit.files import UNFINISHED
 from dalikit.runs.files import unwritable
 from dalikit.runs.lock import LOCK
 
@@ -46,4 +47,4 @@ def clear(run: Path) -> None:
 
 
 def _own(path: Path) -> bool:
-    return path.name in OWN or path.suffix == ".unfinished"
+    return path.name in OWN or path.suffix == UNFINISHED

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dalikit.errors import RunError, UserError
-from dalikit.runs.files import write_whole
+from dalikit.files import write_text
 
 LOG = "metrics.jsonl"
 """The log's file."""
@@ -38,7 +38,7 @@ def rewind(run: Path, step: int) -> None:
     """
     if not (run / LOG).exists():
         return
-    write_whole(run / LOG, "".join(text for text, line in _read(run) if line["step"] <= step))
+    write_text(run / LOG, "".join(text for text, line in _read(run) if line["step"] <= step))
 
 
 def lines(run: Path) -> list[dict[str, Any]]:

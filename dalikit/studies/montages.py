@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from PIL import Image
 
 from dalikit import pictures
@@ -13,8 +14,6 @@ from dalikit.studies.table import Line, Table
 
 IMAGES = 36
 """In a grid of images; half as many are shown beside their reconstructions."""
-
-POINTS = 2500
 
 WIDE = 5
 """Pictures in a row."""
@@ -48,22 +47,15 @@ def _labelled(label: str, line: Line, kind: str, registry: Registry) -> tuple[st
 
 def samples(model: RunModel) -> Image.Image:
     """What the model makes of codes drawn under seed 0."""
-    _check_drawable(model)
-    if model.value_range is None:
-        return pictures.scatter(model.sample(POINTS, seed=0).cpu(), model.data("test", POINTS).cpu())
-    return pictures.grid(model.sample(IMAGES, seed=0), model.value_range)
+    pictures.check_drawable(model.spec)
+    size = pictures.count(model.spec, IMAGES)
+    reference = model.data("test", size) if model.spec.value_range is None else torch.empty(0)
+    return pictures.draw(model.sample(size, seed=0).cpu(), model.spec, reference.cpu())
 
 
 def reconstructions(model: RunModel) -> Image.Image:
     """The first test data and what the model makes of their codes, in turn, as in the paper's figure 1."""
-    _check_drawable(model)
-    if model.value_range is None:
-        x = model.data("test", POINTS)
-        return pictures.scatter(model.reconstruct(x).cpu(), x.cpu())
-    x = model.data("test", IMAGES // 2)
-    return pictures.grid(pictures.pairs(x, model.reconstruct(x)), model.value_range, columns=6)
-
-
-def _check_drawable(model: RunModel) -> None:
-    if not pictures.drawable(model.x_shape, model.value_range):
-        raise UserError(f"Data of shape {model.x_shape} cannot be drawn")
+    pictures.check_drawable(model.spec)
+    x, y = model.batch("test", pictures.count(model.spec, IMAGES // 2))
+    again = model.reconstruct(x, y if model.method.conditional else None)
+    return pictures.draw_pairs(x.cpu(), again.cpu(), model.spec, columns=6)

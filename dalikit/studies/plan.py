@@ -10,7 +10,7 @@ from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError, nearest
 from dalikit.interfaces import Study, StudyRow
 from dalikit.runs import RunDirectory
-from dalikit.runs.config import RunConfig, merged, to_yaml
+from dalikit.runs.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _planned(
     folder = out / "runs" / dataset / row.name / f"seed{seed}"
     head = {"recipe": row.recipe, "dataset": {"name": dataset}}
     try:
-        config = resolve.layered([head, *layers, {"seed": seed}], registry)
+        config = resolve.resolve_layers([head, *layers, {"seed": seed}], registry)
     except UserError as error:
         return PlannedRun(row, dataset, seed, folder, None, str(error))
     return PlannedRun(row, dataset, seed, folder, config)
@@ -117,19 +117,15 @@ def _check_folder(run: PlannedRun) -> None:
     """Refuse a run of other settings in the planned place: its figures would pass for this plan's."""
     if run.config is None or not (run.folder / "config.yaml").is_file():
         return
-    wanted, there = as_stored(run.config), RunDirectory(run.folder).config
-    if differing := [key for key in RunConfig.model_fields if getattr(wanted, key) != getattr(there, key)]:
+    wanted, there = run.config, RunDirectory(run.folder).config
+    sections = [config.model_dump(mode="json") for config in (wanted, there)]
+    if differing := [
+        key for key in sections[0] | sections[1] if sections[0].get(key) != sections[1].get(key)
+    ]:
         raise UserError(
             f"{run.folder} holds a run of other settings ({', '.join(differing)}): choose another --out, or "
             "remove it"
         )
-
-
-def as_stored(config: RunConfig) -> RunConfig:
-    """The configuration as it comes back from a file: lists for tuples, and so on."""
-    import yaml
-
-    return merged([yaml.safe_load(to_yaml(config))])
 
 
 def _unknown(study: Study, what: str, name: str, known: list[str]) -> str:

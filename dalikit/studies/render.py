@@ -77,7 +77,7 @@ def other_protocols(table: Table) -> list[str]:
                 a, b = ({key: protocol.get(key, BLANK) for key in differing} for protocol in (best, final))
                 found.append(
                     f"The best of {metric} on {dataset} is by another protocol than the final figures: "
-                    f"{told(a)}; theirs {told(b)}."
+                    f"{tell_protocol(a)}; theirs {tell_protocol(b)}."
                 )
     return found
 
@@ -98,17 +98,17 @@ def markdown(table: Table) -> str:
 def protocols(table: Table) -> list[str]:
     """A sentence for each metric on each data set: all that its figures depend on."""
     return [
-        f"Protocol of {metric} on {dataset}: {told(found)}"
+        f"Protocol of {metric} on {dataset}: {tell_protocol(found)}"
         for dataset, metrics in table.protocols.items()
         for metric, found in metrics.items()
     ]
 
 
-def told(protocol: Mapping[str, Any]) -> str:
+def tell_protocol(protocol: Mapping[str, Any]) -> str:
     """A protocol in words.
 
     Examples:
-        >>> told({"samples": 2500, "resolution": [1, 28, 28]})
+        >>> tell_protocol({"samples": 2500, "resolution": [1, 28, 28]})
         'samples 2500, resolution 1×28×28'
     """
     return ", ".join(

@@ -9,8 +9,8 @@ from typing import Any
 from dalikit import pictures
 from dalikit.assembly.registry import Registry
 from dalikit.errors import RunError, UserError
+from dalikit.files import write_text
 from dalikit.interfaces import Study
-from dalikit.runs import write_whole
 from dalikit.studies import draw, launch, records, render
 from dalikit.studies.launch import Tell
 from dalikit.studies.plan import Plan, PlannedRun
@@ -79,10 +79,8 @@ def write(table: Table, out: Path, name: str, picture: Any = None) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         for ending, text in texts.items():
-            write_whole(out / f"{name}.{ending}", text)
-        unfinished = out / f"{name}.png.unfinished"
-        pictures.save(picture or draw.table_picture(table), unfinished)
-        unfinished.replace(out / f"{name}.png")
+            write_text(out / f"{name}.{ending}", text)
+        pictures.save(picture or draw.table_picture(table), out / f"{name}.png")
     except OSError as error:
         raise RunError(f"Cannot write {out}: {error.strerror}") from None
 

@@ -1,6 +1,6 @@
-"""Training: phases to optimizer steps, and what a resume must restore."""
+"""From phases to optimizer steps, and what a resume must restore."""
 
-from dalikit.training.optimization import Optimization, RoleOptions, Schedule
+from dalikit.training.optimization import Optimization, TrainerSettings
 from dalikit.training.trainer import Trainer
 
-__all__ = ["Optimization", "RoleOptions", "Schedule", "Trainer"]
+__all__ = ["Optimization", "Trainer", "TrainerSettings"]

@@ -1,51 +1,40 @@
-"""One role's optimizer: Adam, its rate's schedule, and gradient clipping."""
+"""One role's optimizer: its rate's schedule, and gradient clipping, around whatever steps."""
 
-import math
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import torch
-from pydantic import ConfigDict, Field, with_config
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
-from typing_extensions import TypedDict
 
-Schedule = Literal["constant", "inverse-sqrt", "linear"]
+from dalikit.components.optimizers.adam import Adam
+from dalikit.functional.schedules import Schedule, ScheduleLike
+from dalikit.interfaces import Optimizer
+
 Rate = Annotated[float, Field(gt=0)]
-Beta = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
 
 
-@with_config(ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
-class RoleOptions(TypedDict, total=False):
-    """The settings in which one role differs from the others; see `Optimization`."""
-
-    lr: Rate
-    betas: tuple[Beta, Beta]
-    schedule: Schedule
-    period: int | None
-    clip_value: Rate | None
-    clip_norm: Rate | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Optimization:
-    """How one role is optimized.
+class Optimization(BaseModel):
+    """How a role is optimized.
 
     Attributes:
-        lr: Adam's rate at the start.
-        betas: Adam's decay rates.
-        schedule: `constant`; `inverse-sqrt`, lr/√t (Kingma and Ba 2014, section 4, which DALI follows), t
-            counting from 1 in units of `period` steps; or `linear`, falling to zero at the last step.
-        period: steps in one unit of t; None stands for an epoch.
+        lr: the rate at the start.
+        schedule: of the rate; `inverse-sqrt` counts from 1 in units of `period` steps.
+        period: steps in one unit of that schedule's time; None stands for an epoch.
         clip_value: the bound on each element of the gradient, or None.
         clip_norm: the bound on the gradient's norm over the role, or None.
+        optimizer: the optimizer's name and its own settings.
     """
 
-    lr: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    schedule: Schedule = "constant"
-    period: int | None = None
-    clip_value: float | None = None
-    clip_norm: float | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    lr: Rate = 2e-4
+    schedule: ScheduleLike = Schedule()
+    period: Count | None = None
+    clip_value: Rate | None = None
+    clip_norm: Rate | None = None
+    optimizer: dict[str, Any] = {}
 
     def rate(self, step: int, steps: int, epoch: int) -> float:
         """The rate at iteration `step` (from 0) of `steps`, an epoch being `epoch` iterations.
@@ -55,26 +44,58 @@ class Optimization:
             >>> [halves.rate(step, 100, 5) for step in (0, 9, 30)]
             [1.0, 1.0, 0.5]
         """
-        if self.schedule == "inverse-sqrt":
-            return self.lr / math.sqrt(1 + step // (self.period or epoch))
-        if self.schedule == "linear":
-            return self.lr * max(0.0, 1 - step / steps)
-        return self.lr
+        share = torch.tensor(step / steps, dtype=torch.float64)
+        return self.lr * float(self.schedule.factor(share, (self.period or epoch) / steps))
+
+
+class TrainerSettings(Optimization):
+    """What a trainer takes: how it trains, how roles are optimized, and in which settings some differ.
+
+    Attributes:
+        steps: iterations in all.
+        batch_size: real data, and codes, in one draw.
+        ema: the decay of the averaged weights.
+        roles: by role, the settings of `Optimization` in which it differs.
+    """
+
+    steps: Count = 10_000
+    batch_size: Count = 64
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    roles: dict[str, dict[str, Any]] = {}
+
+    def of(self, role: str) -> Optimization:
+        """How a role is optimized: as all are, but for what is said of it.
+
+        An optimizer of another name has none of the common one's settings.
+        """
+        own = dict(self.roles.get(role, {}))
+        base = self.model_dump(include=set(Optimization.model_fields))
+        if "optimizer" in own and own["optimizer"].get("name") in (None, base["optimizer"].get("name")):
+            own["optimizer"] = base["optimizer"] | own["optimizer"]
+        return Optimization.model_validate(base | own)
+
+
+def make_adam(settings: Optimization) -> Optimizer:
+    """Adam, with what `settings.optimizer` says of it."""
+    return Adam(**{name: value for name, value in settings.optimizer.items() if name != "name"})
 
 
 class RoleOptimizer:
-    """Adam on the parameters of one role."""
+    """An optimizer on the parameters of one role."""
 
-    def __init__(self, module: nn.Module, settings: Optimization) -> None:
+    def __init__(self, module: nn.Module, settings: Optimization, optimizer: Optimizer) -> None:
         self.settings = settings
         self.parameters: list[nn.Parameter] = list(module.parameters())
-        fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in self.parameters)
-        self.adam = torch.optim.Adam(self.parameters, settings.lr, settings.betas, fused=fused)
+        device = self.parameters[0].device
+        # A tensor that is moved in place, so that what is captured reads it; in the precision of a number
+        # where the device has that.
+        precision = torch.float64 if device.type == "cpu" else torch.float32
+        self._lr = torch.tensor(settings.lr, dtype=precision, device=device)
+        self.torch = optimizer.over(self.parameters, self._lr)
 
     def set_rate(self, rate: float) -> None:
         """Step at `rate` from now on."""
-        for group in self.adam.param_groups:
-            group["lr"] = rate
+        self._lr.fill_(rate)
 
     def step(self) -> None:
         """Clip the gradients and step."""
@@ -82,18 +103,21 @@ class RoleOptimizer:
             nn.utils.clip_grad_value_(self.parameters, self.settings.clip_value)
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.settings.clip_norm)
-        self.adam.step()
+        self.torch.step()
 
     def state(self) -> dict[str, Tensor]:
-        """Adam's moments and step counts, as `index.name` of each parameter."""
-        state = self.adam.state_dict()["state"]
-        return {f"{i}.{name}": value for i, values in state.items() for name, value in values.items()}
+        """The optimizer's tensors, moments and step counts, as `index.name` of each parameter."""
+        state = self.torch.state_dict()["state"]
+        found = ((f"{i}.{name}", value) for i, values in state.items() for name, value in values.items())
+        return {name: value for name, value in found if isinstance(value, Tensor)}
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave."""
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             index, name = key.split(".")
             state.setdefault(int(index), {})[name] = value
-        groups = self.adam.state_dict()["param_groups"]
-        self.adam.load_state_dict({"state": state, "param_groups": groups})
+        groups = self.torch.state_dict()["param_groups"]
+        self.torch.load_state_dict({"state": state, "param_groups": groups})
+        for group in self.torch.param_groups:
+            group["lr"] = self._lr  # loading has put a copy in its place

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dalikit.interfaces import Split
+from dalikit.interfaces import Batch, Split
 
 
-class Stream:
+class BatchStream:
     """Batches of raw data from a split, each datum once an epoch, the last odd batch of one left out.
 
     A split smaller than a batch gives itself whole. What is drawn comes from a generator of the stream's
@@ -27,8 +27,8 @@ class Stream:
         """Batches in one epoch."""
         return len(self.split) // self.batch_size
 
-    def next(self) -> Tensor:
-        """The next batch, raw (batch_size, *X)."""
+    def next(self) -> Batch:
+        """The next batch: raw x (batch_size, *X), and labels where there are any."""
         if self.position + self.batch_size > len(self.order):
             self.order = torch.randperm(len(self.split), generator=self.rng)
             self.position = 0

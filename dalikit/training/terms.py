@@ -1,6 +1,7 @@
-"""The running means of what the phases report, kept on the device until somebody asks."""
+"""What the phases report, summed on the device; each reader has the means since its own last look."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,37 +11,58 @@ from dalikit.interfaces import Phase, PhaseLoss
 
 
 class RunningTerms:
-    """Sums of each phase's total and terms. A NaN or infinity in one of many steps stays in its sum."""
+    """Sums of each phase's total and terms since training began, and where each reader last stood.
+
+    A NaN or infinity in one of many steps stays in its sum.
+    """
 
     def __init__(self) -> None:
-        self.since = 0
-        self._sums: dict[tuple[str, str], Tensor] = {}
-        self._counts: dict[tuple[str, str], int] = {}
-        self._last: dict[str, float] = {}
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._seen: dict[str, dict[str, tuple[float, int]]] = {}
+        self._last: dict[str, dict[str, float]] = {}
+        self._step: dict[str, int] = {}
 
     def add(self, phase: Phase, loss: PhaseLoss) -> None:
-        """Take in what one step of `phase` found, without waiting for it."""
-        for term, value in [*loss.terms.items(), ("total", loss.total.detach())]:
-            key = (phase.name, term)
-            self._sums[key] = self._sums[key] + value if key in self._sums else value
-            self._counts[key] = self._counts.get(key, 0) + 1
+        """Take in what one step of `phase` found, without waiting for it and without its graph."""
+        for term, value in [*loss.terms.items(), ("total", loss.total)]:
+            name = f"{phase.name}/{term}"
+            found = value.detach().to(torch.float64 if value.device.type != "mps" else torch.float32)
+            self._sums[name] = self._sums[name] + found if name in self._sums else found
+            self._counts[name] = self._counts.get(name, 0) + 1
 
-    def read(self, step: int) -> dict[str, float]:
-        """The means since the last reading by `phase/term`; where nothing is new, that reading again.
+    def read(self, reader: str, step: int) -> dict[str, float]:
+        """The means since this reader's last reading, by `phase/term`; where nothing is new, that again.
 
         Raises:
             NonFiniteLossError: a value was not finite; the message says of which phase, term and steps.
         """
         if not self._sums:
-            return self._last
-        values = torch.stack([value.double() for value in self._sums.values()]).tolist()
-        means = {key: v / self._counts[key] for key, v in zip(self._sums, values, strict=True)}
-        for (phase, term), mean in means.items():
-            if not math.isfinite(mean):
+            return {}
+        sums = dict(zip(self._sums, torch.stack(list(self._sums.values())).tolist(), strict=True))
+        seen = self._seen.setdefault(reader, {})
+        means = dict(self._last.get(reader, {}))
+        for name, total in sums.items():
+            before, count = seen.get(name, (0.0, 0))
+            if not math.isfinite(total):
+                phase, term = name.rsplit("/", 1)
                 raise NonFiniteLossError(
-                    f"Phase '{phase}': its {term} became {mean} in steps {self.since + 1} to {step}. "
-                    "A lower trainer.lr or a trainer.clip_norm may help."
+                    f"Phase '{phase}': its {term} became {total} in steps {self._step.get(reader, 0) + 1} "
+                    f"to {step}. A lower trainer.lr or a trainer.clip_norm may help."
                 )
-        self._last = {f"{phase}/{term}": mean for (phase, term), mean in means.items()}
-        self._sums, self._counts, self.since = {}, {}, step
-        return self._last
+            if self._counts[name] > count:
+                means[name] = (total - before) / (self._counts[name] - count)
+                seen[name] = (total, self._counts[name])
+        self._last[reader], self._step[reader] = means, step
+        return means
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What to restore: the sums, and where readers stand."""
+        scalars = {"counts": self._counts, "seen": self._seen, "last": self._last, "step": self._step}
+        return self._sums, scalars
+
+    def load(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        """Put back what `state` gave."""
+        self._sums, self._counts = dict(tensors), dict(scalars["counts"])
+        self._seen = {r: {n: tuple(v) for n, v in seen.items()} for r, seen in scalars["seen"].items()}
+        self._last, self._step = dict(scalars["last"]), dict(scalars["step"])

@@ -1,21 +1,18 @@
 """The trainer: phases to optimizer steps, and nothing else. It knows no method, game or data set by name."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from pydantic import Field
-from torch import Tensor
+import torch
 
 from dalikit.errors import UnfitError
-from dalikit.interfaces import Callback, Dataset, Generator, Iteration, Method, Phase, TrainingState
+from dalikit.interfaces import Batch, Callback, Dataset, Iteration, Method, Optimizer, Phase, TrainingState
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.training.averaging import Average
-from dalikit.training.optimization import Beta, Optimization, Rate, RoleOptimizer, RoleOptions, Schedule
-from dalikit.training.stream import Stream
+from dalikit.training.checks import check_batch, check_loss, check_optimizers, check_phases
+from dalikit.training.optimization import Optimization, RoleOptimizer, TrainerSettings, make_adam
+from dalikit.training.stream import BatchStream
 from dalikit.training.terms import RunningTerms
-
-Count = Annotated[int, Field(ge=1)]
 
 
 class Trainer:
@@ -29,19 +26,12 @@ class Trainer:
         dataset: where real data come from; its training part is read here.
         callbacks: watchers, in order.
         seed: of the data's order and of everything random in training.
-        steps: iterations in all.
-        batch_size: real data, and codes, in one draw.
-        lr: see `Optimization`, as for the next five.
-        betas: Adam's.
-        schedule: of the rate.
-        period: steps in one unit of the schedule's time.
-        clip_value: bound on each element of the gradient.
-        clip_norm: bound on its norm over a role.
-        roles: by role, the settings in which it differs.
-        ema: the decay of the averaged weights.
+        make_optimizer: what steps a role, from how it is optimized; Adam unless told.
+        settings: see `TrainerSettings`.
 
     Raises:
-        UnfitError: `roles` names a role that no phase trains.
+        UnfitError: the method breaks its contract, or a setting is of a role that no phase trains.
+        ValidationError: a setting is unknown or of the wrong type (pydantic's).
     """
 
     def __init__(
@@ -50,40 +40,35 @@ class Trainer:
         dataset: Dataset,
         callbacks: Sequence[Callback] = (),
         seed: int = 0,
-        /,
-        *,
-        steps: Count = 10_000,
-        batch_size: Count = 64,
-        lr: Rate = 2e-4,
-        betas: tuple[Beta, Beta] = (0.5, 0.999),
-        schedule: Schedule = "constant",
-        period: Count | None = None,
-        clip_value: Rate | None = None,
-        clip_norm: Rate | None = None,
-        roles: Mapping[str, RoleOptions] = {},
-        ema: Beta = 0.999,
+        make_optimizer: Callable[[Optimization], Optimizer] = make_adam,
+        **settings: Any,
     ) -> None:
         self.method = method
         self.dataset = dataset
         self.callbacks = callbacks
-        self.steps = steps
+        self.settings = TrainerSettings(**settings)
+        self.steps = self.settings.steps
         self.step = 0
         self.images = 0
         self.failed = False
         self.phases: Sequence[Phase] = method.phases()
-        base = Optimization(
-            lr=lr, betas=betas, schedule=schedule, period=period, clip_value=clip_value, clip_norm=clip_norm
-        )
-        self.optimizers = self._optimizers(base, roles)
-        self.average = Average(method, ema)
+        check_phases(method, self.phases)
+        self.optimizers = self._optimizers(make_optimizer)
+        check_optimizers(method, self.optimizers)
+        split = dataset.split("train")
+        if method.conditional:
+            method.class_shares.copy_(split.class_counts(len(method.class_shares)))
+        self.average = Average(method, self.settings.ema)
         self.random = RandomState.seeded(derived_seed(seed, "training"))
-        self.stream = Stream(dataset.split("train"), batch_size, derived_seed(seed, "order"))
-        self._device = next(method.parameters()).device
+        self.stream = BatchStream(split, self.settings.batch_size, derived_seed(seed, "order"))
+        reference = next(method.parameters())
+        self._device = reference.device
+        self._progress = torch.zeros((), device=reference.device, dtype=reference.dtype)
         self._terms = RunningTerms()
         self._checked = False
         self._stopping = False
         self._fitting = False
-        method.bind({role: optimizer.adam for role, optimizer in self.optimizers.items()})
+        method.bind({role: optimizer.torch for role, optimizer in self.optimizers.items()})
 
     @property
     def inference(self) -> Method:
@@ -99,8 +84,11 @@ class Trainer:
         """Ask training to end after the iteration it is in."""
         self._stopping = True
 
-    def fit(self) -> None:
+    def fit(self, conclude: Callable[[], None] = lambda: None) -> None:
         """Train to the last step, or until `stop`. The caller's random state is left alone.
+
+        `conclude` is called after the last step, before callbacks are told of the end: final scores are
+        logged there.
 
         Raises:
             NonFiniteLossError: a loss became NaN or infinite.
@@ -109,35 +97,41 @@ class Trainer:
         self._fitting = True
         try:
             with self.random.swapped_in():
-                self._loop()
+                self._loop(conclude)
         finally:
             self._fitting = False
 
-    def losses(self) -> dict[str, float]:
-        """Each phase's terms as `phase/term`, averaged since the last call that found new ones.
+    def losses(self, reader: str = "") -> dict[str, float]:
+        """Each phase's terms as `phase/term`, averaged since this reader's last call that found new ones.
 
         Raises:
             NonFiniteLossError: one of them is NaN or infinite.
         """
-        return self._terms.read(self.step)
+        return self._terms.read(reader, self.step)
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Hand a record to every callback."""
+        for callback in self.callbacks:
+            callback.logged(self, record)
 
     def state(self) -> TrainingState:
         """All that a resume must restore, as copies on the CPU."""
         # Inside `fit` the generators themselves are ahead of what was swapped in.
         random = RandomState.captured() if self._fitting else self.random
-        order, scalars = self.stream.state()
+        order, position = self.stream.state()
+        sums, readers = self._terms.state()
         tensors = {
             **_prefixed("method", self.method.state_dict()),
             **_prefixed("average", self.average.method.state_dict()),
             **_prefixed("random", random.tensors),
             **_prefixed("stream", order),
+            **_prefixed("terms", sums),
         }
         for role, optimizer in self.optimizers.items():
             tensors |= _prefixed(f"optimizer/{role}", optimizer.state())
-        tensors = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-        return TrainingState(
-            tensors, {"step": self.step, "images": self.images, "python": random.python, "stream": scalars}
-        )
+        scalars = {"step": self.step, "images": self.images, "python": random.python, "stream": position}
+        scalars |= {"terms": readers, "callbacks": {c.name: c.state() for c in self.callbacks}}
+        return TrainingState({name: t.detach().cpu().clone() for name, t in tensors.items()}, scalars)
 
     def load_state(self, state: TrainingState) -> None:
         """Go on from what `state` gave."""
@@ -146,14 +140,17 @@ class Trainer:
         self.average.method.load_state_dict(_under("average", tensors))
         self.random = RandomState(_under("random", tensors), scalars["python"])
         self.stream.load(_under("stream", tensors), scalars["stream"])
+        sums = {name: tensor.to(self._device) for name, tensor in _under("terms", tensors).items()}
+        self._terms.load(sums, scalars["terms"])
         for role, optimizer in self.optimizers.items():
             optimizer.load(_under(f"optimizer/{role}", tensors))
+        for callback in self.callbacks:
+            callback.load_state(scalars["callbacks"].get(callback.name, {}))
         with self.random.swapped_in():  # a state that cannot be restored fails here, and not in `fit`
             pass
         self.step, self.images = int(scalars["step"]), int(scalars["images"])
-        self._terms.since = self.step
 
-    def _loop(self) -> None:
+    def _loop(self, conclude: Callable[[], None]) -> None:
         try:
             self._announce("fit_start")
             while self.running:
@@ -161,7 +158,9 @@ class Trainer:
                 self.step += 1
                 self.average.update(self.step)
                 self._announce("step_end")
-            self.losses()
+            self.losses("trainer")
+            if self.step >= self.steps:
+                conclude()
         except BaseException:
             self.failed = True
             raise
@@ -169,31 +168,40 @@ class Trainer:
             self._announce("fit_end")
 
     def _iterate(self) -> None:
-        due = [phase for phase in self.phases if self.step % phase.every == 0]
-        for optimizer in self.optimizers.values():  # before any phase: a method may read another role's rate
-            optimizer.set_rate(optimizer.settings.rate(self.step, self.steps, self.stream.epoch))
+        self._advance()
         iteration = self._draw()
-        for position, phase in enumerate(due):
+        for position, phase in enumerate(self.phases):
             for repeat in range(phase.repeats):
                 if repeat:
                     iteration = self._draw()
-                iteration.shared = repeat == phase.repeats - 1 and position < len(due) - 1
+                last = repeat == phase.repeats - 1
+                iteration.enter(shared=last and position < len(self.phases) - 1)
                 self._run(phase, iteration)
+                iteration.leave(phase.trains)
+        self._checked = True
+
+    def _advance(self) -> None:
+        """Say how far training is, and set the rates: a method may read another role's."""
+        self.method.advance(self._progress.fill_(self.step / self.steps))
+        for optimizer in self.optimizers.values():
+            optimizer.set_rate(optimizer.settings.rate(self.step, self.steps, self.stream.epoch))
 
     def _draw(self) -> Iteration:
-        raw = self.stream.next()
+        raw, labels = self.stream.next()
         self.images += len(raw)
-        real = self.dataset.scale(raw.to(self._device, non_blocking=True))
+        x = self.dataset.scale(raw.to(self._device, non_blocking=True))
+        y = None if labels is None else labels.to(self._device, non_blocking=True)
         if not self._checked:
-            _check_data(real, self.dataset)
-            self._checked = True
+            check_batch(Batch(x, y), self.dataset, self.method)
         z = self.method.prior(len(raw))
-        return Iteration(self.method.generate, real.to(z.dtype), z, self.step, self.step / self.steps)
+        return Iteration(self.method.generate, Batch(x.to(z.dtype), y), z)
 
     def _run(self, phase: Phase, iteration: Iteration) -> None:
-        loss = phase.loss(iteration)
+        loss = phase.due(self.step)(iteration)
         optimizers = [self.optimizers[role] for role in phase.trains if role in self.optimizers]
         parameters = [p for optimizer in optimizers for p in optimizer.parameters]
+        if not self._checked:
+            check_loss(self.method, phase, loss, parameters)
         for parameter in parameters:
             parameter.grad = None
         loss.total.backward(inputs=parameters)
@@ -202,17 +210,16 @@ class Trainer:
         if phase.after:
             phase.after()
         self._terms.add(phase, loss)
-        if any(isinstance(self.method.player(role), Generator) for role in phase.trains):
-            iteration.forget_fake()
 
-    def _optimizers(self, base: Optimization, roles: Mapping[str, RoleOptions]) -> dict[str, RoleOptimizer]:
+    def _optimizers(self, make: Callable[[Optimization], Optimizer]) -> dict[str, RoleOptimizer]:
         """One for each role that a phase trains and that has parameters (few posteriors have any)."""
         trained = list(dict.fromkeys(role for phase in self.phases for role in phase.trains))
-        if unknown := [role for role in roles if role not in trained]:
+        if unknown := [role for role in self.settings.roles if role not in trained]:
             raise UnfitError(f"trainer.roles.{unknown[0]}: this method trains {', '.join(trained)}")
+        settings = {role: self.settings.of(role) for role in trained}
         return {
-            role: RoleOptimizer(self.method.player(role), dataclasses.replace(base, **roles.get(role, {})))
-            for role in trained
+            role: RoleOptimizer(self.method.player(role), own, make(own))
+            for role, own in settings.items()
             if list(self.method.player(role).parameters())
         }
 
@@ -225,22 +232,6 @@ class Trainer:
     def _announce(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
-
-
-def _check_data(x: Tensor, dataset: Dataset) -> None:
-    """Raise `UnfitError` unless a batch has the data set's shape and lies within its value range."""
-    if tuple(x.shape[1:]) != tuple(dataset.x_shape):
-        raise UnfitError(f"Data set '{dataset.name}' gives {tuple(x.shape[1:])}, it says {dataset.x_shape}")
-    if not x.is_floating_point() or not x.isfinite().all():
-        raise UnfitError(f"Data set '{dataset.name}' gives {x.dtype}, or values that are not finite")
-    if dataset.value_range is None:
-        return
-    low, high = dataset.value_range
-    if x.min() < low - 1e-3 or x.max() > high + 1e-3:
-        raise UnfitError(
-            f"Data set '{dataset.name}' gives values from {x.min():.3g} to {x.max():.3g}, outside its "
-            f"value_range [{low:g}, {high:g}]: its `scale` does not fit"
-        )
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:

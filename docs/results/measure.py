@@ -29,7 +29,7 @@ LAM = ["--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"]
 UNBOUNDED = ["--set", "posterior.log_variance_min=-60.0"]
 PLAIN = [
     *(*GRID, "--set", "method.lam_schedule=constant", "--set", "game.r1=0"),
-    *("--set", "trainer.schedule=constant", "--set", "trainer.betas=[0.5, 0.999]"),
+    *("--set", "trainer.schedule=constant", "--set", "trainer.optimizer.betas=[0.5, 0.999]"),
     *("--set", "trainer.roles.generator.lr=1e-3", "--set", "trainer.roles.encoder.lr=1e-3"),
     *("--set", "trainer.ema=0.0"),
 ]

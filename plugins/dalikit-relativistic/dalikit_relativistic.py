@@ -19,7 +19,7 @@ from dalikit.functional.penalties import zero_centred_penalty
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import AdversarialGame, Critic
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Relativistic(AdversarialGame):
@@ -34,6 +34,7 @@ class Relativistic(AdversarialGame):
 
     def __init__(self, *, gamma: Annotated[float, Field(ge=0)] = 0.5) -> None:
         self.gamma = gamma
+        self.penalised = gamma > 0
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """log(1 + exp(-(D(x) - D(x̃))))."""
@@ -51,10 +52,8 @@ class Relativistic(AdversarialGame):
         """The generator's loss: it moves both sides of a pair already."""
         return self.generator_loss(fake, real)
 
-    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | None:
+    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """gamma · (R1 + R2)."""
-        if not self.gamma:
-            return None
         return self.gamma * (zero_centred_penalty(critic, real) + zero_centred_penalty(critic, fake))
 
 

@@ -8,7 +8,7 @@ from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Checkpoint(Callback):
@@ -27,20 +27,26 @@ class Checkpoint(Callback):
         self.run = context.run
         self.every = every
         self.keep = keep
+        self._saved = -1
+
+    def fit_start(self, fit: Fit) -> None:
+        """What training starts or goes on from needs no new one."""
+        self._saved = fit.step
 
     def step_end(self, fit: Fit) -> None:
-        """Write one when it is due."""
-        if fit.step % self.every == 0 and fit.running:
+        """Write one when it is due, and at the last step, before that is scored."""
+        if fit.step % self.every == 0 or not fit.running:
             self._save(fit)
 
     def fit_end(self, fit: Fit) -> None:
-        """Write the last one, unless an error has ended training."""
-        if not fit.failed:
+        """Write one where training was stopped, unless an error has ended it."""
+        if not fit.failed and fit.step != self._saved:
             self._save(fit)
 
     def _save(self, fit: Fit) -> None:
-        fit.losses()  # raises where they are not finite: such weights must not replace good ones
+        fit.losses(self.name)  # raises where they are not finite: such weights must not replace good ones
         self.run.save_checkpoint(fit.state(), self.keep)
+        self._saved = fit.step
 
 
 @hookimpl

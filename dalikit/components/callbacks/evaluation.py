@@ -1,16 +1,16 @@
 """The data set's metrics on its validation part, through training."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from dalikit.errors import UserError
 from dalikit.evaluation import scoring
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Callback, Fit, Metric
+from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Evaluation(Callback):
@@ -31,7 +31,6 @@ class Evaluation(Callback):
         every: Annotated[int, Field(ge=1)] = 500,
         metrics: tuple[str, ...] | None = None,
     ) -> None:
-        self.context = context
         self.every = every
         self.makers = {n: make for n, make in context.metrics.items() if metrics is None or n in metrics}
         if metrics is not None and (unknown := [name for name in metrics if name not in self.makers]):
@@ -43,21 +42,13 @@ class Evaluation(Callback):
     def step_end(self, fit: Fit) -> None:
         """Score when it is due."""
         if fit.step % self.every == 0 or fit.step == fit.steps:
-            fit.losses()  # raises where they are not finite: a score of NaN says nothing
-            for name, make in self.makers.items():
-                self._score(name, make(), fit)
-
-    def _score(self, name: str, metric: Metric, fit: Fit) -> None:
-        """Log a score, or why there is none: that is no reason to lose a training."""
-        record: dict[str, Any] = {"event": "score", "step": fit.step, "metric": name}
-        try:
-            if (reason := metric.unfit(fit.inference)) is None:
-                score = scoring.score(metric, fit.inference, "validation")
-                self.context.run.log({**record, **score.values, "protocol": dict(score.protocol)})
-                return
-        except UserError as error:
-            reason = str(error)
-        self.context.run.log({**record, "event": "left out", "reason": reason})
+            fit.losses(self.name)  # raises where they are not finite: a score of NaN says nothing
+            scores, skipped = scoring.score_all(self.makers, fit.inference, "validation")
+            for score in scores:
+                record = {"event": "score", "step": fit.step, "metric": score.metric}
+                fit.log({**record, **score.values, "protocol": dict(score.protocol)})
+            for name, reason in skipped.items():  # no reason to lose a training
+                fit.log({"event": "left out", "step": fit.step, "metric": name, "reason": reason})
 
 
 @hookimpl

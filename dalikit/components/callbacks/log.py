@@ -1,6 +1,7 @@
-"""Losses as JSON lines in the run's metrics.jsonl."""
+"""All that is logged as JSON lines in the run's metrics.jsonl, losses by itself."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -8,7 +9,7 @@ from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Log(Callback):
@@ -23,7 +24,12 @@ class Log(Callback):
     def step_end(self, fit: Fit) -> None:
         """Write a line when one is due."""
         if fit.step % self.every == 0 or fit.step == fit.steps:
-            self.run.log({"event": "losses", "step": fit.step, "images": fit.images, **fit.losses()})
+            losses = fit.losses(self.name)
+            fit.log({"event": "losses", "step": fit.step, "images": fit.images, **losses})
+
+    def logged(self, fit: Fit, record: Mapping[str, Any]) -> None:
+        """Write a line of whatever is logged."""
+        self.run.log(record)
 
 
 @hookimpl

@@ -1,22 +1,22 @@
 """Sample and reconstruction grids as PNG files, through training."""
 
+from itertools import repeat
 from typing import Annotated
 
 import torch
+from PIL import Image
 from pydantic import Field
-from torch import Tensor
 
 from dalikit import pictures
 from dalikit.evaluation import scoring
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Callback, Fit
+from dalikit.interfaces import Batch, Callback, Fit
 from dalikit.randomness import RandomState
 from dalikit.runs import Context
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 SEED = 0
-POINTS = 2500
 
 
 class Pictures(Callback):
@@ -39,10 +39,9 @@ class Pictures(Callback):
     ) -> None:
         self.run = context.run
         self.dataset = context.dataset
+        self.spec = context.dataset.spec
         self.every = every
         self.count = count
-        self.points = context.dataset.value_range is None
-        self._real: Tensor | None = None
 
     def fit_start(self, fit: Fit) -> None:
         """Draw what untrained networks make."""
@@ -50,41 +49,38 @@ class Pictures(Callback):
             self._draw(fit)
 
     def step_end(self, fit: Fit) -> None:
-        """Draw when it is due."""
-        if fit.step % self.every == 0 and fit.running:
-            self._draw(fit)
-
-    def fit_end(self, fit: Fit) -> None:
-        """Draw what training ended with, unless that was an error."""
-        if not fit.failed:
+        """Draw when it is due, and what training has ended with."""
+        if fit.step % self.every == 0 or fit.step == fit.steps:
             self._draw(fit)
 
     @torch.no_grad()
     def _draw(self, fit: Fit) -> None:
-        if not pictures.drawable(self.dataset.x_shape, self.dataset.value_range):
+        if not pictures.drawable(self.spec):
             return
-        fit.losses()  # raises where they are not finite: pictures of NaN show nothing
+        fit.losses(self.name)  # raises where they are not finite: pictures of NaN show nothing
+        method = fit.inference
+        data = self._data(fit)
         with RandomState.seeded(SEED).swapped_in():
-            count = POINTS if self.points else self.count
-            samples = torch.cat(list(scoring.samples(fit.inference, count, self.dataset.x_shape)))
-        real = self._reference(fit)
-        self._save("samples", fit, samples)
-        if fit.inference.infers:
-            parts = real.split(scoring.batch_size(self.dataset.x_shape))
-            again = torch.cat([fit.inference.generate(fit.inference.code(x)) for x in parts])
-            self._save("reconstructions", fit, again if self.points else pictures.pairs(real, again))
+            samples = torch.cat(list(scoring.samples(method, pictures.count(self.spec, self.count))))
+        self._save("samples", fit, pictures.draw(samples, self.spec, data.x))
+        if method.infers:
+            size = scoring.batch_size(self.spec.x_shape)
+            labels = repeat(None) if data.y is None else data.y.split(size)
+            parts = zip(data.x.split(size), labels, strict=False)
+            again = torch.cat([method.generate(method.code(x, y), y) for x, y in parts])
+            self._save("reconstructions", fit, pictures.draw_pairs(data.x, again, self.spec))
 
-    def _reference(self, fit: Fit) -> Tensor:
-        if self._real is None:
-            count = POINTS if self.points else max(1, self.count // 2)
-            batches = scoring.data(self.dataset, "validation", fit.inference, count)
-            self._real = torch.cat(list(batches))
-        return self._real
+    def _data(self, fit: Fit) -> Batch:
+        """Validation data that fill half a picture."""
+        size = pictures.count(self.spec, max(1, self.count // 2))
+        batches = list(scoring.data(self.dataset, "validation", fit.inference, size))
+        labels = [batch.y for batch in batches if batch.y is not None]
+        return Batch(torch.cat([batch.x for batch in batches]), torch.cat(labels) if labels else None)
 
-    def _save(self, folder: str, fit: Fit, x: Tensor) -> None:
-        bounds = self.dataset.value_range
-        picture = pictures.scatter(x, self._reference(fit)) if bounds is None else pictures.grid(x, bounds)
-        pictures.save(picture, self.run.path / folder / f"step-{fit.step:06d}.png")
+    def _save(self, folder: str, fit: Fit, picture: Image.Image) -> None:
+        place = f"{folder}/step-{fit.step:06d}.png"
+        pictures.save(picture, self.run.path / place)
+        fit.log({"event": "picture", "step": fit.step, "path": place})
 
 
 @hookimpl

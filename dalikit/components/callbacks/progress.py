@@ -13,7 +13,7 @@ from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class ProgressBar(Callback):
@@ -74,7 +74,7 @@ class ProgressBar(Callback):
 
     def _losses(self, fit: Fit, now: float) -> str:
         speed = (fit.images - self._start_images) / max(now - self._start, 1e-9)
-        terms = {name: value for name, value in fit.losses().items() if not name.endswith("/total")}
+        terms = {name: value for name, value in fit.losses(self.name).items() if not name.endswith("/total")}
         shown = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
         return f"{shown}  {speed:,.0f} images/s"
 

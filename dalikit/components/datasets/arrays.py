@@ -13,9 +13,9 @@ from dalikit.data import prepared
 from dalikit.data.images import AbsolutePath, ImageSplit, check_labels, enough, short_name
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Dataset, Part
+from dalikit.interfaces import Dataset, DataSpec, Part
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 SAMPLES = 64
 """MiB of a file, spread evenly over it, of which its stamp is made: a smaller one is read whole."""
@@ -37,7 +37,6 @@ class Arrays(Dataset):
     """
 
     name = "arrays"
-    value_range = (-1.0, 1.0)
 
     def __init__(self, *, path: AbsolutePath = "", low: float = 0.0, high: float = 1.0) -> None:
         if not -math.inf < low < high < math.inf:
@@ -45,7 +44,8 @@ class Arrays(Dataset):
         self.file = Path(path)
         self.low, self.high = low, high
         shape = self._images["train"].shape[1:]
-        self.x_shape = (1, *shape) if len(shape) == 2 else (shape[2], shape[0], shape[1])
+        x_shape = (1, *shape) if len(shape) == 2 else (shape[2], shape[0], shape[1])
+        self.spec = DataSpec(x_shape, (-1.0, 1.0), self._classes)
 
     @cached_property
     def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
@@ -74,7 +74,18 @@ class Arrays(Dataset):
         return (raw.float() - self.low) * (2 / (self.high - self.low)) - 1
 
     def _part(self, part: str) -> tuple[np.ndarray, np.ndarray | None]:
-        return self._images[part], self._arrays.get(f"{part}_labels")
+        labels = self._arrays.get(f"{part}_labels")
+        return self._images[part], None if labels is None else np.searchsorted(self._labels, labels)
+
+    @cached_property
+    def _labels(self) -> np.ndarray:
+        """The labels that occur in any part, in order."""
+        found = [self._arrays.get(f"{part}_labels", np.empty(0, np.int64)) for part in ("train", "test")]
+        return np.unique(np.concatenate(found))
+
+    @property
+    def _classes(self) -> tuple[str, ...] | None:
+        return tuple(str(label) for label in self._labels) or None
 
     @cached_property
     def _images(self) -> dict[str, np.ndarray]:

@@ -12,12 +12,13 @@ import numpy as np
 from pydantic import Field
 
 from dalikit.data import prepared
-from dalikit.data.imagefiles import fitted, opened, said
+from dalikit.data.imagefiles import fitted, opened, reason
 from dalikit.data.images import PreparedImages, streamed
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import DataSpec
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 PARTITION = "list_eval_partition.txt"
 IMAGES = "img_align_celeba"
@@ -39,11 +40,17 @@ class CelebA(PreparedImages):
     name = "celeba"
 
     def __init__(
-        self, *, size: Annotated[int, Field(ge=8)] = 64, crop: Annotated[int, Field(ge=8, le=178)] = 148
+        self,
+        root: Path | None = None,
+        /,
+        *,
+        size: Annotated[int, Field(ge=8)] = 64,
+        crop: Annotated[int, Field(ge=8, le=178)] = 148,
     ) -> None:
+        super().__init__(root)
         self.size = size
         self.crop = crop
-        self.x_shape = (3, size, size)
+        self.spec = DataSpec((3, size, size), (-1.0, 1.0))
 
     @cached_property
     def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
@@ -64,11 +71,11 @@ class CelebA(PreparedImages):
             parts = [found.get(f"{part}_images", ((), None)) for part in ("train", "test")]
             if all(dtype == np.uint8 and shape[1:] == self._size for shape, dtype in parts):
                 return self._given
-        return prepared.data_root() / f"celeba-{self.size}-{self.crop}.npz"
+        return self.root / f"celeba-{self.size}-{self.crop}.npz"
 
     @property
     def _given(self) -> Path:
-        return prepared.data_root() / GIVEN
+        return self.root / GIVEN
 
     @property
     def _size(self) -> tuple[int, int, int]:
@@ -76,7 +83,7 @@ class CelebA(PreparedImages):
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from `celeba/` under the data root, downloaded if it is not there."""
-        source = prepared.data_root() / "celeba"
+        source = self.root / "celeba"
         parts = self._partition(source)
         files = {part: [source / IMAGES / name for name in names] for part, names in parts.items()}
         streams = {
@@ -109,7 +116,7 @@ class CelebA(PreparedImages):
             torchvision.datasets.CelebA(source.parent, split="all", download=True)
         except Exception as error:  # the package that talks to the server has errors of its own
             raise UserError(
-                f"CelebA is not there and not to be had ({said(error)}): put {PARTITION} and the folder "
+                f"CelebA is not there and not to be had ({reason(error)}): put {PARTITION} and the folder "
                 f"{IMAGES} (from {IMAGES}.zip) into {source}, or a prepared file at {self._given}, "
                 f"train_images and test_images of uint8 (N, {self.size}, {self.size}, 3) in it; --data-root "
                 "names another folder"
@@ -120,7 +127,7 @@ class CelebA(PreparedImages):
             with opened(path) as image:
                 return fitted(image, self.size, "RGB", min(self.crop, *image.size))
         except Exception as error:  # decoders raise anything on a damaged file
-            raise UserError(f"Image {path}: {said(error)}") from error
+            raise UserError(f"Image {path}: {reason(error)}") from error
 
 
 @hookimpl

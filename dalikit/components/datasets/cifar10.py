@@ -12,8 +12,14 @@ from torch.nn.functional import interpolate
 from dalikit.data.downloads import by_torchvision
 from dalikit.data.images import PreparedImages
 from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import DataSpec
 
-DALIKIT_API = 1
+DALIKIT_API = 2
+
+CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 
 
 class CIFAR10(PreparedImages):
@@ -26,8 +32,9 @@ class CIFAR10(PreparedImages):
     name = "cifar10"
     file_shape = (3, 32, 32)
 
-    def __init__(self, *, size: Literal[32, 64] = 32) -> None:
-        self.x_shape = (3, size, size)
+    def __init__(self, root: Path | None = None, /, *, size: Literal[32, 64] = 32) -> None:
+        super().__init__(root)
+        self.spec = DataSpec((3, size, size), (-1.0, 1.0), CLASSES)
         enlarged = "" if size == 32 else f", enlarged bilinearly to {size}×{size}"
         self.preparation = (
             f"CIFAR-10, 32×32 uint8 scaled to [-1, 1]{enlarged}; the official 50,000 and 10,000, the last "
@@ -37,7 +44,7 @@ class CIFAR10(PreparedImages):
     def scale(self, raw: Tensor) -> Tensor:
         """Turn uint8 images (B, 3, 32, 32) into x (B, 3, S, S) in [-1, 1]."""
         x = super().scale(raw)
-        size = self.x_shape[1:]
+        size = self.spec.x_shape[1:]
         if tuple(x.shape[2:]) == size:
             return x
         return interpolate(x, size=size, mode="bilinear", align_corners=False)

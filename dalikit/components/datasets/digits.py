@@ -10,17 +10,16 @@ import numpy as np
 import torch
 
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Dataset, Part, TensorSplit
+from dalikit.interfaces import Dataset, DataSpec, Part, TensorSplit
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Digits(Dataset):
     """8×8 digits in [-1, 1], shape (1, 8, 8), in a fixed, stratified split."""
 
     name = "digits"
-    x_shape = (1, 8, 8)
-    value_range = (-1.0, 1.0)
+    spec = DataSpec((1, 8, 8), (-1.0, 1.0), tuple("0123456789"))
     latent_size = 16
     preparation = (
         "scikit-learn load_digits: 16 grey levels scaled to uint8, then to [-1, 1]; train_test_split with "

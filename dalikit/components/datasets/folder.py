@@ -13,12 +13,14 @@ from PIL import Image
 from pydantic import Field
 
 from dalikit.data import prepared
-from dalikit.data.imagefiles import fault, fitted, opened, said
+from dalikit.data.imagefiles import fault, fitted, opened, reason
 from dalikit.data.images import AbsolutePath, PreparedImages, short_name, streamed, tracked
 from dalikit.errors import UserError
+from dalikit.files import write_text
 from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import DataSpec
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 TOLERATED = 0.03
 """The share of broken files from which the folder is refused."""
@@ -50,16 +52,19 @@ class Folder(PreparedImages):
 
     def __init__(
         self,
+        root: Path | None = None,
+        /,
         *,
         path: AbsolutePath = "",
         size: Annotated[int, Field(ge=8)] = 64,
         channels: Literal[1, 3] = 3,
     ) -> None:
+        super().__init__(root)
         self.given = path
         self.folder = Path(path)
         self.size = size
         self.channels = channels
-        self.x_shape = (channels, size, size)
+        self.spec = DataSpec((channels, size, size), (-1.0, 1.0))
 
     @cached_property
     def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
@@ -76,7 +81,7 @@ class Folder(PreparedImages):
     @cached_property
     def path(self) -> Path:
         """The prepared file: another one when a file is added, removed or changed."""
-        return prepared.data_root() / f"folder-{self._called}-{self._stamp}.npz"
+        return self.root / f"folder-{self._called}-{self._stamp}.npz"
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file, and beside it a list of the images that are left out."""
@@ -95,7 +100,7 @@ class Folder(PreparedImages):
     @cached_property
     def _stamp(self) -> str:
         """Of where the folder lies, and of each image's name, size and time; the same however it is named."""
-        stamp = hashlib.sha256(os.fsencode(self.folder.resolve()) + f" {self.x_shape} {RULES}".encode())
+        stamp = hashlib.sha256(os.fsencode(self.folder.resolve()) + f" {self.spec.x_shape} {RULES}".encode())
         for path in [path for files in self._files.values() for path in files]:
             status = _status(path)
             named = os.fsencode(path.relative_to(self.folder))
@@ -150,7 +155,7 @@ class Folder(PreparedImages):
             listed += f"; and {more} more, listed in {listing}"
         if more or not refused:
             names = {file: str(file.relative_to(self.folder)).replace("\n", "\\n") for file in broken}
-            prepared.write_lines(listing, (f"{names[file]}: {found}" for file, found in broken.items()))
+            write_text(listing, "".join(f"{names[file]}: {found}\n" for file, found in broken.items()))
         if refused:
             raise UserError(f"dataset 'folder': {len(broken)} of {total} images cannot be read: {listed}")
         warnings.warn(f"{len(broken)} of {total} images are left out: {listed}", stacklevel=2)
@@ -160,7 +165,7 @@ class Folder(PreparedImages):
             with opened(file) as image:
                 return fitted(image, self.size, MODES[self.channels])
         except Exception as error:  # it was sound a moment ago
-            raise UserError(f"Image {file}: {said(error)}") from error
+            raise UserError(f"Image {file}: {reason(error)}") from error
 
 
 def _divided(files: list[Path], folder: Path) -> dict[str, list[Path]]:

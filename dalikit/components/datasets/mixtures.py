@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Dataset, Part, Split
+from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Split
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 Sigma = Annotated[float, Field(gt=0)]
 
@@ -30,22 +30,31 @@ class MixtureSplit(Split):
     def __len__(self) -> int:
         return self.size
 
-    def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """As many fresh samples (n, 2) as there are indices."""
+    def take(self, index: Tensor, rng: torch.Generator) -> Batch:
+        """As many fresh samples (n, 2) as there are indices, and their modes."""
         modes = torch.randint(len(self.means), (len(index),), generator=rng)
-        return self.means[modes] + self.sigma * torch.randn(len(index), 2, generator=rng)
+        x = self.means[modes] + self.sigma * torch.randn(len(index), 2, generator=rng)
+        return Batch(x, modes)
+
+    def class_counts(self, classes: int) -> Tensor:
+        """All modes are equally frequent."""
+        return torch.ones(classes, dtype=torch.int64)
 
 
 class Mixture(Dataset, ABC):
-    """A mixture of Gaussians with `means` (M, 2) and one standard deviation `sigma`, unbounded."""
+    """A mixture of Gaussians with `means` (M, 2) and one standard deviation `sigma`, unbounded.
 
-    x_shape = (2,)
-    value_range = None
+    A datum's label is its mode.
+    """
+
     latent_size = 2
     backbone = "mlp"
     metrics = ("modes",)
-    means: Tensor
-    sigma: float
+
+    def __init__(self, means: Tensor, sigma: float) -> None:
+        self.means = means
+        self.sigma = sigma
+        self.spec = DataSpec((2,), classes=tuple(f"mode {i}" for i in range(len(means))))
 
     def split(self, part: Part) -> MixtureSplit:
         """Fresh samples in every part; an epoch of training is 100,000, validation and test 2,500."""
@@ -59,8 +68,7 @@ class Grid25(Mixture):
 
     def __init__(self, *, sigma: Sigma = 0.05) -> None:
         axis = torch.arange(-4.0, 5.0, 2.0)
-        self.means = torch.cartesian_prod(axis, axis)
-        self.sigma = sigma
+        super().__init__(torch.cartesian_prod(axis, axis), sigma)
         self.preparation = f"fresh samples of 25 Gaussians at {{-4,-2,0,2,4}}², standard deviation {sigma}"
 
 
@@ -71,8 +79,7 @@ class Ring8(Mixture):
 
     def __init__(self, *, sigma: Sigma = 0.01, radius: Sigma = 1.0) -> None:
         angle = torch.arange(8) * (2 * math.pi / 8)
-        self.means = radius * torch.stack([angle.cos(), angle.sin()], 1)
-        self.sigma = sigma
+        super().__init__(radius * torch.stack([angle.cos(), angle.sin()], 1), sigma)
         self.preparation = f"fresh samples of 8 Gaussians on a circle of {radius}, standard deviation {sigma}"
 
 

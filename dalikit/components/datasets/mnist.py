@@ -9,11 +9,18 @@ from pathlib import Path
 from dalikit.data.downloads import by_torchvision
 from dalikit.data.images import PreparedImages
 from dalikit.hookspecs import hookimpl
+from dalikit.interfaces import DataSpec
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 _PREPARATION = (
     "28×28 uint8 scaled to [-1, 1]; the official 60,000 and 10,000, the last 5,000 of training held out"
+)
+
+
+CLOTHES = (
+    *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
 )
 
 
@@ -21,7 +28,7 @@ class MNIST(PreparedImages):
     """Handwritten digits, (1, 28, 28) in [-1, 1]: 55,000 train, 5,000 validation, 10,000 test."""
 
     name = "mnist"
-    x_shape = (1, 28, 28)
+    spec = DataSpec((1, 28, 28), (-1.0, 1.0), tuple("0123456789"))
     preparation = f"MNIST, {_PREPARATION}"
 
     def prepare(self, path: Path) -> None:
@@ -33,7 +40,7 @@ class FashionMNIST(PreparedImages):
     """Clothes, (1, 28, 28) in [-1, 1]: 55,000 train, 5,000 validation, 10,000 test."""
 
     name = "fashion-mnist"
-    x_shape = (1, 28, 28)
+    spec = DataSpec((1, 28, 28), (-1.0, 1.0), CLOTHES)
     preparation = f"Fashion-MNIST, {_PREPARATION}"
 
     def prepare(self, path: Path) -> None:

@@ -16,9 +16,9 @@ from dalikit.data.downloads import by_torchvision
 from dalikit.data.images import check_labels
 from dalikit.errors import UserError
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Dataset, Part, Split
+from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Split
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 HELD_OUT = 5000
 
@@ -33,29 +33,27 @@ class StackedSplit(Split):
     def __len__(self) -> int:
         return len(self._images)
 
-    def take(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """As many fresh images (n, 3, 28, 28) as there are indices."""
-        return self._images[self._triples(len(index), rng)]
+    def take(self, index: Tensor, rng: torch.Generator) -> Batch:
+        """As many fresh images (n, 3, 28, 28) as there are indices, and their modes.
 
-    def labelled(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """`count` fresh images, and their modes: the three digits read as a number, 0 to 999."""
-        triples = self._triples(count, rng)
-        return self._images[triples], (self._labels[triples] * torch.tensor([100, 10, 1])).sum(1)
-
-    def _triples(self, count: int, rng: torch.Generator) -> Tensor:
-        return torch.randint(len(self._images), (count, 3), generator=rng)
+        A mode is the three digits read as a number, 0 to 999.
+        """
+        triples = torch.randint(len(self._images), (len(index), 3), generator=rng)
+        return Batch(self._images[triples], (self._labels[triples] * torch.tensor([100, 10, 1])).sum(1))
 
 
 class StackedMNIST(Dataset):
     """(3, 28, 28) in [-1, 1], the digits drawn anew for every image."""
 
     name = "stacked-mnist"
-    x_shape = (3, 28, 28)
-    value_range = (-1.0, 1.0)
+    spec = DataSpec((3, 28, 28), (-1.0, 1.0), tuple(f"{mode:03d}" for mode in range(1000)))
     preparation = (
         "three MNIST digits drawn independently, uniformly, as the channels of each image, 28×28, scaled "
         "to [-1, 1]; train, validation and test draw from 55,000, 5,000 and 10,000 digits"
     )
+
+    def __init__(self, root: Path | None = None, /) -> None:
+        self.root = root or prepared.data_root()
 
     def split(self, part: Part) -> StackedSplit:
         """Fresh triples of the part's digits."""
@@ -66,7 +64,7 @@ class StackedMNIST(Dataset):
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
-        path = prepared.data_root() / "mnist.npz"
+        path = self.root / "mnist.npz"
         if not path.exists():
             by_torchvision(path, "MNIST")
         arrays = prepared.read(path)

@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from dalikit.functional.penalties import zero_centred_penalty
+from dalikit.functional.schedules import Schedule, ScheduleLike, schedule
 from dalikit.functional.several import sum_over_samples
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import AdversarialGame, Critic
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class GAN(AdversarialGame):
@@ -29,6 +30,7 @@ class GAN(AdversarialGame):
     Args:
         generator_loss: one of the three.
         r1: the weight γ of the zero-centred penalty γ/2·‖∇ D(x)‖² at real data (Mescheder et al. 2018).
+        r1_schedule: of that weight over the training.
         penalty_every: compute that penalty in every n-th iteration only, n times as heavy.
     """
 
@@ -39,10 +41,13 @@ class GAN(AdversarialGame):
         *,
         generator_loss: Literal["nonsaturating", "saturating", "kl"] = "nonsaturating",
         r1: Annotated[float, Field(ge=0)] = 0.0,
+        r1_schedule: ScheduleLike = Schedule(),  # noqa: B008 - frozen
         penalty_every: Annotated[int, Field(ge=1)] = 1,
     ) -> None:
-        self.kind = generator_loss
+        self.form = generator_loss
         self.r1 = r1
+        self.r1_schedule = schedule(r1_schedule)
+        self.penalised = r1 > 0
         self.penalty_every = penalty_every
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -51,13 +56,13 @@ class GAN(AdversarialGame):
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """The loss chosen, on the logits of generated data."""
-        if self.kind == "nonsaturating":
+        if self.form == "nonsaturating":
             return softplus(-fake)
-        return -softplus(fake) if self.kind == "saturating" else -fake
+        return -softplus(fake) if self.form == "saturating" else -fake
 
-    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | None:
-        """½ r1 ‖∇ D(x)‖² at real data, where `r1` is not 0."""
-        return self.r1 * zero_centred_penalty(critic, real) if self.r1 else None
+    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """½ r1 ‖∇ D(x)‖² at real data."""
+        return self.r1 * self.r1_schedule.factor(self.progress) * zero_centred_penalty(critic, real)
 
 
 @hookimpl

@@ -11,7 +11,7 @@ from dalikit.functional.several import sum_over_samples
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import AdversarialGame
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Hinge(AdversarialGame):

@@ -17,7 +17,7 @@ from dalikit.functional.several import sum_over_samples
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import AdversarialGame, Critic
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class WGAN(AdversarialGame):
@@ -43,6 +43,7 @@ class WGAN(AdversarialGame):
         self.lipschitz = lipschitz
         self.weight = weight
         self.clip = clip
+        self.penalised = lipschitz == "penalty"
         self.discriminator_steps = discriminator_steps
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -53,10 +54,8 @@ class WGAN(AdversarialGame):
         """-D(x̃)."""
         return -fake
 
-    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | None:
+    def penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """weight · (‖∇ D(x̂)‖ - 1)² between real and generated data."""
-        if self.lipschitz == "clip":
-            return None
         return self.weight * gradient_penalty(critic, real, fake)
 
     def project(self, discriminator: nn.Module) -> None:

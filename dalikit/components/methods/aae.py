@@ -16,25 +16,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import objectives
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
-from dalikit.players.composed import CodeDiscriminator
+from dalikit.interfaces import Iteration, Phase, PhaseLoss
+from dalikit.objectives import INFERRING, Inferring, Playing, weighed
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class AAE(InferringMethod):
+class AAE(Inferring, Playing):
     """An autoencoder, its decoder being the generator, and a discriminator on codes; any game.
 
     Args:
@@ -44,71 +33,46 @@ class AAE(InferringMethod):
     """
 
     name = "aae"
+    needs = ("rsample",)
+    judges = "z"
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: CodeDiscriminator,
-        encoder: Encoder,
-        family: Posterior,
-        game: AdversarialGame,
-        /,
         *,
         lam: Annotated[float, Field(gt=0)] = 1.0,
         deterministic: bool = False,
+        **players: Any,
     ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
-        self.game = game
+        super().__init__(**players)
         self.lam = lam
         self.deterministic = deterministic
-
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """A generator, a discriminator on codes, an encoder on data, its posterior's family, and the game."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator", on="z"),
-            "encoder": Role("encoder", on="x"),
-            "family": Role("posterior", on="z"),
-            "game": Role("game"),
-        }
 
     def phases(self) -> Sequence[Phase]:
         """The autoencoder's step, the discriminator's, the encoder's."""
         return (
-            Phase("autoencoder", ("generator", "encoder", "family"), self.reconstruction_loss),
-            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
-            Phase("encoder", ("encoder", "family"), self.encoder_loss),
+            Phase("autoencoder", ("generator", *INFERRING), self.reconstruction_loss),
+            *Playing.phases(self),
+            Phase("encoder", INFERRING, self.encoder_loss),
         )
 
     def reconstruction_loss(self, iteration: Iteration) -> PhaseLoss:
         """λ times the mean squared error of G(z) against x."""
-        again = self.generate(self.inferred(iteration.real))
-        loss = (again - iteration.real).square().mean()
-        return PhaseLoss(self.lam * loss, {"loss": loss.detach()})
+        again = self.generate(self.draw(iteration), iteration.labels)
+        return weighed({"loss": (again - iteration.real).square().mean()}, loss=self.lam)
 
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
-        """The game's loss of D on codes: the prior's, then inferred ones."""
-        with torch.no_grad():
-            inferred = self.inferred(iteration.real)
-        return objectives.discriminator_loss(
-            self.game, self.discriminator, iteration.z, inferred, iteration.step
-        )
+    def real(self, iteration: Iteration) -> Tensor:
+        """Codes of the prior."""
+        return iteration.z
+
+    @torch.no_grad()
+    def fake(self, iteration: Iteration) -> Tensor:
+        """Inferred codes."""
+        return self.draw(iteration)
 
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of E, which generates codes, with the updated D."""
-        logits = self.discriminator(self.inferred(iteration.real))
-        loss = objectives.generator_loss(self.game, self.discriminator, logits, lambda: iteration.z)
-        return PhaseLoss(loss, {"loss": loss.detach()})
-
-    def inferred(self, x: Tensor) -> Tensor:
-        """z (B, Z): a draw from q(z|x) with a gradient, or its code."""
-        posterior = self.posterior(x)
-        return self.family.code(posterior) if self.deterministic else posterior.rsample()
+        logits = self.discriminator(self.draw(iteration))
+        return weighed({"loss": self.adversarial_loss(iteration, logits)})
 
 
 @hookimpl

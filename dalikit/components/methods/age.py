@@ -16,28 +16,17 @@ Source: Ulyanov et al. 2017, "It Takes (Only) Two: Adversarial Generator-Encoder
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
+from dalikit.functional.divergences import batch_divergence
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
+from dalikit.interfaces import Iteration, Phase, PhaseLoss
+from dalikit.objectives import INFERRING, Inferring, weighed
 
-DALIKIT_API = 1
-
-LEAST_VARIANCE = 1e-12
+DALIKIT_API = 2
 
 
-class AGE(InferringMethod):
+class AGE(Inferring):
     """A generator against an encoder on data. Only the posterior's code is trained, never its spread.
 
     Args:
@@ -50,63 +39,40 @@ class AGE(InferringMethod):
 
     def __init__(
         self,
-        generator: Generator,
-        encoder: Encoder,
-        family: Posterior,
-        /,
         *,
         data_weight: Annotated[float, Field(ge=0)] = 10.0,
         code_weight: Annotated[float, Field(ge=0)] = 10.0,
         generator_steps: Annotated[int, Field(ge=1)] = 2,
+        **players: Any,
     ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.encoder = encoder
-        self.family = family
+        super().__init__(**players)
         self.data_weight = data_weight
         self.code_weight = code_weight
         self.generator_steps = generator_steps
 
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """A generator, an encoder on data, and its posterior's family."""
-        return {
-            "generator": Role("generator", on="z"),
-            "encoder": Role("encoder", on="x"),
-            "family": Role("posterior", on="z"),
-        }
-
     def phases(self) -> Sequence[Phase]:
         """The encoder's step, then the generator's."""
         return (
-            Phase("encoder", ("encoder", "family"), self.encoder_loss),
+            Phase("encoder", INFERRING, self.encoder_loss),
             Phase("generator", ("generator",), self.generator_loss, repeats=self.generator_steps),
         )
 
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """Real codes towards the prior, generated ones away from it, and the reconstruction of x."""
-        x = iteration.real
-        codes = self.code(x)
-        real, fake = divergence(codes), divergence(self.code(iteration.fake_detached))
-        reconstruction = (x - self.generate(codes)).square().mean()
-        total = real - fake + self.data_weight * reconstruction
-        terms = {"real": real.detach(), "fake": fake.detach(), "reconstruction": reconstruction.detach()}
-        return PhaseLoss(total, terms)
+        x, y = iteration.real, iteration.labels
+        codes = self.code(x, y)
+        terms = {
+            "real": batch_divergence(codes),
+            "fake": batch_divergence(self.code(iteration.fake_detached, y)),
+            "reconstruction": (x - self.generate(codes, y)).square().mean(),
+        }
+        return weighed(terms, fake=-1.0, reconstruction=self.data_weight)
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """Generated codes towards the prior, and the reconstruction of z."""
-        codes = self.code(iteration.fake)
-        fake = divergence(codes)
-        reconstruction = (iteration.z - codes).square().mean()
-        total = fake + self.code_weight * reconstruction
-        return PhaseLoss(total, {"fake": fake.detach(), "reconstruction": reconstruction.detach()})
-
-
-def divergence(codes: Tensor) -> Tensor:
-    """Δ, a scalar, of a batch of codes (B, Z)."""
-    variance, mean = torch.var_mean(codes, 0, correction=0)
-    # Codes that coincide, as where all of a layer's units are dead, are infinitely far from the prior.
-    return 0.5 * (variance + mean.square() - 1 - variance.clamp(min=LEAST_VARIANCE).log()).sum()
+        codes = self.code(iteration.fake, iteration.labels)
+        terms = {"fake": batch_divergence(codes), "reconstruction": (iteration.z - codes).square().mean()}
+        return weighed(terms, reconstruction=self.code_weight)
 
 
 @hookimpl

@@ -10,31 +10,16 @@ Source: Dumoulin et al. 2016, "Adversarially Learned Inference", sections 2.2 to
 "Adversarial Feature Learning" (BiGAN: the encoder deterministic), section 3.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from dalikit import objectives
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
-from dalikit.players.composed import JointDiscriminator
+from dalikit.interfaces import Iteration, PhaseLoss
+from dalikit.objectives import Joint, weighed
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class ALI(InferringMethod):
+class ALI(Joint):
     """A discriminator on data and codes together; the encoder has a trunk of its own.
 
     Args:
@@ -42,64 +27,15 @@ class ALI(InferringMethod):
     """
 
     name = "ali"
+    needs = ("rsample",)
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: JointDiscriminator,
-        encoder: Encoder,
-        family: Posterior,
-        game: AdversarialGame,
-        /,
-        *,
-        deterministic: bool = False,
-    ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
-        self.game = game
+    def __init__(self, *, deterministic: bool = False, **players: Any) -> None:
+        super().__init__(**players)
         self.deterministic = deterministic
-
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """A generator, a discriminator on pairs, an encoder on data, its posterior's family, and the game."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator", on="xz"),
-            "encoder": Role("encoder", on="x"),
-            "family": Role("posterior", on="z"),
-            "game": Role("game"),
-        }
-
-    def phases(self) -> Sequence[Phase]:
-        """The discriminator's step, then the joint step of generator and encoder."""
-        return (
-            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
-            Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
-        )
-
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
-        """The game's loss of D: inferred pairs first, as real, then generated ones."""
-        with torch.no_grad():
-            inferred = self.discriminator.pairs(iteration.real, self.inferred(iteration.real))
-        generated = self.discriminator.pairs(iteration.fake_detached, iteration.z)
-        return objectives.discriminator_loss(
-            self.game, self.discriminator, inferred, generated, iteration.step
-        )
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's joint loss of both kinds of pairs, with the updated D."""
-        inferred = self.discriminator.pairs(iteration.real, self.inferred(iteration.real))
-        generated = self.discriminator.pairs(iteration.fake, iteration.z)
-        loss = self.game.joint(self.discriminator(inferred), self.discriminator(generated)).mean()
-        return PhaseLoss(loss, {"loss": loss.detach()})
-
-    def inferred(self, x: Tensor) -> Tensor:
-        """E(x) (B, Z): a draw from q(z|x) with a gradient, or its code."""
-        posterior = self.posterior(x)
-        return self.family.code(posterior) if self.deterministic else posterior.rsample()
+        return weighed({"loss": self.joint_loss(iteration, self.draw(iteration))})
 
 
 @hookimpl

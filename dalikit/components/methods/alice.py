@@ -14,30 +14,19 @@ sections 3 and 4.
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import objectives
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
-from dalikit.players.composed import JointDiscriminator, PairDiscriminator
+from dalikit.interfaces import Critic, Iteration, Phase, PhaseLoss, Role
+from dalikit.objectives import Joint, critic_loss, critic_phase, generator_loss, weighed
+from dalikit.players import PairDiscriminator
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class ALICE(InferringMethod):
-    """ALI and a cycle on data.
+class ALICE(Joint):
+    """ALI's game and a cycle on data.
 
     Args:
         cycle: `l2` or `l1`, an explicit norm, or `adversarial`, by a second discriminator on pairs of data.
@@ -45,93 +34,59 @@ class ALICE(InferringMethod):
     """
 
     name = "alice"
+    needs = ("rsample",)
+    cycle_discriminator: PairDiscriminator
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: JointDiscriminator,
-        encoder: Encoder,
-        family: Posterior,
-        game: AdversarialGame,
-        cycle_discriminator: PairDiscriminator | None = None,
-        /,
         *,
         cycle: Literal["l2", "l1", "adversarial"] = "l2",
         weight: Annotated[float, Field(ge=0)] = 1.0,
+        **players: Any,
     ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
-        self.game = game
-        self.cycle_discriminator = cycle_discriminator
+        super().__init__(**players)
         self.cycle = cycle
         self.weight = weight
 
     @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
+    def roles(cls, **settings: Any) -> dict[str, Role]:
         """ALI's roles, and for the adversarial cycle a discriminator on pairs of data."""
-        roles = {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator", on="xz"),
-            "encoder": Role("encoder", on="x"),
-            "family": Role("posterior", on="z"),
-            "game": Role("game"),
-        }
-        if params["cycle"] == "adversarial":
-            roles["cycle_discriminator"] = Role("discriminator", on="xx")
-        return roles
+        adversarial = settings["cycle"] == "adversarial"
+        pairs = {"cycle_discriminator": Role("discriminator", reads="xx")} if adversarial else {}
+        return {**super().roles(**settings), **pairs}
 
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the second one's if there is one, then that of generator and encoder."""
-        phases = [objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss)]
-        if self.cycle_discriminator is not None:
-            loss, role = self.cycle_discriminator_loss, "cycle_discriminator"
-            phases.append(objectives.discriminator_phase(self.game, self.cycle_discriminator, loss, role))
-        both = Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss)
-        return (*phases, both)
+        first, both = super().phases()
+        if self.cycle != "adversarial":
+            return first, both
+        loss, role = self.cycle_discriminator_loss, "cycle_discriminator"
+        return first, critic_phase(self.game, self.cycle_discriminator, loss, role), both
 
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
-        """The game's loss of D on (x, E(x)), then (G(z), z)."""
-        with torch.no_grad():
-            inferred = self.discriminator.pairs(iteration.real, self.posterior(iteration.real).rsample())
-        generated = self.discriminator.pairs(iteration.fake_detached, iteration.z)
-        return objectives.discriminator_loss(
-            self.game, self.discriminator, inferred, generated, iteration.step
-        )
-
-    def cycle_discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
+    def cycle_discriminator_loss(self, iteration: Iteration, *, penalised: bool) -> PhaseLoss:
         """The game's loss of D' on (x, x), then (x, G(E(x)))."""
-        critic, x = self._cycle_critic(), iteration.real
-        with torch.no_grad():
-            again = self.generate(self.posterior(x).rsample())
-        return objectives.discriminator_loss(
-            self.game, critic, critic.pairs(x, x), critic.pairs(x, again), iteration.step
-        )
+        x, pairs = iteration.real, self.cycle_discriminator.pairs
+        again = pairs(x, self.rebuilt(iteration))
+        return critic_loss(self.game, self._cycle_critic(iteration), pairs(x, x), again, penalised=penalised)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """ALI's loss of both sides, and the cycle on the same draw of E(x)."""
-        x, z = iteration.real, self.posterior(iteration.real).rsample()
-        inferred = self.discriminator(self.discriminator.pairs(x, z))
-        generated = self.discriminator(self.discriminator.pairs(iteration.fake, iteration.z))
-        adversarial = self.game.joint(inferred, generated).mean()
-        cycle = self._cycle(x, self.generate(z))
-        total = adversarial + self.weight * cycle
-        return PhaseLoss(total, {"loss": adversarial.detach(), "cycle": cycle.detach()})
+        z = self.draw(iteration)
+        adversarial = self.joint_loss(iteration, z)
+        cycle = self._cycle(iteration, self.generate(z, iteration.labels))
+        return weighed({"loss": adversarial, "cycle": cycle}, cycle=self.weight)
 
-    def _cycle(self, x: Tensor, again: Tensor) -> Tensor:
+    def _cycle(self, iteration: Iteration, again: Tensor) -> Tensor:
+        x = iteration.real
         if self.cycle == "adversarial":
-            critic = self._cycle_critic()
-            return objectives.generator_loss(
-                self.game, critic, critic(critic.pairs(x, again)), lambda: critic.pairs(x, x)
-            )
+            critic, pairs = self._cycle_critic(iteration), self.cycle_discriminator.pairs
+            return generator_loss(self.game, critic, critic(pairs(x, again)), lambda: pairs(x, x))
         apart = (again - x).flatten(1)
         return apart.square().mean() if self.cycle == "l2" else apart.abs().mean()
 
-    def _cycle_critic(self) -> PairDiscriminator:
-        assert self.cycle_discriminator is not None, "asked for by `roles` with cycle = adversarial"
-        return self.cycle_discriminator
+    def _cycle_critic(self, iteration: Iteration) -> Critic:
+        """D' under the batch's labels; it sees pairs of data as they are, for it judges their likeness."""
+        return lambda pairs: self.cycle_discriminator(pairs, *self.given(iteration.labels, len(pairs)))
 
 
 @hookimpl

@@ -16,82 +16,20 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
-from dalikit.players.composed import JointDiscriminator
+from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
+from dalikit.objectives import INFERRING, Inferring, weighed
+from dalikit.players import JointDiscriminator
+from dalikit.players.implicit import Implicit, Sampler
 
-DALIKIT_API = 1
-
-SAMPLES = 64
-"""Draws for a moment."""
+DALIKIT_API = 2
 
 
-class Sampler(nn.Module):
-    """f(c, ε) = c + A ε + net(c, ε): the encoder's code and noise to z. A spreads q(z|x) from the start."""
-
-    def __init__(self, latent_size: int, noise_size: int, width: int) -> None:
-        super().__init__()
-        self.noise_size = noise_size
-        self.spread = nn.Linear(noise_size, latent_size, bias=False)
-        self.net = nn.Sequential(
-            *(nn.Linear(latent_size + noise_size, width), nn.ReLU()),
-            *(nn.Linear(width, width), nn.ReLU()),
-            nn.Linear(width, latent_size),
-        )
-
-    def forward(self, code: Tensor, noise: Tensor) -> Tensor:
-        """z (..., Z) of codes (..., Z) and noise (..., noise_size)."""
-        return code + self.spread(noise) + self.net(torch.cat([code, noise], -1))
-
-
-class Implicit(Distribution):
-    """q(z|x), known by its draws alone: batch shape (B,), event shape (Z,); moments are estimates."""
-
-    has_rsample = True
-
-    def __init__(self, sampler: Sampler, code: Tensor) -> None:
-        super().__init__(code.shape[:1], code.shape[1:], validate_args=False)
-        self.sampler = sampler
-        self.code = code
-
-    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Draws (*sample_shape, B, Z), with a gradient."""
-        code = self.code.expand(*sample_shape, *self.code.shape)
-        return self.sampler(code, code.new_empty(*code.shape[:-1], self.sampler.noise_size).normal_())
-
-    @property
-    def mean(self) -> Tensor:
-        """Of fresh draws, (B, Z)."""
-        return self.rsample((SAMPLES,)).mean(0)
-
-    @property
-    def variance(self) -> Tensor:
-        """Of fresh draws, (B, Z); `stddev` is its root."""
-        return self.rsample((SAMPLES,)).var(0)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Not known.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("Method 'avb' infers a posterior that has no density, only draws.")
-
-
-class AVB(InferringMethod):
+class AVB(Inferring):
     """An encoder on data with a sampler after it, and a discriminator on pairs that plays the logistic game.
 
     The posterior's family serves for its code alone, on which the sampler builds.
@@ -104,81 +42,66 @@ class AVB(InferringMethod):
     """
 
     name = "avb"
+    discriminator: JointDiscriminator
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: JointDiscriminator,
-        encoder: Encoder,
-        family: Posterior,
-        /,
         *,
         sigma: Annotated[float, Field(gt=0)] = 0.3,
         discriminator_steps: Annotated[int, Field(ge=1)] = 1,
         noise_size: Annotated[int, Field(ge=1)] = 8,
         width: Annotated[int, Field(ge=1)] = 64,
+        **players: Any,
     ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
-        self.sampler = Sampler(generator.latent_size, noise_size, width)
+        super().__init__(**players)
+        self.sampler = Sampler(self.latent_size, noise_size, width)
         self.sigma = sigma
         self.discriminator_steps = discriminator_steps
 
     @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
+    def roles(cls, **settings: Any) -> dict[str, Role]:
         """A generator, a discriminator on pairs, an encoder on data, and its posterior's family."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator", on="xz"),
-            "encoder": Role("encoder", on="x"),
-            "family": Role("posterior", on="z"),
-        }
+        pairs = Role("discriminator", reads="xz")
+        return {"generator": Role("generator"), "discriminator": pairs, **super().roles(**settings)}
 
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of all others."""
+        loss, repeats = self.discriminator_loss, self.discriminator_steps
         return (
-            Phase(
-                "discriminator",
-                ("discriminator",),
-                self.discriminator_loss,
-                repeats=self.discriminator_steps,
-            ),
-            Phase("autoencoder", ("generator", "encoder", "family", "sampler"), self.autoencoder_loss),
+            Phase("discriminator", ("discriminator",), loss, repeats),
+            Phase("autoencoder", ("generator", *INFERRING, "sampler"), self.autoencoder_loss),
         )
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """Logistic regression of inferred codes against the prior's, each beside the same data."""
         with torch.no_grad():
-            inferred = self.posterior(iteration.real).rsample()
-        loss = (softplus(-self._t(iteration, inferred)) + softplus(self._t(iteration, iteration.z))).mean()
-        return PhaseLoss(loss, {"loss": loss.detach()})
+            inferred = self.posterior(iteration.real, iteration.labels).rsample()
+        loss = softplus(-self._t(iteration, inferred)) + softplus(self._t(iteration, iteration.z))
+        return weighed({"loss": loss.mean()})
 
     def autoencoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The negative evidence lower bound a value of x, times σ², less its constants."""
-        x = iteration.real
-        z = self.posterior(x).rsample()
-        reconstruction = 0.5 * (self.generate(z) - x).square().mean()
+        x, y = iteration.real, iteration.labels
+        z = self.posterior(x, y).rsample()
+        reconstruction = 0.5 * (self.generate(z, y) - x).square().mean()
         kl = self._t(iteration, z).mean()
-        total = reconstruction + self.sigma**2 / x[0].numel() * kl
-        return PhaseLoss(total, {"reconstruction": reconstruction.detach(), "kl": kl.detach()})
+        return weighed({"reconstruction": reconstruction, "kl": kl}, kl=self.sigma**2 / x[0].numel())
 
-    def posterior(self, x: Tensor) -> Distribution:
+    def posterior(self, x: Tensor, y: Tensor | None = None) -> Distribution:
         """q(z|x) for x (B, *X)."""
-        return Implicit(self.sampler, self._head(x))
+        return Implicit(self.sampler, self._head(x, y))
 
-    def code(self, x: Tensor) -> Tensor:
+    def code(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The code (B, Z) of x: z at ε = 0, which repeats, where the mean is an estimate."""
-        head = self._head(x)
+        head = self._head(x, y)
         return self.sampler(head, head.new_zeros(len(head), self.sampler.noise_size))
 
-    def _head(self, x: Tensor) -> Tensor:
-        return self.family.code(self.family(*self.encoder(x)))
+    def _head(self, x: Tensor, y: Tensor | None) -> Tensor:
+        return self.family.code(self.inferred(x, y))
 
     def _t(self, iteration: Iteration, z: Tensor) -> Tensor:
-        return self.discriminator(self.discriminator.pairs(iteration.real, z))
+        pairs = self.discriminator.pairs(iteration.real, z)
+        return self.discriminator(pairs, *self.given(iteration.labels))
 
 
 @hookimpl

@@ -9,105 +9,52 @@ through them to G, and never into them.
 Source: "Decomposed Adversarial Learned Inference", sections 3.4 and 3.5, Algorithm 1.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
-from torch import Tensor
 
-from dalikit import objectives
+from dalikit.functional.schedules import Schedule, ScheduleLike, schedule
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Discriminator,
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
+from dalikit.interfaces import Iteration, PhaseLoss
+from dalikit.objectives import Adversarial, Inferring, weighed
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class DALI(InferringMethod):
+class DALI(Inferring, Adversarial):
     """DALI, with any game on x and any posterior over z.
 
     Args:
         lam: λ in units of 1/Z; 1 is the paper's λ = 1/d.
-        lam_schedule: `constant`, or `linear` from `lam` to 0 over the training.
+        lam_schedule: of λ over the training.
         share_features: whether the encoder reads D's features (the paper's choice) or x itself, through
             a trunk of its own.
     """
 
     name = "dali"
+    needs = ("log_prob",)
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: Discriminator,
-        encoder: Encoder,
-        family: Posterior,
-        game: AdversarialGame,
-        /,
         *,
         lam: Annotated[float, Field(ge=0)] = 1.0,
-        lam_schedule: Literal["constant", "linear"] = "constant",
+        lam_schedule: ScheduleLike = Schedule(),  # noqa: B008 - frozen
         share_features: bool = True,
+        **players: Any,
     ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
-        self.game = game
+        super().__init__(**players)
         self.lam = lam
-        self.lam_schedule = lam_schedule
+        self.lam_schedule = schedule(lam_schedule)
         self.share_features = share_features
-
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """One generator, one discriminator, one encoder, its posterior's family, and the game."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator"),
-            "encoder": Role("encoder", on="h" if params["share_features"] else "x"),
-            "family": Role("posterior", on="z"),
-            "game": Role("game"),
-        }
-
-    def phases(self) -> Sequence[Phase]:
-        """The discriminator's step, then the joint step of generator and encoder."""
-        return (
-            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
-            Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
-        )
-
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
-        """L_d of Algorithm 1, and the game's penalty."""
-        real, fake = iteration.real, iteration.fake_detached
-        return objectives.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_rec = L_g + L_e of Algorithm 1, both from one pass through the features."""
-        fake = iteration.fake
-        h = self.discriminator.features(fake)
-        logits = self.discriminator.head(h)
-        adversarial = objectives.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
-        raw = self.encoder(h if self.share_features else fake)
-        nll = -self.family(*raw).log_prob(iteration.z).mean()
-        total = adversarial + self._lam(iteration.progress) / iteration.z.shape[1] * nll
-        return PhaseLoss(total, {"loss": adversarial.detach(), "nll": nll.detach()})
-
-    def read(self, x: Tensor) -> Tensor:
-        """D's features (B, *H) of x (B, *X) where they are shared, else x."""
-        return self.discriminator.features(x) if self.share_features else x
-
-    def _lam(self, progress: float) -> float:
-        return self.lam * (1 - progress) if self.lam_schedule == "linear" else self.lam
+        fake, y, z = iteration.fake, iteration.labels, iteration.z
+        logits, h = self.judged(fake, y)
+        adversarial = self.adversarial_loss(iteration, logits)
+        nll = -self.inferred(h if self.share_features else fake, y).log_prob(z).mean()
+        lam = self.lam * self.lam_schedule.factor(self.progress)
+        return weighed({"loss": adversarial, "nll": nll}, nll=lam / self.latent_size)
 
 
 @hookimpl

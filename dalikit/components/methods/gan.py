@@ -5,61 +5,27 @@ row has the generator and the discriminator of its DALI row.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from dalikit import objectives
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Discriminator,
-    Generator,
-    Iteration,
-    Method,
-    Phase,
-    PhaseLoss,
-    Role,
-)
+from dalikit.interfaces import Iteration, Phase, PhaseLoss
+from dalikit.objectives import Adversarial, weighed
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class PlainGAN(Method):
+class PlainGAN(Adversarial):
     """A generator and a discriminator, playing any game on x. It cannot infer."""
 
     name = "gan"
 
-    def __init__(self, generator: Generator, discriminator: Discriminator, game: AdversarialGame, /) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.game = game
-
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """One generator, one discriminator, and the game."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator"),
-            "game": Role("game"),
-        }
-
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the generator's."""
-        return (
-            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
-            Phase("generator", ("generator",), self.generator_loss),
-        )
-
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
-        """The game's loss of D, real data first, and its penalty."""
-        real, fake = iteration.real, iteration.fake_detached
-        return objectives.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
+        return *super().phases(), Phase("generator", ("generator",), self.generator_loss)
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, with the updated D."""
-        logits = self.discriminator(iteration.fake)
-        loss = objectives.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
-        return PhaseLoss(loss, {"loss": loss.detach()})
+        logits = self.critic(iteration)(iteration.fake)
+        return weighed({"loss": self.adversarial_loss(iteration, logits)})
 
 
 @hookimpl

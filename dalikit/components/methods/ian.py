@@ -9,7 +9,6 @@ with H(x, k) the cross-entropy of class k in a ternary head on D's features h.
 Source: Brock et al. 2016, "Neural Photo Editing with Introspective Adversarial Networks", section 3.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -20,25 +19,17 @@ from torch.nn.functional import cross_entropy
 
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    Discriminator,
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
+from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
+from dalikit.objectives import Inferring, weighed
+from dalikit.players import Projection, Trunk
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 REAL, GENERATED, RECONSTRUCTED = range(3)
 """The classes of the ternary head."""
 
 
-class IAN(InferringMethod):
+class IAN(Inferring):
     """A discriminator whose features feed a ternary head, which takes the place of its own, and an encoder.
 
     Args:
@@ -48,83 +39,69 @@ class IAN(InferringMethod):
     """
 
     name = "ian"
+    needs = ("rsample", "log_prob", "mean")
+    share_features = True
+    discriminator: Trunk
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: Discriminator,
-        encoder: Encoder,
-        family: Posterior,
-        /,
         *,
         image_weight: Annotated[float, Field(ge=0)] = 3.0,
         feature_weight: Annotated[float, Field(ge=0)] = 1.0,
         kl_weight: Annotated[float, Field(ge=0)] = 1.0,
+        **players: Any,
     ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
-        self.ternary = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(discriminator.feature_shape), 3))
+        super().__init__(**players)
+        flat = torch.Size(self.discriminator.feature_shape).numel()
+        self.ternary = nn.ModuleList([nn.Sequential(nn.Flatten(), nn.Linear(flat, 3))])
+        if self.conditional:
+            self.ternary.append(Projection(len(self.spec.classes or ()), flat, 3))
         self.image_weight = image_weight
         self.feature_weight = feature_weight
         self.kl_weight = kl_weight
 
     @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """A generator, a discriminator, an encoder on its features, and the posterior's family."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator"),
-            "encoder": Role("encoder", on="h"),
-            "family": Role("posterior", on="z"),
-        }
+    def roles(cls, **settings: Any) -> dict[str, Role]:
+        """A generator, a discriminator's trunk, an encoder on its features, and the posterior's family."""
+        trunk = Role("discriminator", headless=True)
+        return {"generator": Role("generator"), "discriminator": trunk, **super().roles(**settings)}
 
     def phases(self) -> Sequence[Phase]:
         """The step of the discriminator and its ternary head, then that of generator and encoder."""
-        return (
-            Phase("discriminator", ("discriminator", "ternary"), self.discriminator_loss),
-            Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
-        )
+        both = Phase("discriminator", ("discriminator", "ternary"), self.discriminator_loss)
+        return both, *super().phases()
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The cross-entropy of each kind of data in its own class."""
-        features = self.discriminator.features
-        with torch.no_grad():
-            rebuilt = self.generate(self.posterior(iteration.real).rsample())
+        features, x, y = self.discriminator.trunk, iteration.real, iteration.labels
+        rebuilt = self.rebuilt(iteration)
         loss = (
-            self._as(REAL, features(iteration.real))
-            + self._as(GENERATED, features(iteration.fake_detached))
-            + self._as(RECONSTRUCTED, features(rebuilt))
+            self._as(REAL, features(x), y)
+            + self._as(GENERATED, features(iteration.fake_detached), y)
+            + self._as(RECONSTRUCTED, features(rebuilt), y)
         )
-        return PhaseLoss(loss, {"loss": loss.detach()})
+        return weighed({"loss": loss})
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """All that is generated taken for real, reconstructions like the data, codes like the prior's."""
-        x, features = iteration.real, self.discriminator.features
+        features, x, y = self.discriminator.trunk, iteration.real, iteration.labels
         h = features(x)
-        posterior = self.family(*self.encoder(h))
-        rebuilt = self.generate(posterior.rsample())
+        posterior = self.inferred(h, y)
+        rebuilt = self.generate(posterior.rsample(), y)
         again = features(rebuilt)
-        losses = {
-            "loss": self._as(REAL, features(iteration.fake)) + self._as(REAL, again),
+        terms = {
+            "loss": self._as(REAL, features(iteration.fake), y) + self._as(REAL, again, y),
             "image": (x - rebuilt).abs().mean(),
             "features": (h - again).square().mean(),
-            "kl": kl_to_standard_normal(posterior).mean() / iteration.z.shape[1],
+            "kl": kl_to_standard_normal(posterior).mean() / self.latent_size,
         }
-        weights = (1.0, self.image_weight, self.feature_weight, self.kl_weight)
-        total = torch.stack([w * loss for w, loss in zip(weights, losses.values(), strict=True)]).sum()
-        return PhaseLoss(total, {name: loss.detach() for name, loss in losses.items()})
+        return weighed(terms, image=self.image_weight, features=self.feature_weight, kl=self.kl_weight)
 
-    def read(self, x: Tensor) -> Tensor:
-        """D's features (B, *H) of x (B, *X)."""
-        return self.discriminator.features(x)
-
-    def _as(self, kind: int, h: Tensor) -> Tensor:
+    def _as(self, kind: int, h: Tensor, y: Tensor | None) -> Tensor:
         """The mean cross-entropy of class `kind` for data with features h (B, *H)."""
-        target = torch.full((len(h),), kind, device=h.device)
-        return cross_entropy(self.ternary(h), target)
+        head, *projection = self.ternary
+        logits = sum((extra(h, *self.given(y)) for extra in projection), head(h))
+        return cross_entropy(logits, torch.full((len(h),), kind, device=h.device))
 
 
 @hookimpl

@@ -11,7 +11,6 @@ Source: Chen et al. 2016, "InfoGAN: Interpretable Representation Learning by Inf
 Adversarial Nets", sections 4 to 6.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
@@ -19,26 +18,15 @@ from pydantic import Field
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from dalikit import objectives
 from dalikit.errors import UnfitError
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Discriminator,
-    Encoder,
-    Generator,
-    Iteration,
-    Method,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
+from dalikit.interfaces import Iteration, PhaseLoss
+from dalikit.objectives import Adversarial, Inferring, weighed
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class InfoGAN(Method):
+class InfoGAN(Inferring, Adversarial):
     """A GAN with any game, and Q with the mean and the spread of any posterior's first entries.
 
     Args:
@@ -50,77 +38,41 @@ class InfoGAN(Method):
     """
 
     name = "infogan"
-    infers = True
+    needs = ("mean", "stddev")
+    share_features = True
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: Discriminator,
-        encoder: Encoder,
-        family: Posterior,
-        game: AdversarialGame,
-        /,
         *,
         codes: Annotated[int, Field(ge=1)] = 2,
         lam: Annotated[float, Field(ge=0)] = 0.1,
+        **players: Any,
     ) -> None:
-        super().__init__()
-        if codes > generator.latent_size:
-            raise UnfitError(f"method 'infogan': codes={codes}, but z has {generator.latent_size} entries")
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
-        self.game = game
+        super().__init__(**players)
+        if codes > self.latent_size:
+            raise UnfitError(f"method 'infogan': codes={codes}, but z has {self.latent_size} entries")
         self.codes = codes
         self.lam = lam
 
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """A generator, a discriminator, Q as an encoder on its features, its family, and the game."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator"),
-            "encoder": Role("encoder", on="h"),
-            "family": Role("posterior", on="z"),
-            "game": Role("game"),
-        }
-
-    def phases(self) -> Sequence[Phase]:
-        """The discriminator's step, then the joint step of generator and Q."""
-        return (
-            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
-            Phase("generator+encoder", ("generator", "encoder", "family"), self.generator_encoder_loss),
-        )
-
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
-        """The game's loss of D, and its penalty."""
-        real, fake = iteration.real, iteration.fake_detached
-        return objectives.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
-
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, and λ times -log Q(c | G(z))."""
-        h = self.discriminator.features(iteration.fake)
-        logits = self.discriminator.head(h)
-        adversarial = objectives.generator_loss(self.game, self.discriminator, logits, lambda: iteration.real)
-        mean, spread = self._moments(h)
-        code = iteration.z[:, : self.codes]
-        nll = -Normal(mean, spread, validate_args=False).log_prob(code).sum(1).mean()
-        total = adversarial + self.lam / self.codes * nll
-        return PhaseLoss(total, {"loss": adversarial.detach(), "nll": nll.detach()})
+        logits, h = self.judged(iteration.fake, iteration.labels)
+        adversarial = self.adversarial_loss(iteration, logits)
+        q = super().inferred(h, iteration.labels)
+        own = Normal(q.mean[:, : self.codes], q.stddev[:, : self.codes], validate_args=False)
+        nll = -own.log_prob(iteration.z[:, : self.codes]).sum(1).mean()
+        return weighed({"loss": adversarial, "nll": nll}, nll=self.lam / self.codes)
 
-    def posterior(self, x: Tensor) -> Distribution:
-        """q(z|x) for x (B, *X): Q on the code, and on the noise, which nobody reads, the prior."""
-        mean, spread = self._moments(self.discriminator.features(x))
-        noise = self.generator.latent_size - self.codes
-        mean = torch.cat([mean, mean.new_zeros(len(mean), noise)], 1)
-        spread = torch.cat([spread, spread.new_ones(len(spread), noise)], 1)
+    def inferred(self, h: Tensor, y: Tensor | None) -> Distribution:
+        """q(z|x): Q on the code, and on the noise, which nobody reads, the prior."""
+        q = super().inferred(h, y)
+        coded = torch.arange(self.latent_size, device=h.device) < self.codes
+        mean, spread = torch.where(coded, q.mean, 0.0), torch.where(coded, q.stddev, 1.0)
         return Independent(Normal(mean, spread, validate_args=False), 1, validate_args=False)
 
-    def _moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation (B, codes) of Q(c|x), from features h (B, *H)."""
-        family = self.family(*self.encoder(h))
-        return family.mean[:, : self.codes], family.stddev[:, : self.codes]
+    def code(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """The mean of q(z|x), 0 in the noise."""
+        return self.posterior(x, y).mean
 
 
 @hookimpl

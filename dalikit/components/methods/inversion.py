@@ -15,30 +15,20 @@ Shim 2018, "High Quality Bidirectional Generative Adversarial Networks", section
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
-from torch import Tensor
 
 from dalikit.errors import UnfitError
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    Discriminator,
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
+from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
+from dalikit.objectives import INFERRING, Inferring, weighed
+from dalikit.players import Trunk
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 Weight = Annotated[float, Field(ge=0)]
 
 
-class Inversion(InferringMethod):
+class Inversion(Inferring):
     """Trains an encoder alone; `--set generator.from_run=RUN --set discriminator.from_run=RUN` name the GAN.
 
     Args:
@@ -52,64 +42,53 @@ class Inversion(InferringMethod):
     """
 
     name = "inversion"
+    needs = ("log_prob",)
+    discriminator: Trunk
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: Discriminator,
-        encoder: Encoder,
-        family: Posterior,
-        /,
         *,
         code: Weight = 1.0,
         image: Weight = 1.0,
         features: Weight = 0.0,
         share_features: bool = True,
+        **players: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**players)
         if not code + image + features:
             raise UnfitError("method 'inversion': code, image and features are all 0: nothing can be learned")
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
+        for frozen in (self.generator, self.discriminator):
+            frozen.requires_grad_(False)
         self.weights = (code, image, features)
         self.share_features = share_features
 
     @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """A frozen generator and discriminator, an encoder, and its posterior's family."""
-        return {
-            "generator": Role("generator", on="z", frozen=True),
-            "discriminator": Role("discriminator", frozen=True),
-            "encoder": Role("encoder", on="h" if params["share_features"] else "x"),
-            "family": Role("posterior", on="z"),
+    def roles(cls, **settings: Any) -> dict[str, Role]:
+        """A frozen generator and a frozen discriminator's trunk, an encoder, and its posterior's family."""
+        frozen = {
+            "generator": Role("generator", frozen=True),
+            "discriminator": Role("discriminator", frozen=True, headless=True),
         }
+        return frozen | super().roles(**settings) | frozen
 
     def phases(self) -> Sequence[Phase]:
         """The encoder's step."""
-        return (Phase("encoder", ("encoder", "family"), self.loss),)
+        return (Phase("encoder", INFERRING, self.loss),)
 
     def loss(self, iteration: Iteration) -> PhaseLoss:
         """The three terms, those of weight 0 left out."""
         code, image, features = self.weights
-        x, terms = iteration.real, {}
+        x, y, terms = iteration.real, iteration.labels, {}
         if code:
-            terms["nll"] = -self.posterior(iteration.fake_detached).log_prob(iteration.z).mean()
+            terms["nll"] = -self.posterior(iteration.fake_detached, y).log_prob(iteration.z).mean()
         if image or features:
-            again = self.generate(self.code(x))
+            again = self.generate(self.code(x, y), y)
         if image:
             terms["image"] = (again - x).square().mean()
         if features:
-            apart = self.discriminator.features(again) - self.discriminator.features(x)
+            apart = self.discriminator.trunk(again) - self.discriminator.trunk(x)
             terms["features"] = apart.square().mean()
-        weights = {"nll": code / iteration.z.shape[1], "image": image, "features": features}
-        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        return PhaseLoss(total, {name: term.detach() for name, term in terms.items()})
-
-    def read(self, x: Tensor) -> Tensor:
-        """D's features (B, *H) of x (B, *X) where they are shared, else x."""
-        return self.discriminator.features(x) if self.share_features else x
+        return weighed(terms, nll=code / self.latent_size, image=image, features=features)
 
 
 @hookimpl

@@ -11,31 +11,29 @@ Source: Che et al. 2016, "Mode Regularized Generative Adversarial Networks", man
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
-from dalikit import objectives
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Discriminator,
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
+from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
+from dalikit.objectives import (
+    INFERRING,
+    Adversarial,
+    Inferring,
+    Playing,
+    critic_loss,
+    critic_phase,
+    generator_loss,
+    weighed,
 )
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class MDGAN(InferringMethod):
+class MDGAN(Inferring, Adversarial):
     """Two discriminators on data, one game for both. Only the posterior's code is trained, never its spread.
 
     Args:
@@ -43,82 +41,50 @@ class MDGAN(InferringMethod):
     """
 
     name = "mdgan"
+    deterministic = True
+    diffuser: nn.Module
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        diffuser: Discriminator,
-        encoder: Encoder,
-        family: Posterior,
-        game: AdversarialGame,
-        /,
-        *,
-        lam: Annotated[float, Field(ge=0)] = 10.0,
-    ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.diffuser = diffuser
-        self.encoder = encoder
-        self.family = family
-        self.game = game
+    def __init__(self, *, lam: Annotated[float, Field(ge=0)] = 10.0, **players: Any) -> None:
+        super().__init__(**players)
         self.lam = lam
 
     @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
+    def roles(cls, **settings: Any) -> dict[str, Role]:
         """A generator, D1 and D2, an encoder on data, its posterior's family, and the game."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator"),
-            "diffuser": Role("discriminator"),
-            "encoder": Role("encoder", on="x"),
-            "family": Role("posterior", on="z"),
-            "game": Role("game"),
-        }
+        both = {"discriminator": Role("discriminator"), "diffuser": Role("discriminator")}
+        return {"generator": Role("generator"), **both, **super().roles(**settings)}
 
     def phases(self) -> Sequence[Phase]:
         """The manifold's two steps, then the diffusion's two."""
         return (
-            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
-            Phase("manifold", ("generator", "encoder", "family"), self.manifold_loss),
-            objectives.discriminator_phase(self.game, self.diffuser, self.diffuser_loss, "diffuser"),
+            *Playing.phases(self),
+            Phase("manifold", ("generator", *INFERRING), self.manifold_loss),
+            critic_phase(self.game, self.diffuser, self.diffuser_loss, "diffuser"),
             Phase("diffusion", ("generator",), self.diffusion_loss),
         )
 
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
-        """The game's loss of D1 on x, then G(E(x))."""
-        real, step = iteration.real, iteration.step
-        return objectives.discriminator_loss(self.game, self.discriminator, real, self._rebuilt(real), step)
+    def fake(self, iteration: Iteration) -> Tensor:
+        """What D1 tells from x: G(E(x))."""
+        return self.rebuilt(iteration)
 
     def manifold_loss(self, iteration: Iteration) -> PhaseLoss:
         """The reconstruction of x, and the game's loss of G(E(x)) against D1."""
-        real = iteration.real
-        rebuilt = self.generate(self.code(real))
-        reconstruction = (real - rebuilt).square().mean()
-        loss = objectives.generator_loss(
-            self.game, self.discriminator, self.discriminator(rebuilt), lambda: real
-        )
-        terms = {"loss": loss.detach(), "reconstruction": reconstruction.detach()}
-        return PhaseLoss(self.lam * reconstruction + loss, terms)
+        x = iteration.real
+        again = self.generate(self.draw(iteration), iteration.labels)
+        loss = self.adversarial_loss(iteration, self.critic(iteration)(again))
+        reconstruction = (x - again).square().mean()
+        return weighed({"reconstruction": reconstruction, "loss": loss}, reconstruction=self.lam)
 
-    def diffuser_loss(self, iteration: Iteration) -> PhaseLoss:
+    def diffuser_loss(self, iteration: Iteration, *, penalised: bool) -> PhaseLoss:
         """The game's loss of D2 on G(E(x)), then G(z)."""
-        rebuilt, fake = self._rebuilt(iteration.real), iteration.fake_detached
-        return objectives.discriminator_loss(self.game, self.diffuser, rebuilt, fake, iteration.step)
+        critic, again = self.critic(iteration, self.diffuser), self.rebuilt(iteration)
+        return critic_loss(self.game, critic, again, iteration.fake_detached, penalised=penalised)
 
     def diffusion_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G(z) against D2."""
-        logits = self.diffuser(iteration.fake)
-        loss = objectives.generator_loss(
-            self.game, self.diffuser, logits, lambda: self._rebuilt(iteration.real)
-        )
-        return PhaseLoss(loss, {"loss": loss.detach()})
-
-    @torch.no_grad()
-    def _rebuilt(self, x: Tensor) -> Tensor:
-        """G(E(x)) (B, *X) without a graph."""
-        return self.generate(self.code(x))
+        critic = self.critic(iteration, self.diffuser)
+        logits, again = critic(iteration.fake), partial(self.rebuilt, iteration)
+        return weighed({"loss": generator_loss(self.game, critic, logits, again)})
 
 
 @hookimpl

@@ -19,81 +19,45 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
 
-from dalikit import objectives
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Discriminator,
-    Generator,
-    Iteration,
-    Method,
-    Phase,
-    PhaseLoss,
-    Role,
-)
+from dalikit.interfaces import Critic, Iteration, Phase, PhaseLoss
+from dalikit.objectives import Adversarial, generator_loss, weighed
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 Weights = dict[str, Tensor]
 Moments = tuple[Tensor, Tensor, Tensor]
 """Adam's steps so far, and the first and second moment of a parameter."""
 
 
-class Unrolled(Method):
+class Unrolled(Adversarial):
     """A plain GAN whose generator's loss is taken after `unroll` further steps of the discriminator."""
 
     name = "unrolled"
+    optimizers = {"discriminator": torch.optim.Adam}  # noqa: RUF012 - declared a ClassVar by the base
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        game: AdversarialGame,
-        /,
-        *,
-        unroll: Annotated[int, Field(ge=0)] = 5,
-    ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.game = game
+    def __init__(self, *, unroll: Annotated[int, Field(ge=0)] = 5, **players: Any) -> None:
+        super().__init__(**players)
         self.unroll = unroll
         self._adam: torch.optim.Optimizer | None = None
 
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """One generator, one discriminator, and the game."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator"),
-            "game": Role("game"),
-        }
-
     def phases(self) -> Sequence[Phase]:
-        """The generator's step first, as its look ahead starts from where D stands; then D's."""
-        return (
-            Phase("generator", ("generator",), self.generator_loss),
-            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
-        )
+        """The generator's step, looking ahead from the discriminator as it is, then the discriminator's."""
+        return Phase("generator", ("generator",), self.generator_loss), *super().phases()
 
     def bind(self, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
-        """Keep D's optimizer, whose moments and rate the unrolled steps start from."""
+        """Keep the discriminator's, whose moments the unrolled steps start from."""
         self._adam = optimizers.get("discriminator")
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G against the discriminator of K steps ahead."""
-        weights = self._ahead(iteration)
+        critic = self._critic(self._ahead(iteration), iteration.labels)
+        loss = generator_loss(self.game, critic, critic(iteration.fake), lambda: iteration.real)
+        return weighed({"loss": loss})
 
-        def critic(x: Tensor) -> Tensor:
-            return functional_call(self.discriminator, weights, (x,))
-
-        loss = objectives.generator_loss(self.game, critic, critic(iteration.fake), lambda: iteration.real)
-        return PhaseLoss(loss, {"loss": loss.detach()})
-
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
-        """The game's loss of D, real data first, and its penalty."""
-        real, fake = iteration.real, iteration.fake_detached
-        return objectives.discriminator_loss(self.game, self.discriminator, real, fake, iteration.step)
+    def _critic(self, weights: Weights, y: Tensor | None) -> Critic:
+        """D with other weights."""
+        return lambda x: functional_call(self.discriminator, weights, (self.seen(x), *self.given(y, len(x))))
 
     def _ahead(self, iteration: Iteration) -> Weights:
         """D's weights after K steps of Adam on this iteration's data, with the graph that leads to G."""
@@ -101,10 +65,7 @@ class Unrolled(Method):
         state = {name: self._moments(parameter) for name, parameter in weights.items()}
         for _ in range(self.unroll):
             current = dict(weights)
-
-            def critic(x: Tensor, current: Weights = current) -> Tensor:
-                return functional_call(self.discriminator, current, (x,))
-
+            critic = self._critic(current, iteration.labels)
             loss = self.game.discriminator_loss(critic(iteration.real), critic(iteration.fake)).mean()
             slopes = torch.autograd.grad(loss, list(current.values()), create_graph=True)
             for (name, value), slope in zip(current.items(), slopes, strict=True):
@@ -127,7 +88,7 @@ class Unrolled(Method):
         second = beta2 * moments[2] + (1 - beta2) * slope.square()
         # Adam adds ε outside the root, whose slope at 0 is infinite: a little inside keeps it finite.
         scale = (second / (1 - beta2**steps) + 1e-16).sqrt() + group["eps"]
-        rate = group["lr"] / (1 - beta1**steps)
+        rate = float(group["lr"]) / (1 - beta1**steps)
         return value - rate * first / scale, (steps, first, second)
 
     @property

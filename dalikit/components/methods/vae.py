@@ -15,21 +15,13 @@ from pydantic import Field
 
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
+from dalikit.interfaces import Iteration, Phase, PhaseLoss
+from dalikit.objectives import INFERRING, Inferring, weighed
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class VAE(InferringMethod):
+class VAE(Inferring):
     """An encoder with a trunk of its own, and the generator as the decoder's mean.
 
     Args:
@@ -37,44 +29,24 @@ class VAE(InferringMethod):
     """
 
     name = "vae"
+    needs = ("rsample", "log_prob", "mean")
 
-    def __init__(
-        self,
-        generator: Generator,
-        encoder: Encoder,
-        family: Posterior,
-        /,
-        *,
-        sigma: Annotated[float, Field(gt=0)] = 0.3,
-    ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.encoder = encoder
-        self.family = family
+    def __init__(self, *, sigma: Annotated[float, Field(gt=0)] = 0.3, **players: Any) -> None:
+        super().__init__(**players)
         self.sigma = sigma
-
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """A generator, an encoder on data, and its posterior's family."""
-        return {
-            "generator": Role("generator", on="z"),
-            "encoder": Role("encoder", on="x"),
-            "family": Role("posterior", on="z"),
-        }
 
     def phases(self) -> Sequence[Phase]:
         """One joint step."""
-        return (Phase("vae", ("generator", "encoder", "family"), self.loss),)
+        return (Phase("vae", ("generator", *INFERRING), self.loss),)
 
     def loss(self, iteration: Iteration) -> PhaseLoss:
         """The negative evidence lower bound a value of x, times σ², less its constants."""
-        x = iteration.real
-        posterior = self.posterior(x)
-        again = self.generate(posterior.rsample())
+        x, y = iteration.real, iteration.labels
+        posterior = self.posterior(x, y)
+        again = self.generate(posterior.rsample(), y)
         reconstruction = 0.5 * (again - x).square().mean()
         kl = kl_to_standard_normal(posterior).mean()
-        total = reconstruction + self.sigma**2 / x[0].numel() * kl
-        return PhaseLoss(total, {"reconstruction": reconstruction.detach(), "kl": kl.detach()})
+        return weighed({"reconstruction": reconstruction, "kl": kl}, kl=self.sigma**2 / x[0].numel())
 
 
 @hookimpl

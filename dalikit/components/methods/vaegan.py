@@ -19,26 +19,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit import objectives
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import (
-    AdversarialGame,
-    Discriminator,
-    Encoder,
-    Generator,
-    InferringMethod,
-    Iteration,
-    Phase,
-    PhaseLoss,
-    Posterior,
-    Role,
-)
+from dalikit.interfaces import Iteration, Phase, PhaseLoss
+from dalikit.objectives import INFERRING, Adversarial, Inferring, Playing, critic_loss, weighed
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
-class VAEGAN(InferringMethod):
+class VAEGAN(Inferring, Adversarial):
     """Larsen's three players; the encoder has a trunk of its own, as in the paper.
 
     Args:
@@ -47,81 +36,59 @@ class VAEGAN(InferringMethod):
     """
 
     name = "vaegan"
+    needs = ("rsample", "log_prob", "mean")
 
     def __init__(
         self,
-        generator: Generator,
-        discriminator: Discriminator,
-        encoder: Encoder,
-        family: Posterior,
-        game: AdversarialGame,
-        /,
         *,
         beta: Annotated[float, Field(ge=0)] = 0.01,
         gamma: Annotated[float, Field(ge=0)] = 1.0,
+        **players: Any,
     ) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = discriminator
-        self.encoder = encoder
-        self.family = family
-        self.game = game
+        super().__init__(**players)
         self.beta = beta
         self.gamma = gamma
-
-    @classmethod
-    def roles(cls, **params: Any) -> dict[str, Role]:
-        """A generator, a discriminator, an encoder on data, its posterior's family, and the game."""
-        return {
-            "generator": Role("generator", on="z"),
-            "discriminator": Role("discriminator"),
-            "encoder": Role("encoder", on="x"),
-            "family": Role("posterior", on="z"),
-            "game": Role("game"),
-        }
 
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the encoder's, the generator's."""
         return (
-            objectives.discriminator_phase(self.game, self.discriminator, self.discriminator_loss),
-            Phase("encoder", ("encoder", "family"), self.encoder_loss),
+            *Playing.phases(self),
+            Phase("encoder", INFERRING, self.encoder_loss),
             Phase("generator", ("generator",), self.generator_loss),
         )
 
-    def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
+    def discriminator_loss(self, iteration: Iteration, *, penalised: bool) -> PhaseLoss:
         """The game's loss of D on x, and the mean of those on samples and on reconstructions."""
-        real = iteration.real
-        with torch.no_grad():
-            again = self.generate(self.posterior(real).rsample())
-        step = iteration.step
-        sampled = objectives.discriminator_loss(
-            self.game, self.discriminator, real, iteration.fake_detached, step
-        )
-        rebuilt = objectives.discriminator_loss(self.game, self.discriminator, real, again, step)
-        terms = {name: (sampled.terms[name] + rebuilt.terms[name]) / 2 for name in sampled.terms}
-        return PhaseLoss((sampled.total + rebuilt.total) / 2, terms)
+        x, critic = iteration.real, self.critic(iteration)
+        rebuilt = self.rebuilt(iteration)
+        found = [
+            critic_loss(self.game, critic, x, fake, penalised=penalised, observe=self.observe)
+            for fake in (iteration.fake_detached, rebuilt)
+        ]
+        terms = {name: (found[0].terms[name] + found[1].terms[name]) / 2 for name in found[0].terms}
+        return PhaseLoss((found[0].total + found[1].total) / 2, terms)
 
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_prior and L_like."""
-        posterior = self.posterior(iteration.real)
-        like = self._apart(iteration.real, self.generate(posterior.rsample()))
-        prior = kl_to_standard_normal(posterior).mean() / iteration.z.shape[1]
-        return PhaseLoss(like + self.beta * prior, {"features": like.detach(), "kl": prior.detach()})
+        x, y = iteration.real, iteration.labels
+        posterior = self.posterior(x, y)
+        like = self._apart(x, self.generate(posterior.rsample(), y))
+        prior = kl_to_standard_normal(posterior).mean() / self.latent_size
+        return weighed({"features": like, "kl": prior}, kl=self.beta)
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_like, and the game's loss of samples and of reconstructions."""
-        real, critic = iteration.real, self.discriminator
+        x, y, critic = iteration.real, iteration.labels, self.critic(iteration)
         with torch.no_grad():
-            z = self.posterior(real).rsample()
-        again = self.generate(z)
-        sampled = objectives.generator_loss(self.game, critic, critic(iteration.fake), lambda: real)
-        rebuilt = objectives.generator_loss(self.game, critic, critic(again), lambda: real)
-        like = self._apart(real, again)
-        loss = (sampled + rebuilt) / 2
-        return PhaseLoss(self.gamma * like + loss, {"loss": loss.detach(), "features": like.detach()})
+            z = self.posterior(x, y).rsample()
+        again = self.generate(z, y)
+        sampled = self.adversarial_loss(iteration, critic(iteration.fake))
+        rebuilt = self.adversarial_loss(iteration, critic(again))
+        like = self._apart(x, again)
+        return weighed({"features": like, "loss": (sampled + rebuilt) / 2}, features=self.gamma)
 
     def _apart(self, x: Tensor, again: Tensor) -> Tensor:
-        features = self.discriminator.features
+        features = self.discriminator.trunk
         return 0.5 * (features(x) - features(again)).square().mean()
 
 

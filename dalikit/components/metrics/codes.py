@@ -17,7 +17,7 @@ from dalikit.evaluation import scoring
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Score
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Codes(Metric):
@@ -37,6 +37,7 @@ class Codes(Metric):
     def __init__(
         self,
         dataset: Dataset,
+        part: Part = "test",
         /,
         *,
         count: Annotated[int, Field(ge=2)] = 10_000,
@@ -45,18 +46,16 @@ class Codes(Metric):
         self.dataset = dataset
         self.count = count
         self.neighbours = neighbours
-        self.part: Part = "test"
+        self.part = part
         self.codes: list[Tensor] = []
         self.labels: list[Tensor] = []
         self.learned: list[Tensor] = []
 
-    def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
+    def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:
         """Batches of codes (b, Z), labels (b,), and whether they are to be learned from (b,) bool."""
-        if part == "train":
-            raise UnfitError("metric 'codes' learns from the training part: it is scored on another")
-        self.part = part
-        for source, learned in (("train", True), (part, False)):
-            for z, labels in self._coded(method, source):  # type: ignore[arg-type]
+        sources: tuple[tuple[Part, bool], ...] = (("train", True), (self.part, False))
+        for source, learned in sources:
+            for z, labels in self._coded(method, source):
                 yield z, labels, torch.full((len(z),), learned)
 
     def update(self, *batch: Tensor) -> None:
@@ -77,10 +76,10 @@ class Codes(Metric):
         z, y, z_part, y_part = codes[learned], labels[learned], codes[~learned], labels[~learned]
         classes = len(labels.unique())
         if not codes.isfinite().all():
-            raise UnfitError("metric 'codes': the method's codes are NaN or infinite")
+            raise UnfitError("the method's codes are NaN or infinite")
         if len(y.unique()) < 2 or len(z) < self.neighbours or len(z_part) < classes:
             raise UnfitError(
-                f"metric 'codes': {len(z)} training codes of {len(y.unique())} labels and {len(z_part)} "
+                f"{len(z)} training codes of {len(y.unique())} labels and {len(z_part)} "
                 f"others are too few for {self.neighbours} neighbours and {classes} clusters"
             )
         values = {
@@ -105,24 +104,25 @@ class Codes(Metric):
         """A method without an encoder has no codes, and codes without labels no accuracy."""
         if not method.infers:
             return f"method '{method.name}' has no encoder to make codes with"
-        parts: tuple[Part, ...] = ("train", "validation", "test")
-        first = torch.zeros(1, dtype=torch.int64)
-        unknown = [part for part in parts if self.dataset.split(part).labels(first) is None]
-        if unknown:
-            return (
-                f"data set '{self.dataset.name}' has no labels of its {unknown[0]} part to measure codes by"
-            )
+        if method.conditional:
+            return "a conditional method's encoder reads the labels that its codes would be measured by"
+        if self.part == "train":
+            return "it learns from the training part: it is scored on another"
+        first, rng = torch.zeros(1, dtype=torch.int64), torch.Generator()
+        parts: tuple[Part, ...] = ("train", self.part)
+        for part in parts:
+            if self.dataset.split(part).take(first, rng).y is None:
+                return f"data set '{self.dataset.name}' has no labels of its {part} part to measure codes by"
         return None
 
     def _coded(self, method: Method, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
         """Codes and labels of `count` data of a part."""
         split, rng = self.dataset.split(part), torch.Generator().manual_seed(0)
         chosen = torch.randperm(len(split), generator=rng)[: self.count]
-        device, dtype = scoring.device_of(method), scoring.dtype_of(method)
-        for index in chosen.split(scoring.batch_size(self.dataset.x_shape)):
-            if (labels := split.labels(index)) is None:
-                raise UnfitError(f"metric 'codes': the {part} part of '{self.dataset.name}' has no labels")
-            x = self.dataset.scale(split.take(index, rng).to(device)).to(dtype)
+        for index in chosen.split(scoring.batch_size(self.dataset.spec.x_shape)):
+            x, labels = scoring.placed(split.take(index, rng), self.dataset, method)
+            if labels is None:
+                raise UnfitError(f"the {part} part of '{self.dataset.name}' has no labels")
             yield method.code(x), labels
 
 

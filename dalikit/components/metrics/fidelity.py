@@ -30,7 +30,7 @@ from dalikit.functional.ranges import to_uint8
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 FIELDS = {
     "isc_mean": "inception_score_mean",
@@ -67,6 +67,8 @@ class Fidelity(Metric):
     def __init__(
         self,
         dataset: Dataset,
+        part: Part = "test",
+        root: Path | None = None,
         /,
         *,
         extractor: Literal["inception", "digits"] = "inception",
@@ -75,31 +77,34 @@ class Fidelity(Metric):
         splits: Annotated[int, Field(ge=1)] = 10,
         measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = ("isc", "fid"),
     ) -> None:
-        if (reason := _unreadable(dataset, extractor)) or dataset.value_range is None:
+        if (reason := _unreadable(dataset, extractor)) or dataset.spec.value_range is None:
             raise UnfitError(f"metric 'fidelity': {reason}")
         if count < splits:
             raise UserError(f"metrics.fidelity.count {count} is less than metrics.fidelity.splits {splits}")
         self.dataset = dataset
-        self.value_range: Range = dataset.value_range
+        self.value_range: Range = dataset.spec.value_range
         self.extractor = extractor
         self.weights = weights
         self.count = count
         self.splits = splits
         self.measures = measures
-        self.part: Part = "test"
+        self.part = part
+        self.root = root
         self.device = torch.device("cpu")
         self.samples: list[Tensor] = []
 
-    def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
-        """Batches of samples (b, *X); `part` is what they will be compared with."""
-        self.part, self.device = part, scoring.device_of(method)
-        return ((x,) for x in scoring.samples(method, self.count, self.dataset.x_shape))
+    def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:
+        """Batches of samples (b, *X), which are compared with the part."""
+        self.device = scoring.device_of(method)
+        return ((x,) for x in scoring.samples(method, self.count))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, *X) in the data set's range; values outside it are refused."""
         (x,) = batch
-        if tuple(x.shape[1:]) != tuple(self.dataset.x_shape):
-            raise UserError(f"Samples have shape {tuple(x.shape)}, (B, *{self.dataset.x_shape}) is needed")
+        if tuple(x.shape[1:]) != tuple(self.dataset.spec.x_shape):
+            raise UserError(
+                f"Samples have shape {tuple(x.shape)}, (B, *{self.dataset.spec.x_shape}) is needed"
+            )
         self.samples.append(to_uint8(x, self.value_range).cpu())
 
     def compute(self) -> Score:
@@ -126,7 +131,7 @@ class Fidelity(Metric):
             self._weights  # noqa: B018 - found, checked, and kept
         except UserError as error:
             return str(error)
-        if self.extractor == "digits" and self.dataset.x_shape[0] == 3 and _coloured(self.dataset):
+        if self.extractor == "digits" and self.dataset.spec.x_shape[0] == 3 and _coloured(self.dataset):
             return (
                 "the channels of its images differ, and the digit scorer reads grey ones; stacked-modes "
                 "counts digits stacked as colours"
@@ -138,7 +143,7 @@ class Fidelity(Metric):
         path = Path(self.weights) if self.weights else None
         if self.extractor == "inception":
             return inception_weights(path)
-        path = path or scorer.default_path()
+        path = path or scorer.default_path(self.root)
         scorer.load(path, self.name)
         return path
 
@@ -149,7 +154,7 @@ class Fidelity(Metric):
         protocol: dict[str, Any] = {
             "dataset": self.dataset.name,
             "samples": samples,
-            "resolution": list(self.dataset.x_shape),
+            "resolution": list(self.dataset.spec.x_shape),
             "pixels": f"uint8, rounded from [{low:g}, {high:g}]",
             "resize": "none" if self.extractor == "digits" else "Inception's own to 299, bilinear as TF 1.x",
             "extractor": self.extractor,
@@ -176,8 +181,8 @@ class Fidelity(Metric):
 
 def _unreadable(dataset: Dataset, extractor: str) -> str:
     """Why the extractor does not read the data set's images, or nothing."""
-    shape = tuple(dataset.x_shape)
-    if len(shape) != 3 or dataset.value_range is None:
+    shape = tuple(dataset.spec.x_shape)
+    if len(shape) != 3 or dataset.spec.value_range is None:
         return f"data set '{dataset.name}' has no images of a known range"
     if extractor == "inception" and shape[0] != 3:
         return (
@@ -193,7 +198,7 @@ def _coloured(dataset: Dataset) -> bool:
     """Whether channels differ in any of the first images."""
     split = dataset.split("test")
     first = torch.arange(min(LOOKED_AT, len(split)))
-    x = dataset.scale(split.take(first, torch.Generator().manual_seed(0)))
+    x = dataset.scale(split.take(first, torch.Generator().manual_seed(0)).x)
     return not bool((x == x[:, :1]).all())
 
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from dalikit.errors import UnfitError
 from dalikit.evaluation import scoring
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Dataset, Method, Metric, Part, Score
+from dalikit.interfaces import Dataset, Method, Metric, Score
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Modes(Metric):
@@ -40,9 +40,9 @@ class Modes(Metric):
         self.near: list[Tensor] = []
         self.seen = 0
 
-    def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
-        """Batches of samples (b, 2); the part is of no account, for nothing is compared with data."""
-        return ((x,) for x in scoring.samples(method, self.count, self.dataset.x_shape))
+    def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:
+        """Batches of samples (b, 2)."""
+        return ((x,) for x in scoring.samples(method, self.count))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, 2)."""

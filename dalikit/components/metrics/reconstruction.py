@@ -14,7 +14,7 @@ from dalikit.functional.ranges import to_unit
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Score
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Reconstruction(Metric):
@@ -26,16 +26,15 @@ class Reconstruction(Metric):
 
     name = "reconstruction"
 
-    def __init__(self, dataset: Dataset, /) -> None:
+    def __init__(self, dataset: Dataset, part: Part = "test", /) -> None:
         self.dataset = dataset
-        self.part: Part = "test"
+        self.part = part
         self.errors: list[Tensor] = []
 
-    def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
+    def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:
         """Batches x and x̂ = G(code(x)), both (b, *X)."""
-        self.part = part
-        for x in scoring.data(self.dataset, part, method):
-            yield x, method.generate(method.code(x))
+        for x, y in scoring.data(self.dataset, self.part, method):
+            yield x, method.generate(method.code(x, y), y)
 
     def update(self, *batch: Tensor) -> None:
         """Take in x and x̂."""
@@ -54,7 +53,7 @@ class Reconstruction(Metric):
             "dataset": self.dataset.name,
             "part": self.part,
             "count": len(errors),
-            "resolution": list(self.dataset.x_shape),
+            "resolution": list(self.dataset.spec.x_shape),
             "code": "the method's code(x): the posterior's mean, unless its family says otherwise",
             "std": "over data",
         }
@@ -66,7 +65,7 @@ class Reconstruction(Metric):
 
     @property
     def _range(self) -> tuple[float, float] | None:
-        return self.dataset.value_range
+        return self.dataset.spec.value_range
 
 
 @hookimpl

@@ -21,7 +21,7 @@ from dalikit.functional.ranges import to_uint8
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 MODES = 1000
 
@@ -40,23 +40,31 @@ class StackedModes(Metric):
     name = "stacked-modes"
 
     def __init__(
-        self, dataset: Dataset, /, *, count: Annotated[int, Field(ge=1)] = 26_000, weights: str = ""
+        self,
+        dataset: Dataset,
+        part: Part = "test",
+        root: Path | None = None,
+        /,
+        *,
+        count: Annotated[int, Field(ge=1)] = 26_000,
+        weights: str = "",
     ) -> None:
-        if tuple(dataset.x_shape) != (3, scorer.SIZE, scorer.SIZE) or dataset.value_range is None:
+        spec = dataset.spec
+        if tuple(spec.x_shape) != (3, scorer.SIZE, scorer.SIZE) or spec.value_range is None:
             raise UnfitError(
                 f"metric 'stacked-modes' reads three stacked digits (3, 28, 28), as of stacked-mnist; data "
-                f"set '{dataset.name}' has {tuple(dataset.x_shape)}"
+                f"set '{dataset.name}' has {tuple(spec.x_shape)}"
             )
         self.dataset = dataset
-        self.value_range: Range = dataset.value_range
+        self.value_range: Range = spec.value_range
         self.count = count
-        self.path = Path(weights) if weights else scorer.default_path()
+        self.path = Path(weights) if weights else scorer.default_path(root)
         self.found = torch.zeros(MODES, dtype=torch.int64)
 
-    def feed(self, method: Method, part: Part) -> Iterator[tuple[Tensor, ...]]:
-        """Batches of samples (b, 3, 28, 28); the part is of no account, for nothing is compared with data."""
+    def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:
+        """Batches of samples (b, 3, 28, 28)."""
         self._scorer[0].to(scoring.device_of(method))
-        return ((x,) for x in scoring.samples(method, self.count, self.dataset.x_shape))
+        return ((x,) for x in scoring.samples(method, self.count))
 
     def update(self, *batch: Tensor) -> None:
         """Take in samples (b, 3, 28, 28)."""

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
-from dalikit.players.composed import SeparateHeads, weight_norm
+from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
+from dalikit.players import SeparateHeads, Squeeze, weight_norm
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 Width = Annotated[int, Field(ge=1)]
 Norm = Literal["none", "spectral", "batch"]
@@ -52,16 +52,14 @@ class DCGANGenerator(Generator):
     def __init__(
         self,
         latent_size: int,
-        x_shape: Shape,
-        value_range: Range | None,
+        spec: DataSpec,
         /,
         *,
         width: Width = 64,
         norm: Literal["none", "batch"] = "batch",
     ) -> None:
-        super().__init__(latent_size, x_shape, value_range)
-        channels, size = _image(x_shape)
-        self.value_range = value_range
+        super().__init__(latent_size, spec)
+        channels, size = _image(spec.x_shape)
         self.sizes = doublings(size)
         widest = width * 2 ** (len(self.sizes) - 1)
         smallest = (widest, self.sizes[0], self.sizes[0])
@@ -84,7 +82,7 @@ class DCGANGenerator(Generator):
         h = self.stem(z)
         for doubling, size in zip(self.doublings, self.sizes[1:], strict=True):
             h = doubling(h)[..., :size, :size]
-        return squash(self.last(h), self.value_range)
+        return squash(self.last(h), self.spec.value_range)
 
 
 class DCGANDiscriminator(Discriminator):
@@ -96,10 +94,10 @@ class DCGANDiscriminator(Discriminator):
     name = "dcgan"
 
     def __init__(
-        self, x_shape: Shape, /, *, width: Width = 64, hidden: Width = 256, norm: Norm = "spectral"
+        self, spec: DataSpec, /, *, width: Width = 64, hidden: Width = 256, norm: Norm = "spectral"
     ) -> None:
         super().__init__()
-        channels, size = _image(x_shape)
+        channels, size = _image(spec.x_shape)
         wrap = weight_norm(norm)
         layers: list[nn.Module] = []
         while size > 4:
@@ -110,20 +108,13 @@ class DCGANDiscriminator(Discriminator):
             channels, size = out, size // 2
         self.feature_shape = (channels, size, size)
         self.trunk = nn.Sequential(*layers)
-        self.logit = nn.Sequential(
+        self.head = nn.Sequential(
             nn.Flatten(),
             wrap(nn.Linear(channels * size**2, hidden)),
             nn.LeakyReLU(SLOPE),
             wrap(nn.Linear(hidden, 1)),
+            Squeeze(),
         )
-
-    def features(self, x: Tensor) -> Tensor:
-        """Map x (B, C, S, S) to h (B, *feature_shape)."""
-        return self.trunk(x)
-
-    def head(self, h: Tensor) -> Tensor:
-        """Map h to logits (B,)."""
-        return self.logit(h).squeeze(1)
 
 
 class DCGANEncoder(Encoder):

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
-from dalikit.players.composed import SeparateHeads, weight_norm
+from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
+from dalikit.players import SeparateHeads, Squeeze, weight_norm
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 Width = Annotated[int, Field(ge=1)]
 
@@ -36,16 +36,14 @@ class InfoGANGenerator(Generator):
     def __init__(
         self,
         latent_size: int,
-        x_shape: Shape,
-        value_range: Range | None,
+        spec: DataSpec,
         /,
         *,
         width: Width = 64,
         hidden: Width = 1024,
     ) -> None:
-        super().__init__(latent_size, x_shape, value_range)
-        channels, size = _image(x_shape)
-        self.value_range = value_range
+        super().__init__(latent_size, spec)
+        channels, size = _image(spec.x_shape)
         smallest = (2 * width, size // 4, size // 4)
         flat = math.prod(smallest)
         self.net = nn.Sequential(
@@ -57,7 +55,7 @@ class InfoGANGenerator(Generator):
 
     def forward(self, z: Tensor) -> Tensor:
         """Map z (B, Z) to x (B, C, S, S)."""
-        return squash(self.net(z), self.value_range)
+        return squash(self.net(z), self.spec.value_range)
 
 
 class InfoGANDiscriminator(Discriminator):
@@ -72,7 +70,7 @@ class InfoGANDiscriminator(Discriminator):
 
     def __init__(
         self,
-        x_shape: Shape,
+        spec: DataSpec,
         /,
         *,
         width: Width = 64,
@@ -80,7 +78,7 @@ class InfoGANDiscriminator(Discriminator):
         norm: Literal["none", "spectral", "batch"] = "spectral",
     ) -> None:
         super().__init__()
-        channels, size = _image(x_shape)
+        channels, size = _image(spec.x_shape)
         wrap = weight_norm(norm)
         second = [nn.BatchNorm2d(2 * width)] if norm == "batch" else []
         dense = [nn.BatchNorm1d(hidden)] if norm == "batch" else []
@@ -89,23 +87,15 @@ class InfoGANDiscriminator(Discriminator):
             *(wrap(nn.Conv2d(channels, width, 4, 2, 1)), nn.LeakyReLU(SLOPE)),
             *(wrap(nn.Conv2d(width, 2 * width, 4, 2, 1)), *second, nn.LeakyReLU(SLOPE)),
         )
-        self.logit = nn.Sequential(
+        self.head = nn.Sequential(
             *(
                 nn.Flatten(),
                 wrap(nn.Linear(math.prod(self.feature_shape), hidden)),
                 *dense,
                 nn.LeakyReLU(SLOPE),
             ),
-            *(wrap(nn.Linear(hidden, 64)), nn.LeakyReLU(SLOPE), wrap(nn.Linear(64, 1))),
+            *(wrap(nn.Linear(hidden, 64)), nn.LeakyReLU(SLOPE), wrap(nn.Linear(64, 1)), Squeeze()),
         )
-
-    def features(self, x: Tensor) -> Tensor:
-        """Map x (B, C, S, S) to h (B, *feature_shape)."""
-        return self.trunk(x)
-
-    def head(self, h: Tensor) -> Tensor:
-        """Map h to logits (B,)."""
-        return self.logit(h).squeeze(1)
 
 
 class InfoGANEncoder(Encoder):

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
-from dalikit.players.composed import SeparateHeads, Wrap, weight_norm
+from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
+from dalikit.players import Divide, SeparateHeads, Squeeze, Wrap, weight_norm
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 Width = Annotated[int, Field(ge=1)]
 Scale = Annotated[float, Field(gt=0)]
@@ -46,26 +46,23 @@ class MaxoutGenerator(Generator):
     def __init__(
         self,
         latent_size: int,
-        x_shape: Shape,
-        value_range: Range | None,
+        spec: DataSpec,
         /,
         *,
         width: Width = 400,
         depth: Width = 4,
         x_scale: Scale = 1.0,
     ) -> None:
-        super().__init__(latent_size, x_shape, value_range)
-        self.x_shape = x_shape
-        self.value_range = value_range
+        super().__init__(latent_size, spec)
         self.x_scale = x_scale
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise([latent_size] + [width] * depth):
             layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
-        self.net = nn.Sequential(*layers, nn.Linear(width, math.prod(x_shape)))
+        self.net = nn.Sequential(*layers, nn.Linear(width, math.prod(spec.x_shape)))
 
     def forward(self, z: Tensor) -> Tensor:
         """Map z (B, Z) to x (B, *X)."""
-        return squash(self.x_scale * self.net(z), self.value_range).unflatten(1, self.x_shape)
+        return squash(self.x_scale * self.net(z), self.spec.value_range).unflatten(1, self.spec.x_shape)
 
 
 class MaxoutDiscriminator(Discriminator):
@@ -75,7 +72,7 @@ class MaxoutDiscriminator(Discriminator):
 
     def __init__(
         self,
-        x_shape: Shape,
+        spec: DataSpec,
         /,
         *,
         width: Width = 200,
@@ -85,19 +82,13 @@ class MaxoutDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         self.feature_shape = (width,)
-        self.x_scale = x_scale
         wrap = weight_norm(norm)
-        first, second = Maxout(math.prod(x_shape), width, pieces, wrap), Maxout(width, width, pieces, wrap)
-        self.trunk = nn.Sequential(nn.Flatten(), first, second)
-        self.logit = nn.Sequential(Maxout(width, width, pieces, wrap), wrap(nn.Linear(width, 1)))
-
-    def features(self, x: Tensor) -> Tensor:
-        """Map x (B, *X) to h (B, width)."""
-        return self.trunk(x / self.x_scale)
-
-    def head(self, h: Tensor) -> Tensor:
-        """Map h (B, width) to logits (B,)."""
-        return self.logit(h).squeeze(1)
+        first, second = (
+            Maxout(math.prod(spec.x_shape), width, pieces, wrap),
+            Maxout(width, width, pieces, wrap),
+        )
+        self.trunk = nn.Sequential(Divide(x_scale), nn.Flatten(), first, second)
+        self.head = nn.Sequential(Maxout(width, width, pieces, wrap), wrap(nn.Linear(width, 1)), Squeeze())
 
 
 class MaxoutEncoder(Encoder):

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
-from dalikit.players.composed import SeparateHeads, weight_norm
+from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
+from dalikit.players import Divide, SeparateHeads, Squeeze, weight_norm
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 Width = Annotated[int, Field(ge=1)]
 Depth = Annotated[int, Field(ge=1)]
@@ -36,23 +36,22 @@ class MLPGenerator(Generator):
     def __init__(
         self,
         latent_size: int,
-        x_shape: Shape,
-        value_range: Range | None,
+        spec: DataSpec,
         /,
         *,
         width: Width = 128,
         depth: Depth = 2,
         x_scale: Scale = 1.0,
     ) -> None:
-        super().__init__(latent_size, x_shape, value_range)
-        self.x_shape = x_shape
-        self.value_range = value_range
+        super().__init__(latent_size, spec)
         self.x_scale = x_scale
-        self.net = nn.Sequential(*_layers(latent_size, width, depth), nn.Linear(width, math.prod(x_shape)))
+        self.net = nn.Sequential(
+            *_layers(latent_size, width, depth), nn.Linear(width, math.prod(spec.x_shape))
+        )
 
     def forward(self, z: Tensor) -> Tensor:
         """Map z (B, Z) to x (B, *X)."""
-        return squash(self.x_scale * self.net(z), self.value_range).unflatten(1, self.x_shape)
+        return squash(self.x_scale * self.net(z), self.spec.value_range).unflatten(1, self.spec.x_shape)
 
 
 class MLPDiscriminator(Discriminator):
@@ -62,7 +61,7 @@ class MLPDiscriminator(Discriminator):
 
     def __init__(
         self,
-        x_shape: Shape,
+        spec: DataSpec,
         /,
         *,
         width: Width = 128,
@@ -73,18 +72,13 @@ class MLPDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         self.feature_shape = (width,)
-        self.x_scale = x_scale
         wrap = weight_norm(norm)
-        self.trunk = nn.Sequential(nn.Flatten(), *_layers(math.prod(x_shape), width, depth, norm))
-        self.logit = nn.Sequential(*_layers(width, width, head_depth, norm), wrap(nn.Linear(width, 1)))
-
-    def features(self, x: Tensor) -> Tensor:
-        """Map x (B, *X) to h (B, width)."""
-        return self.trunk(x / self.x_scale)
-
-    def head(self, h: Tensor) -> Tensor:
-        """Map h (B, width) to logits (B,)."""
-        return self.logit(h).squeeze(1)
+        self.trunk = nn.Sequential(
+            Divide(x_scale), nn.Flatten(), *_layers(math.prod(spec.x_shape), width, depth, norm)
+        )
+        self.head = nn.Sequential(
+            *_layers(width, width, head_depth, norm), wrap(nn.Linear(width, 1)), Squeeze()
+        )
 
 
 class MLPEncoder(Encoder):

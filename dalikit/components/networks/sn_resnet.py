@@ -20,10 +20,10 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Backbone, Discriminator, Encoder, Generator, Range, Shape
-from dalikit.players.composed import SeparateHeads, Wrap, weight_norm
+from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
+from dalikit.players import SeparateHeads, Squeeze, Wrap, weight_norm
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 Width = Annotated[int, Field(ge=1)]
 
@@ -72,17 +72,22 @@ class DownBlock(nn.Module):
         return avg_pool2d(x, 2) if self.halve else x
 
 
+class SumOverImage(nn.Module):
+    """The sum over the places of an image: (B, C, S, S) to (B, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Sum over the last two axes."""
+        return x.sum((2, 3))
+
+
 class SNResNetGenerator(Generator):
     """`width` channels in every block."""
 
     name = "sn-resnet"
 
-    def __init__(
-        self, latent_size: int, x_shape: Shape, value_range: Range | None, /, *, width: Width = 256
-    ) -> None:
-        super().__init__(latent_size, x_shape, value_range)
-        channels, size = _image(x_shape)
-        self.value_range = value_range
+    def __init__(self, latent_size: int, spec: DataSpec, /, *, width: Width = 256) -> None:
+        super().__init__(latent_size, spec)
+        channels, size = _image(spec.x_shape)
         doublings = int(math.log2(size // SMALLEST))
         self.net = nn.Sequential(
             *(nn.Linear(latent_size, width * SMALLEST**2), nn.Unflatten(1, (width, SMALLEST, SMALLEST))),
@@ -92,7 +97,7 @@ class SNResNetGenerator(Generator):
 
     def forward(self, z: Tensor) -> Tensor:
         """Map z (B, Z) to x (B, C, S, S)."""
-        return squash(self.net(z), self.value_range)
+        return squash(self.net(z), self.spec.value_range)
 
 
 class SNResNetDiscriminator(Discriminator):
@@ -104,10 +109,10 @@ class SNResNetDiscriminator(Discriminator):
     name = "sn-resnet"
 
     def __init__(
-        self, x_shape: Shape, /, *, width: Width = 128, norm: Literal["spectral", "none"] = "spectral"
+        self, spec: DataSpec, /, *, width: Width = 128, norm: Literal["spectral", "none"] = "spectral"
     ) -> None:
         super().__init__()
-        channels, size = _image(x_shape)
+        channels, size = _image(spec.x_shape)
         wrap = weight_norm(norm)
         blocks = [DownBlock(channels, width, wrap, halve=True, first=True)]
         size //= 2
@@ -116,16 +121,8 @@ class SNResNetDiscriminator(Discriminator):
             size //= 2
         self.feature_shape = (width, size, size)
         self.trunk = nn.Sequential(*blocks, DownBlock(width, width, wrap))
-        self.last = nn.Sequential(DownBlock(width, width, wrap), nn.ReLU())
-        self.logit = wrap(nn.Linear(width, 1))
-
-    def features(self, x: Tensor) -> Tensor:
-        """Map x (B, C, S, S) to h (B, *feature_shape)."""
-        return self.trunk(x)
-
-    def head(self, h: Tensor) -> Tensor:
-        """Map h to logits (B,)."""
-        return self.logit(self.last(h).sum((2, 3))).squeeze(1)
+        last = DownBlock(width, width, wrap), nn.ReLU(), SumOverImage()
+        self.head = nn.Sequential(*last, wrap(nn.Linear(width, 1)), Squeeze())
 
 
 class SNResNetEncoder(Encoder):

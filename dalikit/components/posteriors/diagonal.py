@@ -16,7 +16,7 @@ from dalikit.functional.gaussian import diagonal_normal, soft_bound
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Posterior
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Diagonal(Posterior):

@@ -13,7 +13,7 @@ from dalikit.functional.gaussian import diagonal_normal
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Posterior
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 class Identity(Posterior):

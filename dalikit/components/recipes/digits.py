@@ -3,7 +3,7 @@
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Recipe
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 @hookimpl
@@ -23,7 +23,7 @@ def dalikit_components() -> list[object]:
             "steps": 3600,
             "batch_size": 32,
             "lr": 2e-3,
-            "betas": (0.5, 0.99),
+            "optimizer": {"betas": (0.5, 0.99)},
             "schedule": "linear",
         },
     }

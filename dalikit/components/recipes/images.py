@@ -9,7 +9,7 @@ from typing import Any
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Recipe
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 
 def _settings(dataset: str, width: int, steps: int) -> dict[str, Any]:
@@ -22,7 +22,13 @@ def _settings(dataset: str, width: int, steps: int) -> dict[str, Any]:
         "threads": 1,
         "generator": {"latent_size": 64, "width": width},
         "discriminator": {"width": width, "norm": "batch"},
-        "trainer": {"steps": steps, "batch_size": 64, "lr": 2e-3, "betas": (0.5, 0.99), "schedule": "linear"},
+        "trainer": {
+            "steps": steps,
+            "batch_size": 64,
+            "lr": 2e-3,
+            "optimizer": {"betas": (0.5, 0.99)},
+            "schedule": "linear",
+        },
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Recipe
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 PLAIN = {"name": "gan", "r1": 0.0}
 """The logistic game without the penalty of the data's own recipe: spectral norm stands in its place."""
@@ -100,7 +100,7 @@ def dalikit_components() -> list[object]:
             "DALI, table 2, row Unrolled GAN",
             method="unrolled",
             # With the mixtures' own first beta of 0, or twice the rate, it keeps 8 to 10 of the grid's modes.
-            trainer={"lr": 1e-3, "betas": (0.5, 0.99), "roles": {"generator": {"lr": 1e-3}}},
+            trainer={"lr": 1e-3, "optimizer": {"betas": (0.5, 0.99)}, "roles": {"generator": {"lr": 1e-3}}},
         ),
         _recipe("vae", "a variational autoencoder", "DALI, section 3.3", method="vae"),
         *(

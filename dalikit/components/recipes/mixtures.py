@@ -5,7 +5,7 @@ from typing import Any
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Recipe
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 _SETTINGS: dict[str, Any] = {
     "method": {"name": "dali", "lam": 0.2, "lam_schedule": "linear"},
@@ -20,7 +20,7 @@ _SETTINGS: dict[str, Any] = {
         "steps": 15_000,
         "batch_size": 256,
         "lr": 1e-3,
-        "betas": (0.0, 0.99),
+        "optimizer": {"betas": (0.0, 0.99)},
         "schedule": "linear",
         "roles": {"generator": {"lr": 2e-3}, "encoder": {"lr": 2e-3}},
     },

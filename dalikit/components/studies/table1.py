@@ -13,7 +13,7 @@ from typing import Any
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Study, StudyColumn, StudyRow
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 UNIT, SYMMETRIC, SCORE, FID = "MSE on [0,1]", "MSE on [-1,1]", "inception score", "FID"
 
@@ -65,7 +65,7 @@ def _paper(
         "steps": steps,
         "batch_size": 100,
         "lr": 2e-5,
-        "betas": (first_beta, 0.999),
+        "optimizer": {"betas": (first_beta, 0.999)},
         "schedule": "inverse-sqrt",
     }
     return {

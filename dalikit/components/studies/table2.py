@@ -9,7 +9,7 @@ from typing import Any
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import Study, StudyColumn, StudyRow
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 QUICK: dict[str, Any] = {
     "trainer": {"steps": 12_000},
@@ -24,7 +24,7 @@ VEEGAN: dict[str, Any] = {
         "steps": 100_000,
         "batch_size": 500,
         "lr": 1e-3,
-        "betas": (0.5, 0.999),
+        "optimizer": {"betas": (0.5, 0.999)},
         "schedule": "constant",
         "roles": {"generator": {"lr": 1e-3}},
         "ema": 0.0,

@@ -37,5 +37,5 @@ class PartImages(TorchDataset[Tensor]):
 
     def __getitems__(self, chosen: list[int]) -> list[Tensor]:
         """A whole batch at once; what is random in it depends on where it starts alone."""
-        raw = self.split.take(torch.tensor(chosen), self.rng.manual_seed(chosen[0]))
-        return list(to_uint8(self.dataset.scale(raw), self.dataset.value_range or (0.0, 1.0)))
+        raw = self.split.take(torch.tensor(chosen), self.rng.manual_seed(chosen[0])).x
+        return list(to_uint8(self.dataset.scale(raw), self.dataset.spec.value_range or (0.0, 1.0)))

@@ -4,7 +4,7 @@ It is trained once, by `dalikit scorer train mnist`, and kept under the data roo
 (N, 1, 28, 28), or (N, 3, 28, 28) as grey PNG files arrive.
 """
 
-from dalikit.evaluation.scorer.file import FORMAT, Facts, default_path, digest, load, save
+from dalikit.evaluation.scorer.file import FORMAT, ScorerFacts, default_path, digest, load, save
 from dalikit.evaluation.scorer.network import CLASSES, SIZE, DigitScorer
 from dalikit.evaluation.scorer.training import (
     COPIES,
@@ -22,8 +22,8 @@ __all__ = [
     "FORMAT",
     "SIZE",
     "DigitScorer",
-    "Facts",
     "Labelled",
+    "ScorerFacts",
     "accuracy",
     "default_path",
     "digest",

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,14 @@ from safetensors.torch import save_file
 from dalikit.data import prepared
 from dalikit.errors import RunError, UserError
 from dalikit.evaluation.scorer.network import CLASSES, DigitScorer
+from dalikit.files import whole_or_not
 
 FORMAT = "dalikit digit scorer 1"
 LARGEST = 4096  # of a layer in a file that is loaded, so that a damaged one cannot ask for all memory
 
 
 @dataclass(frozen=True)
-class Facts:
+class ScorerFacts:
     """What is stored beside the weights: sizes, what it learned from, and how well it does."""
 
     width: int
@@ -39,9 +39,9 @@ class Facts:
     classes: int = CLASSES
 
 
-def default_path() -> Path:
-    """Where the scorer of MNIST lies."""
-    return prepared.data_root() / "scorer-mnist.safetensors"
+def default_path(root: Path | None = None) -> Path:
+    """Where the scorer of MNIST lies, under the data root."""
+    return (root or prepared.data_root()) / "scorer-mnist.safetensors"
 
 
 def digest(path: Path) -> str:
@@ -50,22 +50,18 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save(scorer: DigitScorer, facts: Facts, path: Path) -> None:
+def save(scorer: DigitScorer, facts: ScorerFacts, path: Path) -> None:
     """Write the scorer, whole or not at all.
 
     Raises:
         RunError: the disk is full or the folder cannot be written.
     """
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in scorer.state_dict().items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, unfinished, {"dalikit": json.dumps(asdict(facts))})
-        unfinished.replace(path)
+        with whole_or_not(path) as unfinished:
+            save_file(tensors, unfinished, {"dalikit": json.dumps(asdict(facts))})
     except (OSError, SafetensorError) as error:
         raise RunError(f"Cannot write {path}: {error}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load(path: Path | None = None, metric: str = "fidelity") -> tuple[DigitScorer, dict[str, Any]]:

@@ -33,10 +33,10 @@ def labelled(dataset: Dataset, part: Part) -> Labelled:
         UserError: the data have no labels.
     """
     split = dataset.split(part)
-    index = torch.arange(len(split))
-    if (labels := split.labels(index)) is None:
+    images, labels = split.take(torch.arange(len(split)), torch.Generator().manual_seed(0))
+    if labels is None:
         raise UserError(f"Data set '{dataset.name}' has no labels, from which alone a scorer can learn")
-    return split.take(index, torch.Generator().manual_seed(0)), labels
+    return images, labels
 
 
 def jittered(images: Tensor, chunk: int = 5000) -> Tensor:

@@ -1,0 +1,1 @@
+"""What a discriminator's sight is augmented by."""

@@ -1,0 +1,1 @@
+"""The optimizers: torch's own, with the settings that are not the trainer's."""

@@ -1,0 +1,54 @@
+"""What a kind of component is: the row that its base class carries, and that everybody else reads."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All that configuration, resolution, building and the command line know of a kind of component.
+
+    A base class that bears one as `kind` makes a new kind, wherever that class comes from.
+
+    Attributes:
+        name: what sections of a configuration, roles and errors call it.
+        supplied: what dalikit hands to a constructor before its `/`, in this order; one may take fewer.
+        default: the component that is taken where none is named.
+        player: whether it is what a method's role asks for, with a section of its own in a configuration.
+        network: whether the backbone names it where nobody does.
+        objects: whether its components are objects, with nothing to construct.
+        settings: what its section may hold that is no parameter of the component: `latent_size`, and
+            `from_run` where it may come from another run.
+    """
+
+    name: str
+    supplied: tuple[str, ...] = ()
+    default: str | None = None
+    player: bool = False
+    network: bool = False
+    objects: bool = False
+    settings: tuple[str, ...] = ()
+
+
+class Component:
+    """What every component has: its kind, by its base class, and the name that users call it by."""
+
+    kind: ClassVar[Kind]
+    name: ClassVar[str]
+    origin: ClassVar[str] = ""
+    """The distribution it came from, and its version; the registry knows."""
+
+
+def describe(component: object) -> str:
+    """A component for an error's text: its kind, its name, and the package it came from unless a built-in's.
+
+    Examples:
+        >>> class Game(Component):
+        ...     kind, name, origin = Kind("game"), "toy", "toys 0.1"
+        >>> describe(Game())
+        "game 'toy' of toys 0.1"
+    """
+    kind, name = getattr(component, "kind", None), getattr(component, "name", type(component).__name__)
+    origin = getattr(component, "origin", "")
+    source = f" of {origin}" if origin and not origin.startswith("dalikit ") else ""
+    return f"{kind.name if isinstance(kind, Kind) else 'player'} '{name}'{source}"

@@ -1,0 +1,42 @@
+"""Measures of a trained method."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from dalikit.interfaces.kinds import Component, Kind
+from dalikit.interfaces.methods import Method
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a metric found: `values` by field, and the `protocol` without which they mean nothing."""
+
+    metric: str
+    values: Mapping[str, float | int]
+    protocol: Mapping[str, Any]
+
+
+class Metric(Component, ABC):
+    """A measure of a trained method on one part of a data set. Built as `cls(dataset, part, root)`."""
+
+    kind = Kind("metric", supplied=("dataset", "part", "root"))
+
+    @abstractmethod
+    def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:
+        """Batches of whatever it measures (samples, data and reconstructions, codes)."""
+
+    @abstractmethod
+    def update(self, *batch: Tensor) -> None:
+        """Take in one of those batches."""
+
+    @abstractmethod
+    def compute(self) -> Score:
+        """The score over all batches so far."""
+
+    def unfit(self, method: Method) -> str | None:
+        """Why it cannot be computed for `method`, or None where it can."""
+        return None

@@ -1,0 +1,82 @@
+"""What a method and its data promise, checked where a trainer is made and in its first step."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from dalikit.errors import UnfitError
+from dalikit.interfaces import Batch, Dataset, Method, Phase, PhaseLoss, describe
+from dalikit.training.optimization import RoleOptimizer
+
+
+def check_phases(method: Method, phases: Sequence[Phase]) -> None:
+    """Raise `UnfitError` unless there are phases, they train players that are there, and none is forgotten.
+
+    A role whose parameters no phase trains must be frozen, which none of its parameters asking for a gradient
+    says.
+    """
+    if not phases:
+        raise UnfitError(f"{describe(method)} has no phases: there is nothing to train")
+    trained = {role for phase in phases for role in phase.trains}
+    players = dict(method.named_children())
+    for phase in phases:
+        for role in phase.trains:
+            if role not in players and not hasattr(method, role):
+                raise UnfitError(
+                    f"{describe(method)}: phase '{phase.name}' trains '{role}', which it has not"
+                )
+    for role, player in players.items():
+        if role not in trained and any(p.requires_grad for p in player.parameters()):
+            raise UnfitError(
+                f"{describe(method)} trains no '{role}', but {describe(player)} has parameters, which would "
+                "stay as they were drawn"
+            )
+
+
+def check_optimizers(method: Method, optimizers: Mapping[str, RoleOptimizer]) -> None:
+    """Raise `UnfitError` unless roles whose moments the method reads have the optimizer it needs."""
+    for role, needed in method.optimizers.items():
+        found = type(optimizers[role].torch) if role in optimizers else needed
+        if found is not needed:
+            raise UnfitError(
+                f"{describe(method)} reads the moments of {needed.__name__}: the optimizer of '{role}' must "
+                f"be {needed.__name__.lower()}, not {found.__name__.lower()}"
+            )
+
+
+def check_batch(batch: Batch, dataset: Dataset, method: Method) -> None:
+    """Raise `UnfitError` unless a batch has the data set's shape, range and labels."""
+    x, spec = batch.x, dataset.spec
+    if tuple(x.shape[1:]) != tuple(spec.x_shape):
+        raise UnfitError(f"{describe(dataset)} gives {tuple(x.shape[1:])}, it says {spec.x_shape}")
+    if not x.is_floating_point() or not x.isfinite().all():
+        raise UnfitError(f"{describe(dataset)} gives {x.dtype}, or values that are not finite")
+    if spec.value_range is not None:
+        low, high = spec.value_range
+        if x.min() < low - 1e-3 or x.max() > high + 1e-3:
+            raise UnfitError(
+                f"{describe(dataset)} gives values from {x.min():.3g} to {x.max():.3g}, outside its "
+                f"value_range [{low:g}, {high:g}]: its `scale` does not fit"
+            )
+    if method.conditional:
+        _check_labels(batch.y, dataset)
+
+
+def _check_labels(y: Tensor | None, dataset: Dataset) -> None:
+    classes = len(dataset.spec.classes or ())
+    if y is None or not classes:
+        raise UnfitError(f"method.conditional=true needs data with labels, and {describe(dataset)} has none")
+    if int(y.min()) < 0 or int(y.max()) >= classes:
+        raise UnfitError(f"{describe(dataset)} gives labels {int(y.min())} to {int(y.max())} of {classes}")
+
+
+def check_loss(method: Method, phase: Phase, loss: PhaseLoss, parameters: Sequence[nn.Parameter]) -> None:
+    """Raise `UnfitError` unless a phase's total is a scalar with a gradient for what it trains."""
+    total = loss.total
+    if total.dim() or not total.requires_grad:
+        shape = f"shape {tuple(total.shape)}" if total.dim() else "no gradient"
+        raise UnfitError(
+            f"{describe(method)}: the loss of phase '{phase.name}' has {shape}; a scalar with one is needed"
+        )
+    if not parameters:
+        raise UnfitError(f"{describe(method)}: phase '{phase.name}' trains roles without parameters")
