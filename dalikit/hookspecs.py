@@ -4,7 +4,7 @@ A plugin is a module that an entry point of the group `dalikit` names. It says `
 implements `dalikit_components`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pluggy
 
@@ -25,3 +25,13 @@ def dalikit_components() -> Sequence[object]:  # type: ignore[empty-body]
         Subclasses of the ABCs in `dalikit.interfaces`, each with a `name`; and `Recipe` and `Backbone`
         objects. The ABC tells the kind, so a new kind never changes this hook.
     """
+
+
+def offer(*components: object) -> Callable[[], Sequence[object]]:
+    """The hook's implementation that returns `components`: `dalikit_components = offer(MyGame)`."""
+
+    @hookimpl
+    def dalikit_components() -> Sequence[object]:
+        return components
+
+    return dalikit_components

@@ -23,7 +23,7 @@ from dalikit.model import RunModel, load
 from dalikit.runs import DataFacts, RunDirectory, RunFacts
 from dalikit.runs.config import RunConfig
 from dalikit.runs.scores import scores_document
-from dalikit.training import Trainer
+from dalikit.training.trainer import Trainer
 
 
 @dataclass

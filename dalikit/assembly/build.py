@@ -13,11 +13,12 @@ from dalikit.assembly.trial import try_player, try_posterior
 from dalikit.errors import DalikitError, UnfitError, UserError
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Dataset, DataSpec, Method, Metric, Optimizer, Part, Role, describe
-from dalikit.players import Cast
+from dalikit.players.casting import Cast
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.runs import Context, RunDirectory
 from dalikit.runs.config import RunConfig, Slot
-from dalikit.training import Optimization, Trainer
+from dalikit.training.optimization import Optimization
+from dalikit.training.trainer import Trainer
 
 
 def make_dataset(config: RunConfig, registry: Registry, root: Path | None = None) -> Dataset:

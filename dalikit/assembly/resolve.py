@@ -11,7 +11,7 @@ from dalikit.errors import UnfitError
 from dalikit.interfaces import Backbone, Role
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
-from dalikit.training import Optimization, TrainerSettings
+from dalikit.training.optimization import Optimization, TrainerSettings
 
 Layer = Mapping[str, Any]
 

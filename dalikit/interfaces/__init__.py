@@ -9,13 +9,14 @@ second place for its settings.
 """
 
 from dalikit.interfaces.combinations import Backbone, Recipe, Study, StudyColumn, StudyRow
-from dalikit.interfaces.data import Batch, Dataset, DataSpec, Part, Range, Shape, Split, TensorSplit
+from dalikit.interfaces.data import Dataset, Split, TensorSplit
 from dalikit.interfaces.games import AdversarialGame, Critic
 from dalikit.interfaces.kinds import Component, Kind, describe
 from dalikit.interfaces.measures import Metric, Score
 from dalikit.interfaces.methods import Iteration, Method, Phase, PhaseLoss, Role
 from dalikit.interfaces.optimizers import Optimizer
 from dalikit.interfaces.players import Augmentation, Discriminator, Encoder, Generator, Posterior
+from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Shape
 from dalikit.interfaces.watching import Callback, Fit, TrainingState
 
 __all__ = [

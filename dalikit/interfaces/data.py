@@ -1,43 +1,16 @@
-"""Data sets: what one datum is, and its parts with their labels."""
+"""Data sets, and their parts with their labels."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dalikit.errors import UnfitError
 from dalikit.interfaces.kinds import Component, Kind
-
-Shape = tuple[int, ...]
-Range = tuple[float, float]
-Part = Literal["train", "validation", "test"]
+from dalikit.interfaces.spec import Batch, DataSpec, Part
 
 READ_AT_ONCE = 1000
 """Data that are read together where their labels alone are wanted."""
-
-
-@dataclass(frozen=True)
-class DataSpec:
-    """What everybody must know of the data, before any are read.
-
-    Attributes:
-        x_shape: the shape X of one datum, (C, H, W) or (2,).
-        value_range: the least and greatest value of x, or None where x is unbounded.
-        classes: the labels' names, which a label y indexes; None where the data have none.
-    """
-
-    x_shape: Shape
-    value_range: Range | None = None
-    classes: tuple[str, ...] | None = None
-
-
-class Batch(NamedTuple):
-    """Data x (n, *X), and their labels y (n,) int64, indices into `DataSpec.classes`, where they have any."""
-
-    x: Tensor
-    y: Tensor | None = None
 
 
 class Split(ABC):

@@ -1,14 +1,18 @@
 """Measures of a trained method."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from dalikit.interfaces.kinds import Component, Kind
-from dalikit.interfaces.methods import Method
+
+if TYPE_CHECKING:
+    from dalikit.interfaces.methods import Method
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """A paper's objective: the players it needs, and the phases of its iteration."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from dalikit.errors import UnfitError
-from dalikit.interfaces.data import Batch, DataSpec
 from dalikit.interfaces.kinds import Component, Kind
-from dalikit.interfaces.players import Generator
+
+if TYPE_CHECKING:
+    from dalikit.interfaces.players import Generator
+    from dalikit.interfaces.spec import Batch, DataSpec
 
 Reads = Literal["x", "z", "h", "xz", "xx"]
 

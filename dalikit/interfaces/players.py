@@ -6,8 +6,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from dalikit.interfaces.data import DataSpec, Shape
 from dalikit.interfaces.kinds import Component, Kind
+from dalikit.interfaces.spec import DataSpec, Shape
 
 
 class Generator(Component, nn.Module, ABC):

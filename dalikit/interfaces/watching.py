@@ -1,14 +1,18 @@
 """A training as its watchers see it."""
 
+from __future__ import annotations
+
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
 from dalikit.interfaces.kinds import Component, Kind
-from dalikit.interfaces.methods import Method
+
+if TYPE_CHECKING:
+    from dalikit.interfaces.methods import Method
 
 
 @dataclass(frozen=True)

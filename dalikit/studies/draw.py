@@ -1,12 +1,17 @@
 """Tables and montages as pictures, drawn with Pillow."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
 from dalikit.pictures import SIDE
 from dalikit.studies.render import captions, grid, protocols
-from dalikit.studies.table import Table
+
+if TYPE_CHECKING:
+    from dalikit.studies.table import Table
 
 SIZE = 20
 """Of letters, in pixels."""

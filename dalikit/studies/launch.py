@@ -22,12 +22,10 @@ from dalikit.errors import Interrupted, RunError, UserError
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import to_yaml
 from dalikit.studies.plan import PlannedRun
+from dalikit.studies.records import ATTEMPTS
 
 POLL = 0.05
 """Seconds between two looks at the running processes."""
-
-ATTEMPTS = "attempts.jsonl"
-"""In a run's folder: a line for each process that worked on it, with its seconds and exit code."""
 
 Tell = Callable[[str], None]
 
@@ -103,15 +101,6 @@ def set_scores_aside(runs: Sequence[PlannedRun]) -> None:
                 directory.set_scores_aside()
         except UserError:
             continue  # damaged, which is said when the runs are carried out
-
-
-def seconds_of(folder: Path) -> float | None:
-    """The time that processes spent on a run, or None where nothing was written down."""
-    try:
-        lines = (folder / ATTEMPTS).read_text(encoding="utf-8").splitlines()
-        return sum(float(json.loads(line)["seconds"]) for line in lines if line)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _start(

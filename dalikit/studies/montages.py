@@ -1,6 +1,9 @@
 """The pictures of a study: samples and reconstructions of each row's first finished run, side by side."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
@@ -10,7 +13,9 @@ from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
 from dalikit.model import RunModel, load
 from dalikit.studies.draw import montage
-from dalikit.studies.table import Line, Table
+
+if TYPE_CHECKING:
+    from dalikit.studies.table import Line, Table
 
 IMAGES = 36
 """In a grid of images; half as many are shown beside their reconstructions."""

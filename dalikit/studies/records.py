@@ -1,5 +1,6 @@
 """What a finished run left behind, read for tables: scores, their protocols, the best one, steps, time."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,9 @@ from typing import Any
 from dalikit.errors import UserError
 from dalikit.interfaces import StudyColumn
 from dalikit.runs import RunDirectory
-from dalikit.studies.launch import seconds_of
+
+ATTEMPTS = "attempts.jsonl"
+"""In a run's folder: a line for each process that worked on it, with its seconds and exit code."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,15 @@ def read(folder: Path) -> Record:
         {"weights": scores.weights, "preparation": scores.data.preparation},
         tuple(validation),
     )
+
+
+def seconds_of(folder: Path) -> float | None:
+    """The time that processes spent on a run, or None where nothing was written down."""
+    try:
+        lines = (folder / ATTEMPTS).read_text(encoding="utf-8").splitlines()
+        return sum(float(json.loads(line)["seconds"]) for line in lines if line)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _number(value: Any, column: StudyColumn) -> float | None:

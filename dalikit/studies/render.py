@@ -1,12 +1,16 @@
 """A table for people and for programs: cells of text, Markdown, JSON."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dalikit.interfaces import StudyColumn
-from dalikit.studies.table import Figure, Line, Paper, Table
+
+if TYPE_CHECKING:
+    from dalikit.studies.table import Figure, Line, Paper, Table
 
 BLANK = "-"
 

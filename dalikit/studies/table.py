@@ -3,17 +3,21 @@
 Figures of one column are of one protocol: `aggregated` refuses any others.
 """
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dalikit.errors import UserError
 from dalikit.interfaces import StudyColumn
-from dalikit.studies.records import Record
+
+if TYPE_CHECKING:
+    from dalikit.studies.records import Record
 
 Paper = float | tuple[float, float]
 

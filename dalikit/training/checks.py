@@ -1,12 +1,17 @@
 """What a method and its data promise, checked where a trainer is made and in its first step."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from dalikit.errors import UnfitError
 from dalikit.interfaces import Batch, Dataset, Method, Phase, PhaseLoss, describe
-from dalikit.training.optimization import RoleOptimizer
+
+if TYPE_CHECKING:
+    from dalikit.training.optimization import RoleOptimizer
 
 
 def check_phases(method: Method, phases: Sequence[Phase]) -> None:

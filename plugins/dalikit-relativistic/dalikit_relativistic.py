@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 
 from dalikit.errors import UnfitError
 from dalikit.functional.penalties import zero_centred_penalty
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import AdversarialGame, Critic
 
 DALIKIT_API = 2
@@ -66,7 +66,4 @@ def _advantage(real: Tensor, fake: Tensor) -> Tensor:
     return real - fake
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the game."""
-    return [Relativistic]
+dalikit_components = offer(Relativistic)

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from dalikit.functional import transforms
 from dalikit.functional.transforms import each, luma
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Augmentation, DataSpec
 
 DALIKIT_API = 2
@@ -163,7 +163,4 @@ class ADA(Augmentation):
         ]
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the augmentation."""
-    return [ADA]
+dalikit_components = offer(ADA)

@@ -21,7 +21,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dalikit.functional.transforms import each, erase, image_range, luma, shift, signed, spread, unsigned
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Augmentation, DataSpec
 
 DALIKIT_API = 2
@@ -81,7 +81,4 @@ class DiffAugment(Augmentation):
         return torch.randint(side + 1 - length % 2, (len(x),), device=x.device) - length // 2, length
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the augmentation."""
-    return [DiffAugment]
+dalikit_components = offer(DiffAugment)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Augmentation, DataSpec
 
 DALIKIT_API = 2
@@ -22,7 +22,4 @@ class NoAugmentation(Augmentation):
         return x
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the augmentation."""
-    return [NoAugmentation]
+dalikit_components = offer(NoAugmentation)

@@ -1,1 +1,5 @@
 """The callbacks."""
+
+from dalikit.components import lazily
+
+__getattr__ = lazily(__name__, __path__)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
 
@@ -49,7 +49,4 @@ class Checkpoint(Callback):
         self._saved = fit.step
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the callback."""
-    return [Checkpoint]
+dalikit_components = offer(Checkpoint)

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from dalikit.errors import UserError
 from dalikit.evaluation import scoring
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
 
@@ -51,7 +51,4 @@ class Evaluation(Callback):
                 fit.log({"event": "left out", "step": fit.step, "metric": name, "reason": reason})
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the callback."""
-    return [Evaluation]
+dalikit_components = offer(Evaluation)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
 
@@ -32,7 +32,4 @@ class Log(Callback):
         self.run.log(record)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the callback."""
-    return [Log]
+dalikit_components = offer(Log)

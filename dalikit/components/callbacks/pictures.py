@@ -9,7 +9,7 @@ from pydantic import Field
 
 from dalikit import pictures
 from dalikit.evaluation import scoring
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Batch, Callback, Fit
 from dalikit.randomness import RandomState
 from dalikit.runs import Context
@@ -83,7 +83,4 @@ class Pictures(Callback):
         fit.log({"event": "picture", "step": fit.step, "path": place})
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the callback."""
-    return [Pictures]
+dalikit_components = offer(Pictures)

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
 
@@ -79,7 +79,4 @@ class ProgressBar(Callback):
         return f"{shown}  {speed:,.0f} images/s"
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the callback."""
-    return [ProgressBar]
+dalikit_components = offer(ProgressBar)

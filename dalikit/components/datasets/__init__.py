@@ -1,1 +1,5 @@
 """The data sets."""
+
+from dalikit.components import lazily
+
+__getattr__ = lazily(__name__, __path__)

@@ -12,7 +12,7 @@ from torch import Tensor
 from dalikit.data import prepared
 from dalikit.data.images import AbsolutePath, ImageSplit, check_labels, enough, short_name
 from dalikit.errors import UserError
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Part
 
 DALIKIT_API = 2
@@ -163,7 +163,4 @@ def _stamp(file: Path) -> str:
     return stamp.hexdigest()[:12]
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the data set."""
-    return [Arrays]
+dalikit_components = offer(Arrays)

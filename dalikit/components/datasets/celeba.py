@@ -15,7 +15,7 @@ from dalikit.data import prepared
 from dalikit.data.imagefiles import fitted, opened, reason
 from dalikit.data.images import PreparedImages, streamed
 from dalikit.errors import UserError
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
 
 DALIKIT_API = 2
@@ -130,7 +130,4 @@ class CelebA(PreparedImages):
             raise UserError(f"Image {path}: {reason(error)}") from error
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the data set."""
-    return [CelebA]
+dalikit_components = offer(CelebA)

@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from dalikit.data.downloads import by_torchvision
 from dalikit.data.images import PreparedImages
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
 
 DALIKIT_API = 2
@@ -54,7 +54,4 @@ class CIFAR10(PreparedImages):
         by_torchvision(path, "CIFAR10")
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the data set."""
-    return [CIFAR10]
+dalikit_components = offer(CIFAR10)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Part, TensorSplit
 
 DALIKIT_API = 2
@@ -54,7 +54,4 @@ class Digits(Dataset):
         }
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the data set."""
-    return [Digits]
+dalikit_components = offer(Digits)

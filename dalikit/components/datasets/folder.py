@@ -17,7 +17,7 @@ from dalikit.data.imagefiles import fault, fitted, opened, reason
 from dalikit.data.images import AbsolutePath, PreparedImages, short_name, streamed, tracked
 from dalikit.errors import UserError
 from dalikit.files import write_text
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
 
 DALIKIT_API = 2
@@ -212,7 +212,4 @@ def _status(path: Path) -> os.stat_result:
         return path.lstat()
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the data set."""
-    return [Folder]
+dalikit_components = offer(Folder)

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Split
 
 DALIKIT_API = 2
@@ -83,7 +83,4 @@ class Ring8(Mixture):
         self.preparation = f"fresh samples of 8 Gaussians on a circle of {radius}, standard deviation {sigma}"
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the data sets."""
-    return [Grid25, Ring8]
+dalikit_components = offer(Grid25, Ring8)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dalikit.data.downloads import by_torchvision
 from dalikit.data.images import PreparedImages
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
 
 DALIKIT_API = 2
@@ -48,7 +48,4 @@ class FashionMNIST(PreparedImages):
         by_torchvision(path, "FashionMNIST")
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the data sets."""
-    return [MNIST, FashionMNIST]
+dalikit_components = offer(MNIST, FashionMNIST)

@@ -15,7 +15,7 @@ from dalikit.data import prepared
 from dalikit.data.downloads import by_torchvision
 from dalikit.data.images import check_labels
 from dalikit.errors import UserError
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Split
 
 DALIKIT_API = 2
@@ -86,7 +86,4 @@ def _check(path: Path, part: str, arrays: dict[str, np.ndarray], least: int) -> 
     check_labels(path, part, images, labels)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the data set."""
-    return [StackedMNIST]
+dalikit_components = offer(StackedMNIST)

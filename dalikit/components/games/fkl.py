@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dalikit.functional.several import sum_over_samples
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import AdversarialGame
 
 DALIKIT_API = 2
@@ -30,7 +30,4 @@ class FKL(AdversarialGame):
         return -fake
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the game."""
-    return [FKL]
+dalikit_components = offer(FKL)

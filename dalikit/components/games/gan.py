@@ -15,7 +15,7 @@ from torch.nn.functional import softplus
 from dalikit.functional.penalties import zero_centred_penalty
 from dalikit.functional.schedules import Schedule, ScheduleLike, schedule
 from dalikit.functional.several import sum_over_samples
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import AdversarialGame, Critic
 
 DALIKIT_API = 2
@@ -65,7 +65,4 @@ class GAN(AdversarialGame):
         return self.r1 * self.r1_schedule.factor(self.progress) * zero_centred_penalty(critic, real)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the game."""
-    return [GAN]
+dalikit_components = offer(GAN)

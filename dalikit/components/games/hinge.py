@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from dalikit.functional.several import sum_over_samples
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import AdversarialGame
 
 DALIKIT_API = 2
@@ -28,7 +28,4 @@ class Hinge(AdversarialGame):
         return -fake
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the game."""
-    return [Hinge]
+dalikit_components = offer(Hinge)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dalikit.functional.penalties import gradient_penalty
 from dalikit.functional.several import sum_over_samples
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import AdversarialGame, Critic
 
 DALIKIT_API = 2
@@ -66,7 +66,4 @@ class WGAN(AdversarialGame):
                     parameter.clamp_(-self.clip, self.clip)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the game."""
-    return [WGAN]
+dalikit_components = offer(WGAN)

@@ -16,7 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
 from dalikit.objectives import INFERRING, Inferring, Playing, weighed
 
@@ -75,7 +75,4 @@ class AAE(Inferring, Playing):
         return weighed({"loss": self.adversarial_loss(iteration, logits)})
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [AAE]
+dalikit_components = offer(AAE)

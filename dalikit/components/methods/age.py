@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from dalikit.functional.divergences import batch_divergence
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
 from dalikit.objectives import INFERRING, Inferring, weighed
 
@@ -75,7 +75,4 @@ class AGE(Inferring):
         return weighed(terms, reconstruction=self.code_weight)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [AGE]
+dalikit_components = offer(AGE)

@@ -12,7 +12,7 @@ Source: Dumoulin et al. 2016, "Adversarially Learned Inference", sections 2.2 to
 
 from typing import Any
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, PhaseLoss
 from dalikit.objectives import Joint, weighed
 
@@ -38,7 +38,4 @@ class ALI(Joint):
         return weighed({"loss": self.joint_loss(iteration, self.draw(iteration))})
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [ALI]
+dalikit_components = offer(ALI)

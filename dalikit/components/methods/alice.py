@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from torch import Tensor
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Critic, Iteration, Phase, PhaseLoss, Role
 from dalikit.objectives import Joint, critic_loss, critic_phase, generator_loss, weighed
 from dalikit.players import PairDiscriminator
@@ -89,7 +89,4 @@ class ALICE(Joint):
         return lambda pairs: self.cycle_discriminator(pairs, *self.given(iteration.labels, len(pairs)))
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [ALICE]
+dalikit_components = offer(ALICE)

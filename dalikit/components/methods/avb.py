@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
 from dalikit.objectives import INFERRING, Inferring, weighed
 from dalikit.players import JointDiscriminator
@@ -104,7 +104,4 @@ class AVB(Inferring):
         return self.discriminator(pairs, *self.given(iteration.labels))
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [AVB]
+dalikit_components = offer(AVB)

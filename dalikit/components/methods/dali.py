@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from dalikit.functional.schedules import Schedule, ScheduleLike, schedule
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, PhaseLoss
 from dalikit.objectives import Adversarial, Inferring, weighed
 
@@ -57,7 +57,4 @@ class DALI(Inferring, Adversarial):
         return weighed({"loss": adversarial, "nll": nll}, nll=lam / self.latent_size)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [DALI]
+dalikit_components = offer(DALI)

@@ -6,7 +6,7 @@ row has the generator and the discriminator of its DALI row.
 
 from collections.abc import Sequence
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
 from dalikit.objectives import Adversarial, weighed
 
@@ -28,7 +28,4 @@ class PlainGAN(Adversarial):
         return weighed({"loss": self.adversarial_loss(iteration, logits)})
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [PlainGAN]
+dalikit_components = offer(PlainGAN)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from dalikit.functional.divergences import kl_to_standard_normal
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
 from dalikit.objectives import Inferring, weighed
 from dalikit.players import Projection, Trunk
@@ -104,7 +104,4 @@ class IAN(Inferring):
         return cross_entropy(logits, torch.full((len(h),), kind, device=h.device))
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [IAN]
+dalikit_components = offer(IAN)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from dalikit.errors import UnfitError
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, PhaseLoss
 from dalikit.objectives import Adversarial, Inferring, weighed
 
@@ -75,7 +75,4 @@ class InfoGAN(Inferring, Adversarial):
         return self.posterior(x, y).mean
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [InfoGAN]
+dalikit_components = offer(InfoGAN)

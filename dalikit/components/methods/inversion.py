@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from dalikit.errors import UnfitError
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
 from dalikit.objectives import INFERRING, Inferring, weighed
 from dalikit.players import Trunk
@@ -91,7 +91,4 @@ class Inversion(Inferring):
         return weighed(terms, nll=code / self.latent_size, image=image, features=features)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [Inversion]
+dalikit_components = offer(Inversion)

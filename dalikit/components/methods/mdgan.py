@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
 from dalikit.objectives import (
     INFERRING,
@@ -87,7 +87,4 @@ class MDGAN(Inferring, Adversarial):
         return weighed({"loss": generator_loss(self.game, critic, logits, again)})
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [MDGAN]
+dalikit_components = offer(MDGAN)

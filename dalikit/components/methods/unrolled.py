@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.func import functional_call
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Critic, Iteration, Phase, PhaseLoss
 from dalikit.objectives import Adversarial, generator_loss, weighed
 
@@ -98,7 +98,4 @@ class Unrolled(Adversarial):
         return self._adam
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [Unrolled]
+dalikit_components = offer(Unrolled)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from dalikit.functional.divergences import kl_to_standard_normal
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
 from dalikit.objectives import INFERRING, Inferring, weighed
 
@@ -49,7 +49,4 @@ class VAE(Inferring):
         return weighed({"reconstruction": reconstruction, "kl": kl}, kl=self.sigma**2 / x[0].numel())
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [VAE]
+dalikit_components = offer(VAE)

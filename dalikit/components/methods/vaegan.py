@@ -20,7 +20,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dalikit.functional.divergences import kl_to_standard_normal
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
 from dalikit.objectives import INFERRING, Adversarial, Inferring, Playing, critic_loss, weighed
 
@@ -92,7 +92,4 @@ class VAEGAN(Inferring, Adversarial):
         return 0.5 * (features(x) - features(again)).square().mean()
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [VAEGAN]
+dalikit_components = offer(VAEGAN)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, PhaseLoss
 from dalikit.objectives import Joint, weighed
 
@@ -47,7 +47,4 @@ class VEEGAN(Joint):
         return weighed({"loss": adversarial, "nll": nll}, nll=self.weight / self.latent_size)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the method."""
-    return [VEEGAN]
+dalikit_components = offer(VEEGAN)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dalikit.errors import UnfitError
 from dalikit.evaluation import scoring
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, Method, Metric, Part, Score
 
 DALIKIT_API = 2
@@ -154,7 +154,4 @@ def _clustered(z: Tensor, y: Tensor, classes: int) -> dict[str, float]:
     }
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the metric."""
-    return [Codes]
+dalikit_components = offer(Codes)

@@ -27,7 +27,7 @@ from dalikit.evaluation.fidelity import (
     measured,
 )
 from dalikit.functional.ranges import to_uint8
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score
 
 DALIKIT_API = 2
@@ -202,7 +202,4 @@ def _coloured(dataset: Dataset) -> bool:
     return not bool((x == x[:, :1]).all())
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the metric."""
-    return [Fidelity]
+dalikit_components = offer(Fidelity)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dalikit.errors import UnfitError
 from dalikit.evaluation import scoring
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, Method, Metric, Score
 
 DALIKIT_API = 2
@@ -65,7 +65,4 @@ class Modes(Metric):
         return Score(self.name, values, protocol)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the metric."""
-    return [Modes]
+dalikit_components = offer(Modes)

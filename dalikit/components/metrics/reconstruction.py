@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dalikit.evaluation import scoring
 from dalikit.functional.ranges import to_unit
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, Method, Metric, Part, Score
 
 DALIKIT_API = 2
@@ -68,7 +68,4 @@ class Reconstruction(Metric):
         return self.dataset.spec.value_range
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the metric."""
-    return [Reconstruction]
+dalikit_components = offer(Reconstruction)

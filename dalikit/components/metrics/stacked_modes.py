@@ -18,7 +18,7 @@ from torch import Tensor
 from dalikit.errors import UnfitError, UserError
 from dalikit.evaluation import scorer, scoring
 from dalikit.functional.ranges import to_uint8
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score
 
 DALIKIT_API = 2
@@ -103,7 +103,4 @@ class StackedModes(Metric):
         return scorer.load(self.path, self.name)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the metric."""
-    return [StackedModes]
+dalikit_components = offer(StackedModes)

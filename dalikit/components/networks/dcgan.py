@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
 from dalikit.players import SeparateHeads, Squeeze, weight_norm
 
@@ -163,8 +163,5 @@ def _image(shape: Shape) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the three networks and the family they make."""
-    family = Backbone("dcgan", "convolutional, for square images from 8×8 up", "dcgan", "dcgan", "dcgan")
-    return [DCGANGenerator, DCGANDiscriminator, DCGANEncoder, family]
+family = Backbone("dcgan", "convolutional, for square images from 8×8 up", "dcgan", "dcgan", "dcgan")
+dalikit_components = offer(DCGANGenerator, DCGANDiscriminator, DCGANEncoder, family)

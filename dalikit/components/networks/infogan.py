@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
 from dalikit.players import SeparateHeads, Squeeze, weight_norm
 
@@ -135,8 +135,5 @@ def _image(shape: Shape) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the three networks and the family they make."""
-    family = Backbone("infogan", "InfoGAN's networks for 28×28", "infogan", "infogan", "infogan")
-    return [InfoGANGenerator, InfoGANDiscriminator, InfoGANEncoder, family]
+family = Backbone("infogan", "InfoGAN's networks for 28×28", "infogan", "infogan", "infogan")
+dalikit_components = offer(InfoGANGenerator, InfoGANDiscriminator, InfoGANEncoder, family)

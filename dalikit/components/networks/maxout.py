@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dalikit.functional.ranges import squash
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
 from dalikit.players import Divide, SeparateHeads, Squeeze, Wrap, weight_norm
 
@@ -106,13 +106,10 @@ class MaxoutEncoder(Encoder):
         return self.heads(self.trunk(h))
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the three networks and the family they make."""
-    name = "maxout-mlp"
-    return [
-        MaxoutGenerator,
-        MaxoutDiscriminator,
-        MaxoutEncoder,
-        Backbone(name, "ALI's for mixtures", name, name, name),
-    ]
+name = "maxout-mlp"
+dalikit_components = offer(
+    MaxoutGenerator,
+    MaxoutDiscriminator,
+    MaxoutEncoder,
+    Backbone(name, "ALI's for mixtures", name, name, name),
+)

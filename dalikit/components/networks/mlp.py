@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dalikit.functional.ranges import squash
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
 from dalikit.players import Divide, SeparateHeads, Squeeze, weight_norm
 
@@ -98,8 +98,5 @@ class MLPEncoder(Encoder):
         return self.heads(self.trunk(h))
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the three networks and the family they make."""
-    family = Backbone("mlp", "multilayer perceptrons, for data of any shape", "mlp", "mlp", "mlp")
-    return [MLPGenerator, MLPDiscriminator, MLPEncoder, family]
+family = Backbone("mlp", "multilayer perceptrons, for data of any shape", "mlp", "mlp", "mlp")
+dalikit_components = offer(MLPGenerator, MLPDiscriminator, MLPEncoder, family)

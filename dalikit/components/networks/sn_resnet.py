@@ -19,7 +19,7 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
 from dalikit.players import SeparateHeads, Squeeze, Wrap, weight_norm
 
@@ -164,8 +164,5 @@ def _image(shape: Shape) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the three networks and the family they make."""
-    family = Backbone("sn-resnet", "SN-GAN's residual networks", "sn-resnet", "sn-resnet", "sn-resnet")
-    return [SNResNetGenerator, SNResNetDiscriminator, SNResNetEncoder, family]
+family = Backbone("sn-resnet", "SN-GAN's residual networks", "sn-resnet", "sn-resnet", "sn-resnet")
+dalikit_components = offer(SNResNetGenerator, SNResNetDiscriminator, SNResNetEncoder, family)

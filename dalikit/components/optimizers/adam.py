@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Optimizer
 
 DALIKIT_API = 2
@@ -40,7 +40,4 @@ class Adam(Optimizer):
         return torch.optim.Adam(parameters, lr, self.betas, self.eps, fused=fused)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the optimizer."""
-    return [Adam]
+dalikit_components = offer(Adam)

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Optimizer
 
 DALIKIT_API = 2
@@ -46,7 +46,4 @@ class AdamW(Optimizer):
         return torch.optim.AdamW(parameters, lr, self.betas, self.eps, self.weight_decay, fused=fused)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the optimizer."""
-    return [AdamW]
+dalikit_components = offer(AdamW)

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Optimizer
 
 DALIKIT_API = 2
@@ -41,7 +41,4 @@ class RMSprop(Optimizer):
         return torch.optim.RMSprop(parameters, lr, self.alpha, self.eps, momentum=self.momentum)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the optimizer."""
-    return [RMSprop]
+dalikit_components = offer(RMSprop)

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dalikit.errors import UserError
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Optimizer
 
 DALIKIT_API = 2
@@ -40,7 +40,4 @@ class SGD(Optimizer):
         return torch.optim.SGD(parameters, lr, self.momentum, nesterov=self.nesterov)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the optimizer."""
-    return [SGD]
+dalikit_components = offer(SGD)

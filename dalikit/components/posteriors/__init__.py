@@ -1,1 +1,5 @@
 """The posterior families."""
+
+from dalikit.components import lazily
+
+__getattr__ = lazily(__name__, __path__)

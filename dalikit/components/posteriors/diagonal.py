@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 
 from dalikit.errors import UserError
 from dalikit.functional.gaussian import diagonal_normal, soft_bound
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Posterior
 
 DALIKIT_API = 2
@@ -59,7 +59,4 @@ class Diagonal(Posterior):
         return diagonal_normal(mean, soft_bound(log_variance, *self.bounds))
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the posterior."""
-    return [Diagonal]
+dalikit_components = offer(Diagonal)

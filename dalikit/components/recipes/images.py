@@ -6,7 +6,7 @@
 
 from typing import Any
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Recipe
 
 DALIKIT_API = 2
@@ -32,15 +32,12 @@ def _settings(dataset: str, width: int, steps: int) -> dict[str, Any]:
     }
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the recipes."""
-    table, clothes = "DALI, table 1, row DALI", "no row of the paper; MNIST's networks on clothes"
-    stacked = "VEEGAN, table 2, stacked MNIST; not in DALI's paper"
-    return [
-        Recipe("mnist", "DALI on MNIST", table, _settings("mnist", 16, 5000)),
-        Recipe("fashion-mnist", "DALI on Fashion-MNIST", clothes, _settings("fashion-mnist", 16, 5000)),
-        Recipe("stacked-mnist", "DALI on stacked MNIST", stacked, _settings("stacked-mnist", 32, 3000)),
-        Recipe("cifar10", "DALI on CIFAR-10 at 32×32", table, _settings("cifar10", 32, 3000)),
-        Recipe("celeba", "DALI on CelebA at 64×64", "DALI, figure 1", _settings("celeba", 16, 3000)),
-    ]
+table, clothes = "DALI, table 1, row DALI", "no row of the paper; MNIST's networks on clothes"
+stacked = "VEEGAN, table 2, stacked MNIST; not in DALI's paper"
+dalikit_components = offer(
+    Recipe("mnist", "DALI on MNIST", table, _settings("mnist", 16, 5000)),
+    Recipe("fashion-mnist", "DALI on Fashion-MNIST", clothes, _settings("fashion-mnist", 16, 5000)),
+    Recipe("stacked-mnist", "DALI on stacked MNIST", stacked, _settings("stacked-mnist", 32, 3000)),
+    Recipe("cifar10", "DALI on CIFAR-10 at 32×32", table, _settings("cifar10", 32, 3000)),
+    Recipe("celeba", "DALI on CelebA at 64×64", "DALI, figure 1", _settings("celeba", 16, 3000)),
+)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Recipe
 
 DALIKIT_API = 2
@@ -28,28 +28,25 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the recipes."""
-    return [
-        Recipe(
-            "grid25",
-            "DALI with a diagonal posterior on the grid of 25 Gaussians",
-            "DALI, table 2, row DALI: 25 modes, 81.1 % high quality",
-            {"dataset": {"name": "grid25"}, **_SETTINGS},
-        ),
-        Recipe(
-            "ring8",
-            "DALI with a diagonal posterior on the ring of 8 Gaussians",
-            "VEEGAN, table 1, the ring; not in DALI's paper",
-            {
-                **_SETTINGS,
-                "dataset": {"name": "ring8"},
-                "game": {"name": "gan", "r1": 1e-4, "penalty_every": 4},
-                "generator": {**_SETTINGS["generator"], "x_scale": 1.0},
-                "discriminator": {**_SETTINGS["discriminator"], "x_scale": 1.0},
-                # At half of G's rate D lags behind so small a σ, and a plain GAN circles for ever.
-                "trainer": {**_SETTINGS["trainer"], "lr": 2e-3},
-            },
-        ),
-    ]
+dalikit_components = offer(
+    Recipe(
+        "grid25",
+        "DALI with a diagonal posterior on the grid of 25 Gaussians",
+        "DALI, table 2, row DALI: 25 modes, 81.1 % high quality",
+        {"dataset": {"name": "grid25"}, **_SETTINGS},
+    ),
+    Recipe(
+        "ring8",
+        "DALI with a diagonal posterior on the ring of 8 Gaussians",
+        "VEEGAN, table 1, the ring; not in DALI's paper",
+        {
+            **_SETTINGS,
+            "dataset": {"name": "ring8"},
+            "game": {"name": "gan", "r1": 1e-4, "penalty_every": 4},
+            "generator": {**_SETTINGS["generator"], "x_scale": 1.0},
+            "discriminator": {**_SETTINGS["discriminator"], "x_scale": 1.0},
+            # At half of G's rate D lags behind so small a σ, and a plain GAN circles for ever.
+            "trainer": {**_SETTINGS["trainer"], "lr": 2e-3},
+        },
+    ),
+)

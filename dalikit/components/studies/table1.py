@@ -10,7 +10,7 @@ have a column each. What the paper leaves open follows the first author's earlie
 from dataclasses import replace
 from typing import Any
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Study, StudyColumn, StudyRow
 
 DALIKIT_API = 2
@@ -185,7 +185,4 @@ FIGURE = replace(
 """The same runs: with the --out of table 1 nothing is trained again."""
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the studies."""
-    return [TABLE, FIGURE]
+dalikit_components = offer(TABLE, FIGURE)

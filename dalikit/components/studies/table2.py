@@ -6,7 +6,7 @@ Source: DALI, table 2; its GAN, ALI, Unrolled GAN and VEEGAN figures are of Sriv
 from dataclasses import replace
 from typing import Any
 
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Study, StudyColumn, StudyRow
 
 DALIKIT_API = 2
@@ -106,7 +106,4 @@ PICTURES = replace(
 """The same runs: with the --out of table 2 nothing is trained again."""
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the studies."""
-    return [TABLE, PICTURES]
+dalikit_components = offer(TABLE, PICTURES)

@@ -8,7 +8,7 @@ from torch.distributions import Distribution, Independent
 from torch.distributions import Laplace as LaplaceDistribution
 
 from dalikit.functional.gaussian import soft_bound
-from dalikit.hookspecs import hookimpl
+from dalikit.hookspecs import offer
 from dalikit.interfaces import Posterior
 
 DALIKIT_API = 2
@@ -41,7 +41,4 @@ class Laplace(Posterior):
         return Independent(LaplaceDistribution(centre, scale, validate_args=False), 1, validate_args=False)
 
 
-@hookimpl
-def dalikit_components() -> list[object]:
-    """Offer the posterior."""
-    return [Laplace]
+dalikit_components = offer(Laplace)
