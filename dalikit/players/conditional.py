@@ -5,6 +5,7 @@ Symbols: C how many classes there are, E the size of a label's embedding.
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from dalikit.interfaces import Discriminator, Encoder, Generator, Shape
 
@@ -25,14 +26,16 @@ def joined_shape(feature_shape: Shape) -> Shape:
 class Projection(nn.Module):
     """⟨e(y), h⟩ for each of `outputs`: what a label adds to logits on features h.
 
+    The embedding is spectrally normed, as in the paper: without that it soon outweighs all else that D sees,
+    and samples of one label look alike.
+
     Source: Miyato and Koyama 2018, "cGANs with Projection Discriminator", equation (4).
     """
 
     def __init__(self, classes: int, size: int, outputs: int = 1) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes, outputs * size)
+        self.embedding = spectral_norm(nn.Embedding(classes, outputs * size))
         self.outputs = outputs
-        nn.init.normal_(self.embedding.weight, std=size**-0.5)
 
     def forward(self, h: Tensor, y: Tensor) -> Tensor:
         """(B, outputs) of features h (B, *H) and labels y (B,)."""

@@ -88,7 +88,7 @@ class Unrolled(Adversarial):
         second = beta2 * moments[2] + (1 - beta2) * slope.square()
         # Adam adds ε outside the root, whose slope at 0 is infinite: a little inside keeps it finite.
         scale = (second / (1 - beta2**steps) + 1e-16).sqrt() + group["eps"]
-        rate = float(group["lr"]) / (1 - beta1**steps)
+        rate = group["lr"].to(value) / (1 - beta1**steps)
         return value - rate * first / scale, (steps, first, second)
 
     @property
