@@ -173,7 +173,7 @@ class RunModel(Model):
         self, run: RunDirectory, config: RunConfig, registry: Registry, root: Path | None = None
     ) -> None:
         self.run = run
-        self.config = resolve.check(config, registry)
+        self.config = resolve.check_players(config, registry)
         self.registry = registry
         self.root = root
         self.step, weights = run.load_averaged()
@@ -188,7 +188,8 @@ class RunModel(Model):
     @cached_property
     def dataset(self) -> Dataset:
         """The data set it was trained on."""
-        return build.make_dataset(self.config, self.registry, self.root)
+        config = resolve.check_dataset(self.config, self.registry)
+        return build.make_dataset(config, self.registry, self.root)
 
     def batch(self, part: Part = "test", size: int | None = None) -> Batch:
         """The x (N, *X) of one part of its data set, or the first `size` of them, and their labels."""

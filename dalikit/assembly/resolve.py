@@ -45,8 +45,7 @@ def complete(config: RunConfig, registry: Registry, root: Path | None = None) ->
     _check_sections(config, registry)
     config = _with_borrowed(config, registry)
     needed = _kinds(_roles(config, registry))
-    checked = config.model_copy(update={"dataset": _fill("dataset", config.dataset, registry)})
-    dataset = make_dataset(checked, registry, root)
+    dataset = make_dataset(check_dataset(config, registry), registry, root)
     backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
     players = {}
     for kind in sorted(needed, key=registry.players.index):
@@ -62,6 +61,17 @@ def complete(config: RunConfig, registry: Registry, root: Path | None = None) ->
     return check(RunConfig.model_validate(fields | players), registry)
 
 
+def check_players(config: RunConfig, registry: Registry) -> RunConfig:
+    """A stored configuration with the method's and the players' parameters checked, and nothing else."""
+    slots = {"method": config.method, **config.players}
+    return config.model_copy(update={name: _fill(name, slot, registry) for name, slot in slots.items()})
+
+
+def check_dataset(config: RunConfig, registry: Registry) -> RunConfig:
+    """A stored configuration with the data set's parameters checked, and nothing else."""
+    return config.model_copy(update={"dataset": _fill("dataset", config.dataset, registry)})
+
+
 def check(config: RunConfig, registry: Registry) -> RunConfig:
     """A configuration whose components are all named, its parameters checked, those left out filled in.
 
@@ -69,18 +79,14 @@ def check(config: RunConfig, registry: Registry) -> RunConfig:
         UserError: a component or a parameter is unknown, or a value is of the wrong type.
     """
     _check_sections(config, registry)
-    changes: dict[str, Any] = {
-        section: _fill(section, slot, registry)
-        for section, slot in {"method": config.method, "dataset": config.dataset, **config.players}.items()
-    }
-    changes["trainer"] = _check_trainer(config.trainer, registry)
+    changes: dict[str, Any] = {"trainer": _check_trainer(config.trainer, registry)}
     for section in ("callbacks", "metrics"):
         given: dict[str, dict[str, Any] | None] = getattr(config, section)
         changes[section] = {
             name: params if params is None else parameters_of(section[:-1], name, params, registry)
             for name, params in given.items()
         }
-    return config.model_copy(update=changes)
+    return check_players(check_dataset(config, registry), registry).model_copy(update=changes)
 
 
 def parameters_of(kind: str, name: str, given: Layer, registry: Registry) -> dict[str, Any]:
@@ -145,9 +151,8 @@ def _refuse_unused(layer: Layer, roles: Mapping[str, Role], method: str, registr
         if kind in kinds or not given:
             continue
         name = given if isinstance(given, str) else given.get("name")
-        if name is None or name != registry.kinds[kind].default or kind != "augmentation":
-            named = f" '{name}'" if name else ""
-            raise UnfitError(f"Method '{method}' has no {kind}, so {kind}{named} means nothing: leave it out")
+        named = f" '{name}'" if name else ""
+        raise UnfitError(f"Method '{method}' has no {kind}, so {kind}{named} means nothing: leave it out")
 
 
 def _prune(settings: Layer, roles: Mapping[str, Role], registry: Registry) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Schedule(BaseModel):
         """
         if self == Schedule():
             return 1.0
-        p = torch.as_tensor(p)
+        p = torch.tensor(p, dtype=torch.float64) if isinstance(p, float) else p
         raised = (p / self.warmup).clamp(max=1) if self.warmup else torch.ones_like(p)
         if self.form == "linear":
             return raised * (1 - p).clamp(min=0)

@@ -44,8 +44,7 @@ class Optimization(BaseModel):
             >>> [halves.rate(step, 100, 5) for step in (0, 9, 30)]
             [1.0, 1.0, 0.5]
         """
-        share = torch.tensor(step / steps, dtype=torch.float64)
-        return self.lr * float(self.schedule.factor(share, (self.period or epoch) / steps))
+        return self.lr * float(self.schedule.factor(step / steps, (self.period or epoch) / steps))
 
 
 class TrainerSettings(Optimization):
