@@ -1,20 +1,27 @@
 """The documentation keeps up with the code: commands, options, components, examples and links."""
 
+import json
 import re
-import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
+import fakes
 import pytest
+import torch
 from players import small
 from typer.main import get_command
 
 import dalikit
 from dalikit import testing
-from dalikit.assembly.parameters import summary
+from dalikit.assembly import resolve
+from dalikit.assembly.parameters import check_parameters, summarise
 from dalikit.assembly.registry import OWN_DISTRIBUTION, Registry
 from dalikit.cli.main import app
-from dalikit.interfaces import Backbone, Recipe, Study
+from dalikit.hookspecs import API_VERSION
+from dalikit.interfaces import Backbone, Dataset, Method, Recipe, Study
+from dalikit.players import Cast
 from dalikit.studies.plan import make_plan
 
 ROOT = Path(__file__).parents[1]
@@ -58,41 +65,117 @@ def test_every_component_is_documented_with_its_parameters(row):
     text = page("components.md")
     assert f"`{row.name}`" in text
     if not isinstance(row.component, Backbone | Recipe | Study):
-        described = summary(row.component).replace("|", r"\|")
+        described = summarise(row.component).replace("|", r"\|")
         if described != "nothing":
             assert described in text, f"{row.kind} {row.name}: {described}"
 
 
 def blocks(text: str, language: str) -> list[str]:
+    """The blocks of a language, and of a title where `language` goes on with one."""
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_page_on_extending_runs_and_its_components_meet_the_contract(tmp_path, monkeypatch):
-    (tmp_path / "extended.py").write_text("\n".join(blocks(page("extending.md"), "python")))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "extended", raising=False)
-    module = import_module("extended")
-    offered = {
-        type(c).__name__ if not isinstance(c, type) else c.__name__ for c in module.dalikit_components()
+@pytest.fixture
+def extended(tmp_path, monkeypatch):
+    """The page on extending as an installed plugin's module."""
+    fakes.install(tmp_path, monkeypatch, "extended", "\n".join(blocks(page("extending.md"), "python")))
+    return import_module("extended")
+
+
+def test_the_page_on_extending_offers_components_of_every_kind(extended):
+    offered = [row for row in Registry.discover(strict=True).rows if row.distribution == "extended"]
+    assert {row.kind for row in offered} == {row.kind for row in built_ins()} | {"prior"}
+    assert len(offered) == 18
+
+
+def test_the_components_of_the_page_on_extending_meet_the_contract(extended, tmp_path):
+    testing.check_game(extended.LeastSquares())
+    testing.check_game(extended.Fading())
+    testing.check_posterior(extended.Student)
+    testing.check_generator(extended.LinearGenerator)
+    testing.check_discriminator(extended.LinearDiscriminator)
+    testing.check_encoder(extended.LinearEncoder)
+    testing.check_dataset(extended.Checkers())
+    testing.check_dataset(extended.mine)
+    testing.check_optimizer(extended.NAdam())
+    testing.check_augmentation(extended.Mirrored)
+    plan = make_plan(extended.games, Registry.discover(), tmp_path / "out")
+    assert [run.config.players["game"].name for run in plan.runs] == ["gan", "hinge"]
+
+
+def cast(cls: type[Method], module: ModuleType, data: Dataset, **settings) -> Method:
+    """A method of the page on extending, with that page's players."""
+    made = {
+        "generator": lambda given: module.LinearGenerator(given["latent_size"], given["spec"]),
+        "discriminator": lambda given: module.LinearDiscriminator(given["spec"]),
+        "encoder": lambda given: module.LinearEncoder(given["in_shape"], given["head_sizes"]),
+        "posterior": lambda given: module.Student(given["latent_size"]),
+        "game": lambda given: module.LeastSquares(),
+        "augmentation": lambda given: module.Mirrored(given["spec"]),
+        "prior": lambda given: module.Box(given["latent_size"]),
     }
-    assert len(offered) == 12
-    testing.check_game(module.LeastSquares())
-    testing.check_posterior(module.Student)
-    testing.check_generator(module.LinearGenerator)
-    testing.check_discriminator(module.LinearDiscriminator)
-    testing.check_encoder(module.LinearEncoder)
-    testing.check_dataset(module.Checkers())
-    testing.check_dataset(module.mine)
+    all_settings = check_parameters(cls, cls.name, settings)
+    roles, conditional = cls.roles(**all_settings), all_settings["conditional"]
+    casting = Cast(roles, data.spec, 4, lambda kind, **given: made[kind](given), conditional=conditional)
+    return cls(**casting.players(), **settings)
 
-    def eager():
-        data = module.Checkers()
-        generator = module.LinearGenerator(4, data.x_shape, data.value_range)
-        return module.Eager(generator, module.LinearDiscriminator(data.x_shape), module.LeastSquares())
 
-    testing.check_method(eager, module.Checkers())
-    plan = make_plan(module.games, Registry.discover(), tmp_path / "out")
-    assert [run.config.game.name for run in plan.runs] == ["gan", "hinge"]
-    testing.check_metric(lambda: module.Brightness(module.Checkers()), eager().eval())
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("name", ["Eager", "Echo", "Boxed"])
+def test_the_methods_of_the_page_on_extending_meet_the_contract(extended, name, conditional):
+    cls, data = getattr(extended, name), extended.Checkers()
+    testing.check_method(lambda: cast(cls, extended, data, conditional=conditional), data)
+
+
+def test_the_watchers_of_the_page_on_extending_meet_the_contract(extended):
+    data = extended.Checkers()
+    method = cast(extended.Eager, extended, data).eval()
+    testing.check_metric(lambda part: extended.Brightness(data, part), method)
+    metric = extended.Brightness(data, "test", count=20)
+    metric.update(torch.zeros(2, 1, 8, 8), torch.full((2, 1, 8, 8), 0.25))
+    assert metric.compute().values == {"brighter": 0.25}
+    testing.check_callback(extended.Best(every=1), lambda: cast(extended.Eager, extended, data), data)
+
+
+def test_everything_of_the_page_on_extending_trains_together(extended, tmp_path):
+    model = dalikit.train(
+        method={"name": "boxed", "conditional": True},
+        dataset="checkers",
+        backbone="linear",
+        game="fading-squares",
+        augmentation={"name": "mirrored", "share": 1.0},
+        prior={"width": 2.0},
+        trainer={"steps": 4, "optimizer": {"name": "nadam"}},
+        callbacks={"best": {"every": 2}},
+        metrics={"brightness": {"count": 20}},
+        out=tmp_path / "run",
+    )
+    assert isinstance(model.method.source, extended.Box)
+    assert float(model.method.prior(1000).abs().max()) == pytest.approx(2.0, abs=0.1)
+    assert model.sample(3, labels="light corner").shape == (3, 1, 8, 8)
+    log = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log if line["event"] == "best"] == [2, 4]
+    assert "brighter" in model.run.scores.metrics["brightness"]
+
+
+def test_what_a_plugin_is_migrated_to_meets_the_contract(tmp_path, monkeypatch):
+    text = page("migrating.md")
+    assert len(blocks(text, 'python title="API 1"')) == len(blocks(text, 'python title="API 2"'))
+    source = "\n".join(blocks(text, 'python title="API 2"'))
+    fakes.install(tmp_path, monkeypatch, "migrated", source)
+    module = import_module("migrated")
+    found = [row for row in Registry.discover(strict=True).rows if row.distribution == "migrated"]
+    assert [row.component for row in found] == [module.Squares]
+    testing.check_game(module.Squares())
+    testing.check_discriminator(module.Flat)
+    testing.check_dataset(module.Noise())
+    method = small(module.Plain)
+    testing.check_method(lambda: small(module.Plain), module.Noise())
+    testing.check_metric(lambda part: module.Spread(module.Noise(), part, None), method.eval())
+    testing.check_callback(module.Speed(every=1), lambda: small(module.Plain), module.Noise())
+    config = resolve.resolve_layers([module.slow.settings], Registry.discover())
+    assert config.trainer["optimizer"] == {"name": "adam", "betas": (0.0, 0.99), "eps": 1e-8}
+    assert config.trainer["roles"]["encoder"]["optimizer"]["betas"] == (0.9, 0.999)
 
 
 def test_the_game_in_the_readme_meets_the_contract():
@@ -100,7 +183,8 @@ def test_the_game_in_the_readme_meets_the_contract():
     namespace: dict = {}
     exec(source, namespace)
     testing.check_game(namespace["LeastSquares"]())
-    assert namespace["dalikit_components"]() == [namespace["LeastSquares"]]
+    assert list(namespace["dalikit_components"]()) == [namespace["LeastSquares"]]
+    assert namespace["DALIKIT_API"] == API_VERSION
 
 
 def test_commands_in_the_documentation_exist():
@@ -148,7 +232,15 @@ def test_the_changelog_and_the_citation_know_the_version():
     assert f"version: {dalikit.__version__}" in (ROOT / "CITATION.cff").read_text()
 
 
-def test_the_architecture_page_names_every_module():
-    text = page("architecture.md")
-    names = {p.name for p in (ROOT / "dalikit").glob("*.py")} - {"__main__.py"}
-    assert {n for n in names if n not in text} == set()
+def test_the_architecture_page_names_every_room():
+    """And no other; in an order in which imports run down, as the layers of `lint-imports` have them."""
+    rooms = section(page("architecture.md"), "Rooms, the uppermost first")
+    named = re.findall(r"^\| `([a-z_]+(?:/|\.py))` \|", rooms, flags=re.MULTILINE)
+    files = {p.name for p in (ROOT / "dalikit").glob("*.py")} - {"__main__.py"}
+    folders = {f"{p.parent.name}/" for p in (ROOT / "dalikit").glob("*/__init__.py")}
+    assert sorted(named) == sorted(files | folders)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [line.replace("dalikit.", "").split(" | ") for line in contracts[0]["layers"]]
+    heights = {room: height for height, layer in enumerate(layers) for room in layer}
+    found = [heights[room.rstrip("/").removesuffix(".py")] for room in named if room != "__init__.py"]
+    assert found == sorted(found)
