@@ -163,14 +163,10 @@ class Inferring(Method):
         return self.generate(self.draw(iteration), iteration.labels)
 
 
-class Playing(Method):
-    """A method with a game between its G, or its E, and a discriminator.
-
-    Unless it says otherwise, its first phase is the discriminator's step.
-    """
+class Watching(Method):
+    """A method with a discriminator that sees data, augmented or not."""
 
     discriminator: Any
-    game: AdversarialGame
     augmentation: Augmentation | None
     judges: ClassVar[Reads] = "x"
     """What the discriminator reads; where that is data, they may be augmented."""
@@ -180,10 +176,38 @@ class Playing(Method):
 
     @classmethod
     def roles(cls, **settings: Any) -> dict[str, Role]:
-        """A generator, a discriminator, what augments its sight of data, and the game."""
+        """A generator, a discriminator, and what augments its sight of data."""
         sight = {} if cls.judges == "z" else {"augmentation": Role("augmentation")}
         discriminator = Role("discriminator", reads=cls.judges)
-        return {**super().roles(**settings), "discriminator": discriminator, **sight, "game": Role("game")}
+        return {**super().roles(**settings), "discriminator": discriminator, **sight}
+
+    @property
+    def augments(self) -> bool:
+        """Whether D sees anything but the data as they are."""
+        return self.augmentation is not None and self.augmentation.changes
+
+    def seen(self, x: Tensor) -> Tensor:
+        """What D judges (B, …) as it sees it in training."""
+        return self.augmentation(x) if self.augmentation is not None and self.augments else x
+
+    def observe(self, logits: Tensor) -> None:
+        """Tell the augmentation D's logits (B,) of real data."""
+        if self.augmentation is not None:
+            self.augmentation.observe(logits)
+
+
+class Playing(Watching):
+    """A method with a game between its G, or its E, and a discriminator.
+
+    Unless it says otherwise, its first phase is the discriminator's step.
+    """
+
+    game: AdversarialGame
+
+    @classmethod
+    def roles(cls, **settings: Any) -> dict[str, Role]:
+        """The discriminator's side, and the game."""
+        return {**super().roles(**settings), "game": Role("game")}
 
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step."""
@@ -216,20 +240,6 @@ class Playing(Method):
         """D, or another critic, as a function of what it judges under the iteration's labels."""
         judge = self.discriminator if critic is None else critic
         return lambda x: judge(self.seen(x), *self.given(iteration.labels, len(x)))
-
-    @property
-    def augments(self) -> bool:
-        """Whether D sees anything but the data as they are."""
-        return self.augmentation is not None and self.augmentation.changes
-
-    def seen(self, x: Tensor) -> Tensor:
-        """What D judges (B, …) as it sees it in training."""
-        return self.augmentation(x) if self.augmentation is not None and self.augments else x
-
-    def observe(self, logits: Tensor) -> None:
-        """Tell the augmentation D's logits (B,) of real data."""
-        if self.augmentation is not None:
-            self.augmentation.observe(logits)
 
 
 class Adversarial(Playing):

@@ -6,7 +6,9 @@ import torch
 from PIL import ExifTags, Image
 
 from dalikit import pictures
+from dalikit.data.imagefiles import read_image
 from dalikit.errors import RunError, UserError
+from dalikit.interfaces import DataSpec
 
 
 def test_a_grid_shows_each_image_in_its_place_without_smoothing():
@@ -29,7 +31,7 @@ def test_a_single_image_keeps_its_size_and_is_read_back(channels, tmp_path):
     path = tmp_path / "deep" / "image.png"
     pictures.save(pictures.single(x, (-1.0, 1.0)), path)
     assert Image.open(path).size == (8, 8)
-    torch.testing.assert_close(pictures.read_image(path, (channels, 8, 8), (-1.0, 1.0)), x)
+    torch.testing.assert_close(read_image(path, DataSpec((channels, 8, 8), (-1.0, 1.0))), x)
 
 
 def test_values_outside_the_range_are_clipped_not_wrapped():
@@ -39,11 +41,11 @@ def test_values_outside_the_range_are_clipped_not_wrapped():
 
 def test_grey_and_colour_are_converted(tmp_path):
     Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "red.png")
-    grey = pictures.read_image(tmp_path / "red.png", (1, 8, 8), (0.0, 1.0))
+    grey = read_image(tmp_path / "red.png", DataSpec((1, 8, 8), (0.0, 1.0)))
     assert grey.shape == (1, 8, 8)
     assert float(grey.mean()) == pytest.approx(0.299, abs=0.005)
     Image.new("L", (8, 8), 100).save(tmp_path / "grey.png")
-    colour = pictures.read_image(tmp_path / "grey.png", (3, 8, 8), (0.0, 1.0))
+    colour = read_image(tmp_path / "grey.png", DataSpec((3, 8, 8), (0.0, 1.0)))
     assert colour.shape == (3, 8, 8)
     assert float(colour.std()) == 0
 
@@ -53,7 +55,7 @@ def test_a_photograph_is_read_upright(tmp_path):
     exif[ExifTags.Base.Orientation] = 6
     stored = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
     Image.fromarray(stored).save(tmp_path / "x.png", exif=exif)
-    x = pictures.read_image(tmp_path / "x.png", (1, 6, 4), (0.0, 255.0))
+    x = read_image(tmp_path / "x.png", DataSpec((1, 6, 4), (0.0, 255.0)))
     np.testing.assert_allclose(x[0].numpy(), np.rot90(stored, -1), atol=1e-4)
 
 
@@ -67,19 +69,35 @@ def test_a_scatter_puts_points_where_they_are():
     assert column > 0.8
 
 
-def test_pairs_alternate():
-    x = torch.arange(3.0)[:, None]
-    assert pictures.pairs(x, -x).flatten().tolist() == [0, 0, 1, -1, 2, -2]
+def test_pairs_of_images_alternate():
+    spec = DataSpec((1, 4, 4), (-1.0, 1.0))
+    levels = torch.tensor([-1.0, 0.0, 1.0])
+    x = levels[:, None, None, None].expand(3, 1, 4, 4)
+    picture = pictures.draw_pairs(x, -x, spec, columns=6)
+    scale = picture.width // (6 * 5 + 1)
+    shown = np.asarray(picture)[3 * scale, [(5 * i + 3) * scale for i in range(6)], 0]
+    assert shown.tolist() == [0, 255, 128, 128, 255, 0]
+
+
+def test_points_are_drawn_over_the_originals():
+    plane, x = DataSpec((2,)), torch.tensor([[0.0, 0.0], [10.0, 10.0]])
+    again = torch.tensor([[10.0, 0.0]])
+    expected = np.asarray(pictures.scatter(again, x))
+    np.testing.assert_array_equal(np.asarray(pictures.draw_pairs(x, again, plane)), expected)
+    np.testing.assert_array_equal(np.asarray(pictures.draw(again, plane, x)), expected)
+    images = torch.rand(4, 1, 4, 4)
+    drawn = pictures.draw(images, DataSpec((1, 4, 4), (0.0, 1.0)), images[:1], columns=4)
+    np.testing.assert_array_equal(np.asarray(drawn), np.asarray(pictures.grid(images, (0.0, 1.0), columns=4)))
 
 
 def test_what_can_be_drawn():
     bounds = (0.0, 1.0)
-    assert pictures.drawable((2,), None)
-    assert pictures.drawable((1, 8, 8), bounds)
-    assert pictures.drawable((3, 8, 8), bounds)
-    assert not pictures.drawable((4, 8, 8), bounds)
-    assert not pictures.drawable((1, 8, 8), None)
-    assert not pictures.drawable((2,), bounds)
+    assert pictures.drawable(DataSpec((2,), None))
+    assert pictures.drawable(DataSpec((1, 8, 8), bounds))
+    assert pictures.drawable(DataSpec((3, 8, 8), bounds))
+    assert not pictures.drawable(DataSpec((4, 8, 8), bounds))
+    assert not pictures.drawable(DataSpec((1, 8, 8), None))
+    assert not pictures.drawable(DataSpec((2,), bounds))
 
 
 def bad_files(folder):
@@ -109,13 +127,13 @@ def bad_files(folder):
 def test_files_that_are_no_usable_image_are_named(tmp_path, name, says):
     bad_files(tmp_path)
     with pytest.raises(UserError, match=says) as raised:
-        pictures.read_image(tmp_path / name, (1, 8, 8), (-1.0, 1.0))
+        read_image(tmp_path / name, DataSpec((1, 8, 8), (-1.0, 1.0)))
     assert name in str(raised.value)
 
 
 def test_grey_of_16_bits_is_read_as_data_sets_read_it(tmp_path):
     Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)).save(tmp_path / "deep.png")
-    x = pictures.read_image(tmp_path / "deep.png", (1, 8, 8), (0.0, 255.0))
+    x = read_image(tmp_path / "deep.png", DataSpec((1, 8, 8), (0.0, 255.0)))
     assert x.unique().tolist() == [40_000 // 256]
 
 

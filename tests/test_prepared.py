@@ -154,10 +154,10 @@ def test_a_chunk_has_one_row_at_least():
     assert prepared.rows_at_once((10, 1 << 40), np.dtype(np.uint8)) == 1
 
 
-def test_lines_that_cannot_be_written(tmp_path):
+def test_a_file_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="Cannot write"):
-        prepared.write_lines(tmp_path / "file" / "x.txt", ["a"])
+        write(tmp_path / "file" / "x.npz", {"a": stream(np.arange(4))})
 
 
 def test_other_members_are_passed_over(tmp_path):

@@ -37,7 +37,7 @@ def small():
 def tiny(path):
     torch.manual_seed(0)
     made = scorer.DigitScorer(3, 6)
-    scorer.save(made, scorer.Facts(**FACTS), path)
+    scorer.save(made, scorer.ScorerFacts(**FACTS), path)
     return made.eval()
 
 

@@ -22,8 +22,8 @@ from dalikit.components.posteriors.diagonal import Diagonal
 from dalikit.data import items
 from dalikit.errors import UnfitError, UserError
 from dalikit.evaluation import scoring
-from dalikit.interfaces import Dataset, TensorSplit
-from dalikit.model import Model, scores_of
+from dalikit.interfaces import Dataset, DataSpec, TensorSplit
+from dalikit.model import Model
 from dalikit.randomness import RandomState
 from dalikit.training import Trainer
 
@@ -36,7 +36,7 @@ BYTES = (-1.0, 1.0)
 class OnOneTensor(Dataset):
     """What a user would write by hand for the same parts."""
 
-    name, x_shape, value_range, preparation = "by-hand", (1, 8, 8), BYTES, "made by the test"
+    name, spec, preparation = "by-hand", DataSpec((1, 8, 8), BYTES), "made by the test"
 
     def __init__(self, parts):
         self.parts = parts
@@ -59,15 +59,18 @@ class Pictures(TorchDataset):
 
 
 def taken(data, part="train", count=4, seed=0):
-    return data.split(part).take(torch.arange(count), torch.Generator().manual_seed(seed))
+    return data.split(part).take(torch.arange(count), torch.Generator().manual_seed(seed)).x
 
 
 def method(x_shape):
     torch.manual_seed(0)
-    generator = DCGANGenerator(4, x_shape, BYTES, width=4)
-    discriminator, posterior = DCGANDiscriminator(x_shape, width=4, hidden=8), Diagonal(4)
+    spec = DataSpec(x_shape, BYTES)
+    generator = DCGANGenerator(4, spec, width=4)
+    discriminator, posterior = DCGANDiscriminator(spec, width=4, hidden=8), Diagonal(4)
     encoder = DCGANEncoder(discriminator.feature_shape, posterior.heads(), hidden=8)
-    return DALI(generator, discriminator, encoder, posterior, GAN())
+    return DALI(
+        generator=generator, discriminator=discriminator, encoder=encoder, family=posterior, game=GAN()
+    )
 
 
 def test_it_is_a_public_name():
@@ -92,13 +95,13 @@ def test_training_on_it_equals_training_on_the_tensor(wrap):
 
 def test_a_trained_model_is_measured_on_it():
     data = TorchData(TensorDataset(IMAGES, LABELS), value_range=BYTES, name="mine")
-    trainer = Trainer(method(data.x_shape), data, steps=2, batch_size=16)
+    trainer = Trainer(method(data.spec.x_shape), data, steps=2, batch_size=16)
     trainer.fit()
-    model = Model(trainer.inference, data.x_shape, data.value_range)
-    x = torch.cat(list(scoring.data(data, "test", model.method)))
+    model = Model(trainer.inference)
+    x = torch.cat([batch.x for batch in scoring.data(data, "test", model.method)])
     assert model.reconstruct(x).shape == x.shape == (6, 1, 8, 8)
-    makers = {m.name: lambda m=m: m(data) for m in (Reconstruction, Codes)}
-    scores, skipped = scores_of(model.method, makers, "validation")
+    makers = {m.name: lambda part, m=m: m(data, part) for m in (Reconstruction, Codes)}
+    scores, skipped = scoring.score_all(makers, model.method, "validation")
     assert skipped == {}
     assert {s.metric for s in scores} == {"reconstruction", "codes"}
     assert data.name == "mine"
@@ -123,7 +126,7 @@ SOURCES = {
 def test_it_is_a_data_set(name):
     source, shape = SOURCES[name]
     data = TorchData(source, value_range=BYTES)
-    assert data.x_shape == shape
+    assert data.spec.x_shape == shape
     testing.check_dataset(data)
     assert f"{len(source)} given in Python" in data.preparation
 
@@ -133,14 +136,14 @@ def test_floats_lie_in_their_range():
     data = TorchData(FakeData(30, (3, 9, 9), transform=random_crop), value_range=(0.0, 1.0))
     testing.check_dataset(data)
     points = TorchData(torch.randn(40, 2, generator=torch.Generator().manual_seed(1)), value_range=None)
-    assert points.x_shape == (2,)
+    assert points.spec.x_shape == (2,)
     testing.check_dataset(points)
 
 
 def test_parts_that_are_not_given_are_drawn_from_the_training_data():
     def contents(data, part):
         split = data.split(part)
-        return set(split.take(torch.arange(len(split)), torch.Generator()).flatten().tolist())
+        return set(split.take(torch.arange(len(split)), torch.Generator()).x.flatten().tolist())
 
     numbers = torch.arange(200, dtype=torch.float32)[:, None]
     data = TorchData(numbers, value_range=None)
@@ -162,12 +165,11 @@ def test_labels_are_those_of_the_items():
     for part in ("train", "validation", "test"):
         split = data.split(part)
         index = torch.arange(len(split)).flip(0)
-        x = split.take(index, torch.Generator())
-        assert split.labels(index).tolist() == x[:, 0, 0, 0].tolist()
-    assert (
-        TorchData(Pictures(), value_range=BYTES).split("train").labels(torch.tensor([0])).dtype == torch.int64
-    )
-    assert TorchData(IMAGES, value_range=BYTES).split("train").labels(torch.tensor([0])) is None
+        x, y = split.take(index, torch.Generator())
+        assert y.tolist() == x[:, 0, 0, 0].tolist()
+    one, rng = torch.tensor([0]), torch.Generator()
+    assert TorchData(Pictures(), value_range=BYTES).split("train").take(one, rng).y.dtype == torch.int64
+    assert TorchData(IMAGES, value_range=BYTES).split("train").take(one, rng).y is None
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_random_transforms_repeat_and_leave_the_generators_alone():
     assert all(torch.equal(before.tensors[k], after.tensors[k]) for k in before.tensors)
     split, rng = data.split("train"), torch.Generator().manual_seed(1)
     factors = [
-        (split.take(torch.tensor(rows), rng) / split.take(torch.tensor(rows), torch.Generator())).mean(
+        (split.take(torch.tensor(rows), rng).x / split.take(torch.tensor(rows), torch.Generator()).x).mean(
             (1, 2, 3)
         )
         for rows in ([0, 1], [2, 3])

@@ -13,6 +13,9 @@ from dalikit.errors import PluginError, UserError, nearest
 
 Parameter = inspect.Parameter
 
+RESERVED = ("name", "from_run", "latent_size")
+"""What a section of a configuration holds beside its component's parameters."""
+
 
 @cache
 def parameter_model(build: Callable[..., Any]) -> type[BaseModel]:
@@ -21,8 +24,8 @@ def parameter_model(build: Callable[..., Any]) -> type[BaseModel]:
     What a constructor hands on by `**` is its base's to take. A model stands for itself.
 
     Raises:
-        PluginError: an argument is called `name`, has no type or no default, or stands neither before `/`
-            nor after `*`.
+        PluginError: an argument is called as what a section holds itself (`name`), has no type or no default,
+            or stands neither before `/` nor after `*`.
     """
     if inspect.isclass(build) and issubclass(build, BaseModel):
         return build
@@ -30,9 +33,9 @@ def parameter_model(build: Callable[..., Any]) -> type[BaseModel]:
     for function in _functions(build):
         hints = get_type_hints(function, include_extras=True)
         for parameter in _own_parameters(function, build):
-            if parameter.name == "name":
+            if parameter.name in RESERVED:
                 raise PluginError(
-                    f"{_place(build)}: a parameter called 'name' would hide the component's own"
+                    f"{_place(build)}: a parameter called '{parameter.name}' would hide the section's own"
                 )
             if parameter.default is Parameter.empty or parameter.name not in hints:
                 raise PluginError(

@@ -25,11 +25,11 @@ def resolve_layers(layers: Sequence[Layer], registry: Registry, root: Path | Non
     Raises:
         UserError: a name or a parameter is unknown, or a combination means nothing.
     """
-    name = merge(layers).recipe
+    name = _last_name("recipe", layers)
     named: Layer = {} if name is None else registry.get("recipe", name).settings
-    dataset = str(merge([named, *layers]).dataset.name)
+    dataset = _last_name("dataset", [named, *layers]) or registry.kinds["dataset"].default
     known = dataset in registry.names("recipe") and dataset != name
-    own: Layer = registry.get("recipe", dataset).settings if known else {}
+    own: Layer = registry.get("recipe", str(dataset)).settings if known else {}
     together = merge([own, named, *layers])
     _check_sections(together, registry)
     roles = _roles(together, registry)
@@ -38,6 +38,13 @@ def resolve_layers(layers: Sequence[Layer], registry: Registry, root: Path | Non
     recipes = [_prune(recipe, roles, registry) for recipe in (own, named)]
     stamp = {"recipe": name or (dataset if known else None)}
     return complete(merge([*recipes, *layers, stamp]), registry, root)
+
+
+def _last_name(section: str, layers: Sequence[Layer]) -> str | None:
+    """What the last layer that names anything in a section names there."""
+    given = [layer[section] for layer in layers if layer.get(section) is not None]
+    names = [value.get("name") if isinstance(value, Mapping) else value for value in given]
+    return next((str(name) for name in reversed(names) if name is not None), None)
 
 
 def complete(config: RunConfig, registry: Registry, root: Path | None = None) -> RunConfig:

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeVar
@@ -15,6 +15,7 @@ from torch import Tensor
 from dalikit.data import prepared
 from dalikit.errors import UserError
 from dalikit.interfaces import Batch, Dataset, Part, Shape, Split
+from dalikit.interfaces.data import count_labels
 
 NAME_BYTES = 100
 """As much of a folder's name as goes into the name of another file: file systems take 255 bytes."""
@@ -22,16 +23,23 @@ NAME_BYTES = 100
 AbsolutePath = Annotated[str, AfterValidator(lambda path: path and str(Path(path).absolute()))]
 """A path that is stored absolute, so that a run finds its data from any folder; "" stays what it is."""
 
+FLIPPED = "; in training each image is mirrored left to right or not, at random, whenever it is read"
+"""What a data set's `preparation` ends with where its setting `flip` is on."""
+
 Labelled = tuple[np.ndarray, np.ndarray | None]
 Step = TypeVar("Step")
 
 
 class ImageSplit(Split):
-    """Images (N, H, W) or (N, H, W, C), uint8 or floats, in memory or mapped, with labels (N,) or none."""
+    """Images (N, H, W) or (N, H, W, C), uint8 or floats, in memory or mapped, with labels (N,) or none.
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray | None = None) -> None:
+    With `flip` each is mirrored left to right with probability ½, whenever it is taken.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray | None = None, flip: bool = False) -> None:
         self._images = images
         self._labels = labels
+        self._flip = flip
 
     def __len__(self) -> int:
         return len(self._images)
@@ -41,13 +49,15 @@ class ImageSplit(Split):
         chosen = self._images[index.numpy()]
         rows = torch.from_numpy(chosen.astype(chosen.dtype.newbyteorder("="), copy=False))
         x = rows[:, None] if rows.dim() == 3 else rows.permute(0, 3, 1, 2).contiguous()
+        if self._flip:
+            x = torch.where(torch.rand(len(x), 1, 1, 1, generator=rng) < 0.5, x.flip(3), x)
         own = None if self._labels is None else self._labels[index.numpy()].astype(np.int64)
         return Batch(x, None if own is None else torch.from_numpy(own))
 
     def class_counts(self, classes: int) -> Tensor:
         """How many data bear each label, (classes,); no image is read."""
-        labels = np.empty(0, np.int64) if self._labels is None else self._labels.astype(np.int64)
-        return torch.bincount(torch.from_numpy(labels), minlength=classes)
+        labels = np.empty(0) if self._labels is None else self._labels
+        return count_labels(torch.from_numpy(labels.astype(np.int64)), classes)
 
 
 class PreparedImages(Dataset, ABC):
@@ -61,6 +71,8 @@ class PreparedImages(Dataset, ABC):
     held_out: ClassVar[int] = 5000
     file_shape: ClassVar[Shape | None] = None
     """The shape (C, H, W) of the images in the file, where `scale` changes it; `x_shape` unless told."""
+    flip: bool = False
+    """Whether the training part is flipped; a setting of those data sets whose images may be."""
 
     def __init__(self, root: Path | None = None, /) -> None:
         self.root = root or prepared.data_root()
@@ -80,12 +92,7 @@ class PreparedImages(Dataset, ABC):
 
     def split(self, part: Part) -> ImageSplit:
         """The part as uint8 images."""
-        images, labels = self._arrays["test" if part == "test" else "train"]
-        if part == "test":
-            return ImageSplit(images, labels)
-        kept = len(images) - max(1, min(self.held_out, len(images) // 10))
-        span = slice(0, kept) if part == "train" else slice(kept, None)
-        return ImageSplit(images[span], None if labels is None else labels[span])
+        return divided(self._arrays, part, self.held_out, self.flip)
 
     @cached_property
     def _arrays(self) -> dict[str, Labelled]:
@@ -108,6 +115,14 @@ class PreparedImages(Dataset, ABC):
         enough(self.path, len(images), part)
         check_labels(self.path, part, images, labels)
         return images, labels
+
+
+def divided(arrays: Mapping[str, Labelled], part: Part, held_out: int, flip: bool) -> ImageSplit:
+    """A part of `train` and `test`: validation is the last tenth of train, of `held_out` images at most."""
+    images, labels = arrays["test" if part == "test" else "train"]
+    kept = len(images) - max(1, min(held_out, len(images) // 10))
+    span = {"train": slice(0, kept), "validation": slice(kept, None), "test": slice(None)}[part]
+    return ImageSplit(images[span], None if labels is None else labels[span], flip and part == "train")
 
 
 def enough(path: Path, count: int, part: str) -> None:

@@ -77,5 +77,5 @@ def schedule(value: Any) -> Any:
     return Schedule.model_validate(value) if isinstance(value, dict) else value
 
 
-ScheduleLike = Annotated[Schedule, BeforeValidator(schedule)]
+ScheduleLike = Annotated[Schedule, BeforeValidator(schedule, json_schema_input_type=Form | Schedule)]
 """A parameter that takes a schedule, or its form alone: `linear`, `{form: cosine, warmup: 0.05}`."""

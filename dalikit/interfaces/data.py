@@ -13,6 +13,13 @@ READ_AT_ONCE = 1000
 """Data that are read together where their labels alone are wanted."""
 
 
+def count_labels(y: Tensor, classes: int) -> Tensor:
+    """How often each of `classes` labels is among y (n,); raises `UnfitError` where others are."""
+    if wrong := [label for label in y.unique().tolist() if not 0 <= label < classes]:
+        raise UnfitError(f"a label of the data is {wrong[0]}, which is none of the {classes} classes")
+    return torch.bincount(y, minlength=classes)
+
+
 class Split(ABC):
     """One part of a data set, as raw data that `Dataset.scale` turns into x on the device."""
 
@@ -29,7 +36,7 @@ class Split(ABC):
         rng, counts = torch.Generator().manual_seed(0), torch.zeros(classes, dtype=torch.int64)
         for index in torch.arange(len(self)).split(READ_AT_ONCE):
             y = self.take(index, rng).y
-            counts += 0 if y is None else torch.bincount(y, minlength=classes)
+            counts += 0 if y is None else count_labels(y, classes)
         return counts
 
 

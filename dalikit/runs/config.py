@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from dalikit.errors import UserError, nearest
-from dalikit.interfaces import Dataset, Discriminator, Encoder, Generator, Method
+from dalikit.interfaces import Dataset, Discriminator, Encoder, Generator, Method, Optimizer
 
 NETWORKS = tuple(base.kind.name for base in (Generator, Discriminator, Encoder))
 """The sections of what a backbone names."""
@@ -120,9 +120,9 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> RunConfig:
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])
-        if str(fault["loc"][0]) not in {*SECTIONS, *NETWORKS}:
-            raise unknown_section(str(fault["loc"][0]), ()) from None
-        raise UserError(f"Configuration: {place} = {fault['input']!r}: {fault['msg']}") from None
+        # A section beside the fields may be a player's: which kinds there are, the registry knows.
+        hint = "" if fault["loc"][0] in SECTIONS else nearest(str(fault["loc"][0]), list(SECTIONS))
+        raise UserError(f"Configuration: {place} = {fault['input']!r}: {fault['msg']}.{hint}") from None
 
 
 def unknown_section(name: str, players: Iterable[str]) -> UserError:
@@ -132,16 +132,19 @@ def unknown_section(name: str, players: Iterable[str]) -> UserError:
 
 
 def _lay_over(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(base)
+    result, layer = dict(base), _with_slots(layer)
     if layer.get("backbone", base.get("backbone")) != base.get("backbone"):
         for network in NETWORKS:
             result[network] = _outlive(result.get(network))
-    if _renames("dataset", result.get("dataset"), _as_slot(layer.get("dataset"))):
+    if _renames(result.get("dataset"), layer.get("dataset")):
         result.pop("metrics", None)  # what is measured depends on the data
     for section, value in layer.items():
-        value = _as_slot(value) if is_slot(section) else value
         below = result.get(section)
-        result[section] = _deepen(_outlive(below) if _renames(section, below, value) else below, value)
+        if section == "trainer":
+            below = _without_replaced(below, value)
+        elif is_slot(section) and _renames(below, value):
+            below = _outlive(below)
+        result[section] = _deepen(below, value)
     return {section: value for section, value in result.items() if value is not None}
 
 
@@ -150,8 +153,36 @@ def is_slot(section: str) -> bool:
     return section in ("method", "dataset") or section not in SECTIONS
 
 
+def _with_slots(layer: Mapping[str, Any]) -> dict[str, Any]:
+    """The layer with every name that stands alone, an optimizer's too, as a slot."""
+    settings = {section: _as_slot(value) if is_slot(section) else value for section, value in layer.items()}
+    return {**settings, "trainer": _with_optimizers(layer["trainer"])} if "trainer" in layer else settings
+
+
 def _as_slot(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
+
+
+def _with_optimizers(trainer: Any) -> Any:
+    if not isinstance(trainer, Mapping):
+        return trainer
+    settings = {key: _as_slot(value) if key == "optimizer" else value for key, value in trainer.items()}
+    if isinstance(trainer.get("roles"), Mapping):
+        settings["roles"] = {role: _with_optimizers(own) for role, own in trainer["roles"].items()}
+    return settings
+
+
+def _without_replaced(below: Any, trainer: Any) -> Any:
+    """The trainer's settings below, without those of an optimizer in whose place `trainer` names another."""
+    if not isinstance(below, Mapping) or not isinstance(trainer, Mapping):
+        return below
+    kept = dict(below)
+    if _renames(below.get("optimizer"), trainer.get("optimizer"), Optimizer.kind.default):
+        del kept["optimizer"]
+    if isinstance(below.get("roles"), Mapping) and isinstance(trainer.get("roles"), Mapping):
+        roles = trainer["roles"]
+        kept["roles"] = {role: _without_replaced(own, roles.get(role)) for role, own in below["roles"].items()}
+    return kept
 
 
 def _outlive(slot: Any) -> dict[str, Any] | None:
@@ -161,11 +192,11 @@ def _outlive(slot: Any) -> dict[str, Any] | None:
     return None
 
 
-def _renames(section: str, below: Any, value: Any) -> bool:
-    """Whether `value` names another component than the layer below does."""
-    if not is_slot(section) or not isinstance(value, Mapping) or not isinstance(below, Mapping):
+def _renames(below: Any, value: Any, default: str | None = None) -> bool:
+    """Whether `value` names another component than the layer below does, which may leave it at the default."""
+    if not isinstance(value, Mapping) or not isinstance(below, Mapping):
         return False
-    return value.get("name") not in (None, below.get("name"))
+    return value.get("name") not in (None, below.get("name", default))
 
 
 def _deepen(below: Any, value: Any) -> Any:
@@ -178,7 +209,7 @@ def join(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Layers as one, of which none is above another: a name and a parameter in either order mean the same."""
     result: dict[str, Any] = {}
     for layer in layers:
-        result = _deepen(result, layer)
+        result = _deepen(result, _with_slots(layer))
     return result
 
 

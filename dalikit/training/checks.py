@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from dalikit.errors import UnfitError
-from dalikit.interfaces import Batch, Dataset, Method, Phase, PhaseLoss, describe
+from dalikit.interfaces import Batch, Dataset, Method, Phase, PhaseLoss, Split, describe
 
 if TYPE_CHECKING:
     from dalikit.training.optimization import RoleOptimizer
@@ -47,6 +47,14 @@ def check_optimizers(method: Method, optimizers: Mapping[str, RoleOptimizer]) ->
                 f"{describe(method)} reads the moments of {needed.__name__}: the optimizer of '{role}' must "
                 f"be {needed.__name__.lower()}, not {found.__name__.lower()}"
             )
+
+
+def count_classes(split: Split, dataset: Dataset) -> Tensor:
+    """How many data of a split bear each label (C,); raises `UnfitError` where none do."""
+    counts = split.class_counts(len(dataset.spec.classes or ()))
+    if not counts.any():
+        _check_labels(None, dataset)
+    return counts
 
 
 def check_batch(batch: Batch, dataset: Dataset, method: Method) -> None:

@@ -9,7 +9,7 @@ from dalikit.errors import UnfitError
 from dalikit.interfaces import Batch, Callback, Dataset, Iteration, Method, Optimizer, Phase, TrainingState
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.training.averaging import Average
-from dalikit.training.checks import check_batch, check_loss, check_optimizers, check_phases
+from dalikit.training.checks import check_batch, check_loss, check_optimizers, check_phases, count_classes
 from dalikit.training.optimization import Optimization, RoleOptimizer, TrainerSettings, make_adam
 from dalikit.training.stream import BatchStream
 from dalikit.training.terms import RunningTerms
@@ -57,7 +57,7 @@ class Trainer:
         check_optimizers(method, self.optimizers)
         split = dataset.split("train")
         if method.conditional:
-            method.class_shares.copy_(split.class_counts(len(method.class_shares)))
+            method.class_shares.copy_(count_classes(split, dataset))
         self.average = Average(method, self.settings.ema)
         self.random = RandomState.seeded(derived_seed(seed, "training"))
         self.stream = BatchStream(split, self.settings.batch_size, derived_seed(seed, "order"))

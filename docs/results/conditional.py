@@ -28,11 +28,21 @@ SAMPLES = 500
 
 QUIET: dict[str, Any] = {"progress": {}, "pictures": {"every": 10_000}, "evaluation": {"every": 10_000}}
 
-NETWORKS: dict[tuple[str, str], dict[str, Any]] = {
-    ("digits", "mlp"): {"generator": {"width": 256}, "discriminator": {"width": 256}, "encoder": {"width": 256}},
-    ("mnist", "mlp"): {"generator": {"width": 512}, "discriminator": {"width": 512}, "encoder": {"width": 256}},
+WIDE = {"generator": {"width": 512, "depth": 3}, "discriminator": {"width": 512, "depth": 2}}
+
+SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
+    ("digits", "mlp"): {name: {"width": 256} for name in ("generator", "discriminator", "encoder")},
+    ("mnist", "mlp"): {
+        **WIDE,
+        "encoder": {"width": 256},
+        "game": {"r1": 3.0},
+        "trainer": {"lr": 1e-3, "batch_size": 128, "steps": 8000},
+    },
 }
 """What a multilayer perceptron needs beside the recipe, which is for `dcgan`."""
+
+OWN: dict[tuple[str, str, str], dict[str, Any]] = {("mnist", "mlp", "dali"): {"lam": 1.0}}
+"""A method's own settings, where the recipe's are for other networks."""
 
 
 def digits_reader(model: RunModel) -> tuple[Any, float]:
@@ -61,12 +71,17 @@ def mnist_reader(model: RunModel) -> tuple[Any, float]:
 def measure(dataset: str, method: str, backbone: str, root: Path | None, out: Path) -> dict[str, Any]:
     """Train a run, and read its samples."""
     started = time.monotonic()
-    networks = NETWORKS.get((dataset, backbone), {})
-    name = {"name": method, "conditional": True}
+    own = OWN.get((dataset, backbone, method), {})
     model = dalikit.train(
-        dataset=dataset, method=name, backbone=backbone, callbacks=QUIET, threads=1, **networks,
-        data_root=root, out=out / f"{dataset}-{method}-{backbone}",
-    )  # fmt: skip
+        dataset=dataset,
+        method={"name": method, "conditional": True, **own},
+        backbone=backbone,
+        callbacks=QUIET,
+        threads=1,
+        data_root=root,
+        out=out / f"{dataset}-{method}-{backbone}",
+        **SETTINGS.get((dataset, backbone), {}),
+    )
     read, accuracy = (digits_reader if dataset == "digits" else mnist_reader)(model)
     shares = []
     for label in range(10):
@@ -91,7 +106,9 @@ if __name__ == "__main__":
     parser.add_argument("--methods", nargs="+", default=["dali", "ali"])
     parser.add_argument("--backbones", nargs="+", default=["dcgan", "mlp"])
     parser.add_argument("--data-root", type=Path)
-    parser.add_argument("--out", type=Path, default=None, help="folder of the runs; a temporary one unless given")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="folder of the runs; a temporary one unless given"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     folder = options.out or Path(mkdtemp())

@@ -39,14 +39,14 @@ def hand_written(method: Method, dataset: Dataset, batch: int) -> Callable[[int]
     def loop(iterations: int) -> None:
         for _ in range(iterations):
             index = torch.randint(len(split), (batch,), generator=rng)
-            real = dataset.scale(split.take(index, rng))
+            real = dataset.scale(split.take(index, rng).x)
             fake = generator(torch.randn(batch, latent_size)).detach()
             loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake)).mean()
             d_adam.zero_grad()
             loss.backward()
             d_adam.step()
             z = torch.randn(batch, latent_size)
-            h = discriminator.features(generator(z))
+            h = discriminator.trunk(generator(z))
             nll = -family(*encoder(h)).log_prob(z).mean()
             loss = softplus(-discriminator.head(h)).mean() + nll / latent_size
             ge_adam.zero_grad()
@@ -60,9 +60,9 @@ def measured(recipe: str, rounds: int, iterations: int) -> list[float]:
     """The trainer's time over the hand-written loop's, round by round."""
     registry = Registry.discover()
     plain = {"recipe": recipe, "game": {"name": "gan", "r1": 0.0}, "trainer": {"steps": 10**9}}
-    config = resolve.layered([plain], registry)
-    dataset = build.make_dataset(config.dataset, registry)
-    method = build.make_method(config, build.DataShape(dataset.x_shape, dataset.value_range), registry)
+    config = resolve.resolve_layers([plain], registry)
+    dataset = build.make_dataset(config, registry)
+    method = build.make_method(config, dataset.spec, registry)
     batch = config.trainer["batch_size"]
     loop = hand_written(method, dataset, batch)
     trainer = Trainer(method, dataset, steps=iterations, batch_size=batch)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dalikit.data import prepared
-from dalikit.data.images import AbsolutePath, ImageSplit, check_labels, enough, short_name
+from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, check_labels, divided, enough, short_name
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Part
@@ -34,15 +34,19 @@ class Arrays(Dataset):
     Args:
         path: the file.
         low, high: what -1 and 1 stand for, where the array holds floats.
+        flip: whether training images are mirrored left to right at random.
     """
 
     name = "arrays"
 
-    def __init__(self, *, path: AbsolutePath = "", low: float = 0.0, high: float = 1.0) -> None:
+    def __init__(
+        self, *, path: AbsolutePath = "", low: float = 0.0, high: float = 1.0, flip: bool = False
+    ) -> None:
         if not -math.inf < low < high < math.inf:
             raise UserError(f"dataset 'arrays': low {low} must be less than high {high}, and both finite")
         self.file = Path(path)
         self.low, self.high = low, high
+        self.flip = flip
         shape = self._images["train"].shape[1:]
         x_shape = (1, *shape) if len(shape) == 2 else (shape[2], shape[0], shape[1])
         self.spec = DataSpec(x_shape, (-1.0, 1.0), self._classes)
@@ -55,17 +59,13 @@ class Arrays(Dataset):
         return (
             f"arrays of {short_name(self.file)}, state {_stamp(self.file)}: train {train.dtype} "
             f"{train.shape}, test {test.dtype} {test.shape}{ends}, scaled to [-1, 1]; the last tenth of the "
-            "training part held out"
+            f"training part held out{FLIPPED if self.flip else ''}"
         )
 
     def split(self, part: Part) -> ImageSplit:
         """The part as it lies in the file."""
-        images, labels = self._part("test" if part == "test" else "train")
-        if part == "test":
-            return ImageSplit(images, labels)
-        kept = len(images) - max(1, len(images) // 10)
-        span = slice(0, kept) if part == "train" else slice(kept, None)
-        return ImageSplit(images[span], None if labels is None else labels[span])
+        arrays = {name: self._part(name) for name in ("train", "test")}
+        return divided(arrays, part, len(self._images["train"]), self.flip)
 
     def scale(self, raw: Tensor) -> Tensor:
         """uint8 from 0…255, floats from low…high, into [-1, 1]."""
@@ -80,8 +80,8 @@ class Arrays(Dataset):
     @cached_property
     def _labels(self) -> np.ndarray:
         """The labels that occur in any part, in order."""
-        found = [self._arrays.get(f"{part}_labels", np.empty(0, np.int64)) for part in ("train", "test")]
-        return np.unique(np.concatenate(found))
+        found = [self._arrays.get(f"{part}_labels", np.empty(0)) for part in ("train", "test")]
+        return np.unique(np.concatenate([labels.astype(np.int64) for labels in found]))
 
     @property
     def _classes(self) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from dalikit.data import prepared
 from dalikit.data.imagefiles import fitted, opened, reason
-from dalikit.data.images import PreparedImages, streamed
+from dalikit.data.images import FLIPPED, PreparedImages, streamed
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
@@ -35,6 +35,7 @@ class CelebA(PreparedImages):
     Args:
         size: the side in pixels.
         crop: the side of the centred square that is cut out of the 178×218 image first.
+        flip: whether training images are mirrored left to right at random.
     """
 
     name = "celeba"
@@ -46,10 +47,12 @@ class CelebA(PreparedImages):
         *,
         size: Annotated[int, Field(ge=8)] = 64,
         crop: Annotated[int, Field(ge=8, le=178)] = 148,
+        flip: bool = False,
     ) -> None:
         super().__init__(root)
         self.size = size
         self.crop = crop
+        self.flip = flip
         self.spec = DataSpec((3, size, size), (-1.0, 1.0))
 
     @cached_property
@@ -60,7 +63,7 @@ class CelebA(PreparedImages):
             made, partition = f"as found in {GIVEN}", "the partition of that file"
         return (
             f"CelebA {made}, {self.size}×{self.size} uint8 scaled to [-1, 1]; {partition}, the last "
-            f"{self.held_out} (or a tenth) of train and validation held out"
+            f"{self.held_out} (or a tenth) of train and validation held out{FLIPPED if self.flip else ''}"
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from dalikit.data.downloads import by_torchvision
-from dalikit.data.images import PreparedImages
+from dalikit.data.images import FLIPPED, PreparedImages
 from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
 
@@ -27,18 +27,22 @@ class CIFAR10(PreparedImages):
 
     Args:
         size: S. At 64 they are enlarged bilinearly, on the device, as in the first author's earlier code.
+        flip: whether training images are mirrored left to right at random.
     """
 
     name = "cifar10"
     file_shape = (3, 32, 32)
 
-    def __init__(self, root: Path | None = None, /, *, size: Literal[32, 64] = 32) -> None:
+    def __init__(
+        self, root: Path | None = None, /, *, size: Literal[32, 64] = 32, flip: bool = False
+    ) -> None:
         super().__init__(root)
+        self.flip = flip
         self.spec = DataSpec((3, size, size), (-1.0, 1.0), CLASSES)
         enlarged = "" if size == 32 else f", enlarged bilinearly to {size}×{size}"
         self.preparation = (
             f"CIFAR-10, 32×32 uint8 scaled to [-1, 1]{enlarged}; the official 50,000 and 10,000, the last "
-            "5,000 of training held out"
+            f"5,000 of training held out{FLIPPED if flip else ''}"
         )
 
     def scale(self, raw: Tensor) -> Tensor:

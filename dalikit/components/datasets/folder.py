@@ -14,8 +14,8 @@ from pydantic import Field
 
 from dalikit.data import prepared
 from dalikit.data.imagefiles import fault, fitted, opened, reason
-from dalikit.data.images import AbsolutePath, PreparedImages, short_name, streamed, tracked
-from dalikit.errors import UserError
+from dalikit.data.images import FLIPPED, AbsolutePath, PreparedImages, short_name, streamed, tracked
+from dalikit.errors import RunError, UserError
 from dalikit.files import write_text
 from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
@@ -46,6 +46,7 @@ class Folder(PreparedImages):
         path: the folder.
         size: the side in pixels.
         channels: 1 for grey, 3 for colour.
+        flip: whether training images are mirrored left to right at random.
     """
 
     name = "folder"
@@ -58,12 +59,14 @@ class Folder(PreparedImages):
         path: AbsolutePath = "",
         size: Annotated[int, Field(ge=8)] = 64,
         channels: Literal[1, 3] = 3,
+        flip: bool = False,
     ) -> None:
         super().__init__(root)
         self.given = path
         self.folder = Path(path)
         self.size = size
         self.channels = channels
+        self.flip = flip
         self.spec = DataSpec((channels, size, size), (-1.0, 1.0))
 
     @cached_property
@@ -76,6 +79,7 @@ class Folder(PreparedImages):
             "left out as broken; upright, the largest centred square resized to "
             f"{self.size}×{self.size} by Lanczos, {'grey' if self.channels == 1 else 'colour'} uint8 scaled "
             f"to [-1, 1]; the last {self.held_out} (or a tenth) of train held out"
+            f"{FLIPPED if self.flip else ''}"
         )
 
     @cached_property
@@ -155,7 +159,10 @@ class Folder(PreparedImages):
             listed += f"; and {more} more, listed in {listing}"
         if more or not refused:
             names = {file: str(file.relative_to(self.folder)).replace("\n", "\\n") for file in broken}
-            write_text(listing, "".join(f"{names[file]}: {found}\n" for file, found in broken.items()))
+            try:
+                write_text(listing, "".join(f"{names[file]}: {found}\n" for file, found in broken.items()))
+            except OSError as error:
+                raise RunError(f"Cannot write {listing}: {reason(error)}") from None
         if refused:
             raise UserError(f"dataset 'folder': {len(broken)} of {total} images cannot be read: {listed}")
         warnings.warn(f"{len(broken)} of {total} images are left out: {listed}", stacklevel=2)

@@ -21,15 +21,15 @@ from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import INFERRING, Inferring, weighed
+from dalikit.interfaces import Iteration, Phase, PhaseLoss
+from dalikit.objectives import INFERRING, Inferring, Watching, weighed
 from dalikit.players import JointDiscriminator
 from dalikit.players.implicit import Implicit, Sampler
 
 DALIKIT_API = 2
 
 
-class AVB(Inferring):
+class AVB(Inferring, Watching):
     """An encoder on data with a sampler after it, and a discriminator on pairs that plays the logistic game.
 
     The posterior's family serves for its code alone, on which the sampler builds.
@@ -42,6 +42,7 @@ class AVB(Inferring):
     """
 
     name = "avb"
+    judges = "xz"
     discriminator: JointDiscriminator
 
     def __init__(
@@ -58,12 +59,6 @@ class AVB(Inferring):
         self.sigma = sigma
         self.discriminator_steps = discriminator_steps
 
-    @classmethod
-    def roles(cls, **settings: Any) -> dict[str, Role]:
-        """A generator, a discriminator on pairs, an encoder on data, and its posterior's family."""
-        pairs = Role("discriminator", reads="xz")
-        return {"generator": Role("generator"), "discriminator": pairs, **super().roles(**settings)}
-
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, then the joint step of all others."""
         loss, repeats = self.discriminator_loss, self.discriminator_steps
@@ -76,7 +71,9 @@ class AVB(Inferring):
         """Logistic regression of inferred codes against the prior's, each beside the same data."""
         with torch.no_grad():
             inferred = self.posterior(iteration.real, iteration.labels).rsample()
-        loss = softplus(-self._t(iteration, inferred)) + softplus(self._t(iteration, iteration.z))
+        t = self._t(iteration, inferred)
+        self.observe(t.detach())
+        loss = softplus(-t) + softplus(self._t(iteration, iteration.z))
         return weighed({"loss": loss.mean()})
 
     def autoencoder_loss(self, iteration: Iteration) -> PhaseLoss:
@@ -100,7 +97,7 @@ class AVB(Inferring):
         return self.family.code(self.inferred(x, y))
 
     def _t(self, iteration: Iteration, z: Tensor) -> Tensor:
-        pairs = self.discriminator.pairs(iteration.real, z)
+        pairs = self.discriminator.pairs(self.seen(iteration.real), z)
         return self.discriminator(pairs, *self.given(iteration.labels))
 
 

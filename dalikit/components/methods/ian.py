@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import Inferring, weighed
+from dalikit.objectives import Inferring, Watching, weighed
 from dalikit.players import Projection, Trunk
 
 DALIKIT_API = 2
@@ -29,7 +29,7 @@ REAL, GENERATED, RECONSTRUCTED = range(3)
 """The classes of the ternary head."""
 
 
-class IAN(Inferring):
+class IAN(Inferring, Watching):
     """A discriminator whose features feed a ternary head, which takes the place of its own, and an encoder.
 
     Args:
@@ -63,8 +63,7 @@ class IAN(Inferring):
     @classmethod
     def roles(cls, **settings: Any) -> dict[str, Role]:
         """A generator, a discriminator's trunk, an encoder on its features, and the posterior's family."""
-        trunk = Role("discriminator", headless=True)
-        return {"generator": Role("generator"), "discriminator": trunk, **super().roles(**settings)}
+        return super().roles(**settings) | {"discriminator": Role("discriminator", headless=True)}
 
     def phases(self) -> Sequence[Phase]:
         """The step of the discriminator and its ternary head, then that of generator and encoder."""
@@ -75,10 +74,12 @@ class IAN(Inferring):
         """The cross-entropy of each kind of data in its own class."""
         features, x, y = self.discriminator.trunk, iteration.real, iteration.labels
         rebuilt = self.rebuilt(iteration)
+        real = self._logits(features(self.seen(x)), y)
+        self.observe(real[:, REAL].detach() - real[:, REAL + 1 :].detach().logsumexp(1))
         loss = (
-            self._as(REAL, features(x), y)
-            + self._as(GENERATED, features(iteration.fake_detached), y)
-            + self._as(RECONSTRUCTED, features(rebuilt), y)
+            cross_entropy(real, torch.full((len(x),), REAL, device=x.device))
+            + self._as(GENERATED, features(self.seen(iteration.fake_detached)), y)
+            + self._as(RECONSTRUCTED, features(self.seen(rebuilt)), y)
         )
         return weighed({"loss": loss})
 
@@ -89,8 +90,9 @@ class IAN(Inferring):
         posterior = self.inferred(h, y)
         rebuilt = self.generate(posterior.rsample(), y)
         again = features(rebuilt)
+        seen = features(self.seen(rebuilt)) if self.augments else again
         terms = {
-            "loss": self._as(REAL, features(iteration.fake), y) + self._as(REAL, again, y),
+            "loss": self._as(REAL, features(self.seen(iteration.fake)), y) + self._as(REAL, seen, y),
             "image": (x - rebuilt).abs().mean(),
             "features": (h - again).square().mean(),
             "kl": kl_to_standard_normal(posterior).mean() / self.latent_size,
@@ -99,9 +101,12 @@ class IAN(Inferring):
 
     def _as(self, kind: int, h: Tensor, y: Tensor | None) -> Tensor:
         """The mean cross-entropy of class `kind` for data with features h (B, *H)."""
+        return cross_entropy(self._logits(h, y), torch.full((len(h),), kind, device=h.device))
+
+    def _logits(self, h: Tensor, y: Tensor | None) -> Tensor:
+        """The ternary head's logits (B, 3), to which labels add theirs."""
         head, *projection = self.ternary
-        logits = sum((extra(h, *self.given(y)) for extra in projection), head(h))
-        return cross_entropy(logits, torch.full((len(h),), kind, device=h.device))
+        return sum((extra(h, *self.given(y)) for extra in projection), head(h))
 
 
 dalikit_components = offer(IAN)

@@ -32,7 +32,7 @@ def test_the_split_is_fixed_stratified_and_complete():
 def test_pixels_fill_the_range():
     dataset = Digits()
     x = dataset.scale(images("train"))
-    assert x.shape[1:] == dataset.x_shape
+    assert x.shape[1:] == dataset.spec.x_shape
     assert (x.min(), x.max()) == (-1, 1)
     # 17 grey levels stay apart
     assert len(x.unique()) == 17

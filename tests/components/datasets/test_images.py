@@ -24,7 +24,7 @@ from dalikit.components.datasets.mnist import MNIST, FashionMNIST
 from dalikit.components.datasets.stacked_mnist import StackedMNIST
 from dalikit.data import downloads, prepared
 from dalikit.data.images import streamed, whole
-from dalikit.errors import UserError
+from dalikit.errors import RunError, UserError
 
 RNG = np.random.default_rng(0)
 PARTS = ("train", "validation", "test")
@@ -43,7 +43,7 @@ def pixels(*shape):
 
 
 def first(dataset, part, count=4):
-    return dataset.split(part).take(torch.arange(count), torch.Generator().manual_seed(0))
+    return dataset.split(part).take(torch.arange(count), torch.Generator().manual_seed(0)).x
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,19 @@ def test_a_prepared_file_is_used_first(dataset, size, root):
     expected = arrays["train_images"][54:58]
     expected = expected[:, None] if expected.ndim == 3 else expected.transpose(0, 3, 1, 2)
     np.testing.assert_array_equal(first(data, "validation").numpy(), expected)
-    found = data.split("test").labels(torch.tensor([3, 1]))
-    assert found.tolist() == labels["test_labels"][[3, 1]].tolist()
+    found = data.split("test").take(torch.tensor([3, 1]), torch.Generator())
+    assert found.y.tolist() == labels["test_labels"][[3, 1]].tolist()
     testing.check_dataset(data)
 
 
 def test_cifar10_is_enlarged_bilinearly_if_asked(root):
-    images = pixels(20, 32, 32, 3)
-    np.savez(root / "cifar10.npz", train_images=images, test_images=images)
+    images, labels = pixels(20, 32, 32, 3), pixels(20) % 10
+    arrays = {
+        f"{part}_{kind}": a
+        for part in ("train", "test")
+        for kind, a in (("images", images), ("labels", labels))
+    }
+    np.savez(root / "cifar10.npz", **arrays)
     data = CIFAR10(size=64)
     testing.check_dataset(data)
     assert "64×64" in data.preparation
@@ -367,7 +372,7 @@ def test_a_changed_folder_is_prepared_again(tmp_path):
 
 
 def shades(split):
-    x = split.take(torch.arange(len(split)), torch.Generator())
+    x = split.take(torch.arange(len(split)), torch.Generator()).x
     return set(x[:, 0, 0, 0].tolist())
 
 
@@ -442,7 +447,7 @@ def test_a_path_is_stored_absolute(dataset, file, tmp_path, monkeypatch):
     tree(tmp_path / "images")
     np.save(tmp_path / "x.npy", pixels(40, 8, 8))
     monkeypatch.chdir(tmp_path)
-    config = resolve.layered([{"dataset": {"name": dataset, "path": file}}], Registry.discover())
+    config = resolve.resolve_layers([{"dataset": {"name": dataset, "path": file}}], Registry.discover())
     assert config.dataset.params["path"] == str(tmp_path / file)
 
 
@@ -488,6 +493,16 @@ def test_all_broken_files_of_a_folder_that_is_refused_are_listed_too(tmp_path, r
         Folder(path=str(folder), size=8).split("train")
     (listing,) = root.iterdir()
     assert len(listing.read_text().splitlines()) == 12
+
+
+def test_a_list_of_broken_files_that_cannot_be_written(tmp_path, root, monkeypatch):
+    folder = tmp_path / "images"
+    tree(folder)
+    (folder / "000.png").write_text("x")
+    (root / "file").write_text("")
+    monkeypatch.setenv("DALIKIT_DATA", str(root / "file"))
+    with pytest.raises(RunError, match=r"Cannot write .*left-out\.txt: "):
+        Folder(path=str(folder), size=8).split("train")
 
 
 def peak(action):
@@ -540,7 +555,7 @@ def test_bounds_are_met_as_the_arrays_own_numbers_round_them(tmp_path):
     extreme = np.float32(0.3)  # a little more than 0.3 as a float of 64 bits
     np.save(tmp_path / "x.npy", np.full((9, 8, 8), extreme) * np.array([1, -1] * 4, np.float32))
     data = Arrays(path=str(tmp_path / "x.npy"), low=-0.3, high=0.3)
-    x = data.scale(data.split("train").take(torch.arange(2), torch.Generator()))
+    x = data.scale(data.split("train").take(torch.arange(2), torch.Generator()).x)
     torch.testing.assert_close(x.abs(), torch.ones(2, 1, 8, 8))
     with pytest.raises(UserError, match=r"values -0\.3\d* to 0\.3\d* lie outside"):
         Arrays(path=str(tmp_path / "x.npy"), low=-0.3, high=0.29)
@@ -562,7 +577,7 @@ def test_arrays_of_bytes(tmp_path, shape):
     array = pixels(*shape)
     np.save(tmp_path / "x.npy", array)
     data = Arrays(path=str(tmp_path / "x.npy"))
-    assert data.x_shape == (1 if len(shape) == 3 else 3, 10, 12)
+    assert data.spec.x_shape == (1 if len(shape) == 3 else 3, 10, 12)
     assert [len(data.split(part)) for part in ("train", "validation", "test")] == [33, 3, 4]
     x = data.scale(first(data, "train"))
     expected = array[:4] / 127.5 - 1
@@ -588,8 +603,11 @@ def test_arrays_with_parts_and_labels(tmp_path):
     np.savez(tmp_path / "x.npz", **parts)
     data = Arrays(path=str(tmp_path / "x.npz"))
     assert [len(data.split(part)) for part in ("train", "validation", "test")] == [18, 2, 5]
-    assert data.split("test").labels(torch.tensor([4, 0])).tolist() == [4, 0]
-    assert data.split("train").labels(torch.tensor([0])) is None
+    test, train = (
+        data.split(part).take(torch.tensor([4, 0]), torch.Generator()) for part in ("test", "train")
+    )
+    assert test.y.tolist() == [4, 0]
+    assert train.y is None
 
 
 @pytest.mark.parametrize(
@@ -617,7 +635,7 @@ def test_stacked_digits_are_three_of_mnists(root):
     )
     data = StackedMNIST()
     split = data.split("test")
-    x, modes = split.labelled(3000, torch.Generator().manual_seed(0))
+    x, modes = split.take(torch.arange(3000), torch.Generator().manual_seed(0))
     assert x.shape == (3000, 3, 28, 28)
     told = (x[:, :, 0, 0].long() // 20 * torch.tensor([100, 10, 1])).sum(1)
     assert torch.equal(told, modes)
@@ -648,14 +666,14 @@ def test_training_reads_a_mapped_file(root, monkeypatch, tmp_path):
     np.savez(root / "mnist.npz", train_images=pixels(60, 28, 28), test_images=pixels(20, 28, 28))
     monkeypatch.setattr(prepared, "LIMIT", 0)
     registry = Registry.discover()
-    config = resolve.layered(
+    config = resolve.resolve_layers(
         [{"dataset": "mnist", "backbone": "mlp", "generator": {"latent_size": 3}}], registry
     )
-    data = build.make_dataset(config.dataset, registry)
+    data = build.make_dataset(config, registry)
     assert isinstance(data.split("train")._images.base, np.memmap) or isinstance(
         data.split("train")._images, np.memmap
     )
-    method = build.make_method(config, build.DataShape(data.x_shape, data.value_range), registry)
+    method = build.make_method(config, data.spec, registry)
     trainer = Trainer(method, data, steps=2, batch_size=8)
     trainer.fit()
     assert trainer.step == 2

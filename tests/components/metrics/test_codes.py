@@ -2,20 +2,20 @@
 
 import pytest
 import torch
-from players import Points
+from players import Points, dali
 
 from dalikit import testing
 from dalikit.components.datasets.digits import Digits
 from dalikit.components.metrics.codes import Codes
 from dalikit.errors import UnfitError
 from dalikit.evaluation import scoring
-from dalikit.interfaces import Dataset, TensorSplit
+from dalikit.interfaces import Dataset, DataSpec, Method, TensorSplit
 
 
 class Blobs(Dataset):
     """Three groups in the plane, far apart; `mixed` shuffles the labels."""
 
-    name, x_shape, value_range, preparation = "blobs", (2,), None, "made by the test"
+    name, spec, preparation = "blobs", DataSpec((2,), classes=tuple("abc")), "made by the test"
 
     def __init__(self, mixed=False):
         rng = torch.Generator().manual_seed(0)
@@ -29,7 +29,7 @@ class Blobs(Dataset):
         return TensorSplit(self.data[span], self.labels[span])
 
 
-class Identity(torch.nn.Module):
+class Identity(Method):
     """Its code of x is x."""
 
     name, infers = "identity", True
@@ -38,12 +38,16 @@ class Identity(torch.nn.Module):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
-    def code(self, x):
+    def code(self, x, y=None):
         return x
 
 
+def scored(data, method, part="test", **settings):
+    return scoring.score(lambda part: Codes(data, part, **settings), method, part)
+
+
 def test_groups_far_apart_are_told_apart_entirely():
-    score = scoring.score(Codes(Blobs()), Identity())
+    score = scored(Blobs(), Identity())
     fields = ("probe_accuracy", "knn_accuracy", "neighbour_precision", "nmi", "ari")
     assert score.values == pytest.approx(dict.fromkeys(fields, 1))
     assert (score.protocol["train_count"], score.protocol["count"], score.protocol["classes"]) == (90, 60, 3)
@@ -51,7 +55,7 @@ def test_groups_far_apart_are_told_apart_entirely():
 
 
 def test_labels_that_the_codes_know_nothing_of():
-    values = scoring.score(Codes(Blobs(mixed=True)), Identity()).values
+    values = scored(Blobs(mixed=True), Identity()).values
     assert values["probe_accuracy"] < 0.6
     assert values["knn_accuracy"] < 0.6
     assert abs(values["ari"]) < 0.1
@@ -79,25 +83,25 @@ def test_precision_counts_each_neighbour_where_the_vote_counts_the_majority():
 
 
 def test_the_count_bounds_both_parts():
-    protocol = scoring.score(Codes(Blobs(), count=30), Identity(), "validation").protocol
+    protocol = scored(Blobs(), Identity(), "validation", count=30).protocol
     assert (protocol["train_count"], protocol["count"], protocol["part"]) == (30, 30, "validation")
 
 
 def test_it_is_a_metric():
-    testing.check_metric(lambda: Codes(Blobs()), Identity())
+    testing.check_metric(lambda part: Codes(Blobs(), part), Identity())
 
 
 def test_digits_have_the_labels_that_belong_to_them():
     split = Digits().split("test")
-    labels = split.labels(torch.arange(len(split)))
+    labels = split.take(torch.arange(len(split)), torch.Generator()).y
     assert labels.dtype == torch.int64
     assert torch.bincount(labels).min() > 30
 
     class Pixels(Identity):
-        def code(self, x):
+        def code(self, x, y=None):
             return x.flatten(1)
 
-    assert scoring.score(Codes(Digits()), Pixels()).values["knn_accuracy"] > 0.95
+    assert scored(Digits(), Pixels()).values["knn_accuracy"] > 0.95
 
 
 def test_without_encoder_or_labels_the_reason_is_given():
@@ -106,16 +110,18 @@ def test_without_encoder_or_labels_the_reason_is_given():
 
     assert "no encoder" in Codes(Blobs()).unfit(Blind())
     assert "no labels" in Codes(Points()).unfit(Identity())
-    with pytest.raises(UnfitError, match="metric 'codes': data set 'points' has no labels"):
-        scoring.score(Codes(Points()), Identity())
+    assert "reads the labels" in Codes(Points(labelled=True)).unfit(dali(conditional=True))
+    assert "learns from the training part" in Codes(Blobs(), "train").unfit(Identity())
+    with pytest.raises(UnfitError, match="metric 'codes': data set 'points' has no labels of its train part"):
+        scoring.score_all({"codes": lambda part: Codes(Points(), part)}, Identity(), forgiving=False)
 
 
 def test_codes_that_are_not_finite_or_too_few():
     class Broken(Identity):
-        def code(self, x):
+        def code(self, x, y=None):
             return x * float("nan")
 
     with pytest.raises(UnfitError, match="NaN or infinite"):
-        scoring.score(Codes(Blobs()), Broken())
+        scored(Blobs(), Broken())
     with pytest.raises(UnfitError, match="too few"):
-        scoring.score(Codes(Blobs(), neighbours=91), Identity())
+        scored(Blobs(), Identity(), neighbours=91)

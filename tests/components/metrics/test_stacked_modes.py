@@ -8,13 +8,13 @@ import torch
 from dalikit.components.metrics.stacked_modes import StackedModes
 from dalikit.errors import UnfitError, UserError
 from dalikit.evaluation import scorer, scoring
-from dalikit.interfaces import Dataset
+from dalikit.interfaces import Dataset, DataSpec, Method
 
 
 class Stacked(Dataset):
     """The shape of stacked MNIST."""
 
-    name, x_shape, value_range, preparation = "stacked", (3, 28, 28), (-1.0, 1.0), "made by the test"
+    name, spec, preparation = "stacked", DataSpec((3, 28, 28), (-1.0, 1.0)), "made by the test"
 
     def split(self, part):
         raise AssertionError("no data are read")
@@ -29,7 +29,9 @@ def written(folder):
     """A scorer with weights that mean nothing."""
     torch.manual_seed(0)
     path, figures = folder / "s.safetensors", (0.9, 0.9, 2.0, 0.1, 2.0, 0.1)
-    scorer.save(scorer.DigitScorer(2, 4), scorer.Facts(2, 4, "made by the test", 0, 1, *figures, 10), path)
+    scorer.save(
+        scorer.DigitScorer(2, 4), scorer.ScorerFacts(2, 4, "made by the test", 0, 1, *figures, 10), path
+    )
     return path
 
 
@@ -40,10 +42,10 @@ def weights(tmp_path, monkeypatch):
     return str(path)
 
 
-class Triples(torch.nn.Module):
+class Triples(Method):
     """Its samples are the given triples of digits, over and over."""
 
-    name, infers = "triples", False
+    name, spec = "triples", Stacked.spec
 
     def __init__(self, *triples):
         super().__init__()
@@ -54,13 +56,13 @@ class Triples(torch.nn.Module):
     def prior(self, n):
         return torch.arange(n) % len(self.images)
 
-    def generate(self, z):
+    def generate(self, z, y=None):
         return self.images[z]
 
 
 def test_distinct_triples_and_their_distance_from_uniform(weights):
     method = Triples((1, 2, 3), (3, 2, 1), (9, 9, 9), (9, 9, 9))
-    score = scoring.score(StackedModes(Stacked(), weights=weights, count=1000), method)
+    score = scoring.score(lambda part: StackedModes(Stacked(), part, weights=weights, count=1000), method)
     entropy = -(0.25 * math.log(0.25) * 2 + 0.5 * math.log(0.5))
     assert score.values == {"modes": 3, "kl": pytest.approx(math.log(1000) - entropy)}
     assert score.protocol["samples"] == 1000
@@ -80,7 +82,7 @@ def test_the_paper_counts_26000_samples():
 
 def test_other_data_ranges_and_a_missing_scorer_are_refused(weights, tmp_path):
     class Colour(Stacked):
-        x_shape = (3, 32, 32)
+        spec = DataSpec((3, 32, 32), (-1.0, 1.0))
 
     with pytest.raises(UnfitError, match="three stacked digits"):
         StackedModes(Colour())

@@ -16,19 +16,20 @@ from dalikit.components.networks.dcgan import (
     doublings,
 )
 from dalikit.errors import UnfitError
+from dalikit.interfaces import DataSpec
 
 
 @settings(max_examples=25, deadline=None)
 @given(size=st.integers(8, 70), channels=st.integers(1, 5), width=st.integers(1, 6))
 def test_any_square_image_from_8_up(size, channels, width):
     shape = (channels, size, size)
-    generator = DCGANGenerator(3, shape, (-1.0, 1.0), width=width)
-    discriminator = DCGANDiscriminator(shape, width=width)
+    generator = DCGANGenerator(3, DataSpec(shape, (-1.0, 1.0)), width=width)
+    discriminator = DCGANDiscriminator(DataSpec(shape), width=width)
     encoder = DCGANEncoder(discriminator.feature_shape, (3, 2), width=width, convs=1, hidden=8)
     x = generator(torch.randn(2, 3))
     assert x.shape == (2, *shape)
     assert x.abs().max() <= 1
-    h = discriminator.features(x)
+    h = discriminator.trunk(x)
     assert h.shape == (2, *discriminator.feature_shape)
     assert h.shape[-1] <= 4
     assert discriminator(x).shape == (2,)
@@ -44,10 +45,10 @@ def test_each_size_is_half_the_next_rounded_up(size):
 
 
 @pytest.mark.parametrize("shape", [(1, 7, 7), (1, 8, 9), (2,), (8, 8), (1, 4, 4)])
-@pytest.mark.parametrize("network", [lambda s: DCGANGenerator(3, s, None), DCGANDiscriminator])
+@pytest.mark.parametrize("network", [lambda s: DCGANGenerator(3, s), DCGANDiscriminator])
 def test_what_is_no_square_image_of_8_is_refused(network, shape):
     with pytest.raises(UnfitError, match=r"square images from 8×8 up.*'mlp' takes any shape"):
-        network(shape)
+        network(DataSpec(shape))
 
 
 def kinds(module: nn.Module) -> set[str]:
@@ -56,7 +57,7 @@ def kinds(module: nn.Module) -> set[str]:
 
 def test_norms_of_the_discriminator():
     plain, batch, spectral = (
-        DCGANDiscriminator((3, 16, 16), width=4, norm=n) for n in ("none", "batch", "spectral")
+        DCGANDiscriminator(DataSpec((3, 16, 16)), width=4, norm=n) for n in ("none", "batch", "spectral")
     )
     assert "BatchNorm2d" not in kinds(plain)
     assert "BatchNorm2d" in kinds(batch)
@@ -73,8 +74,8 @@ def test_norms_of_the_discriminator():
 
 
 def test_the_generator_has_batch_norm_unless_told_otherwise():
-    assert "BatchNorm2d" in kinds(DCGANGenerator(3, (1, 8, 8), None))
-    assert "BatchNorm2d" not in kinds(DCGANGenerator(3, (1, 8, 8), None, norm="none"))
+    assert "BatchNorm2d" in kinds(DCGANGenerator(3, DataSpec((1, 8, 8))))
+    assert "BatchNorm2d" not in kinds(DCGANGenerator(3, DataSpec((1, 8, 8)), norm="none"))
 
 
 @pytest.mark.parametrize("convs", [0, 1, 2])
@@ -85,7 +86,7 @@ def test_the_heads_share_the_convolutions_and_no_other_layer(convs):
 
 
 def test_data_within_another_range():
-    generator = DCGANGenerator(3, (1, 8, 8), (0.0, 1.0), width=2)
+    generator = DCGANGenerator(3, DataSpec((1, 8, 8), (0.0, 1.0)), width=2)
     x = generator(50 * torch.randn(20, 3))
     assert x.min() >= 0
     assert x.max() <= 1

@@ -10,14 +10,15 @@ from torch.nn.functional import conv2d, conv_transpose2d
 
 from dalikit.components.networks.infogan import InfoGANDiscriminator, InfoGANEncoder, InfoGANGenerator
 from dalikit.errors import UnfitError
+from dalikit.interfaces import DataSpec
 
 leaky = partial(layers.leaky, slope=0.1)
 
 
 def test_layers_of_appendix_c1() -> None:
-    generator = InfoGANGenerator(74, (1, 28, 28), (-1.0, 1.0))
+    generator = InfoGANGenerator(74, DataSpec((1, 28, 28), (-1.0, 1.0)))
     assert shapes(generator) == [(1024, 74), (7 * 7 * 128, 1024), (128, 64, 4, 4), (64, 1, 4, 4)]
-    discriminator = InfoGANDiscriminator((1, 28, 28))
+    discriminator = InfoGANDiscriminator(DataSpec((1, 28, 28)))
     features = [(64, 1, 4, 4), (128, 64, 4, 4)]
     assert shapes(discriminator) == [*features, (1024, 128 * 7 * 7), (64, 1024), (1, 64)]
     assert discriminator.feature_shape == (128, 7, 7)
@@ -27,11 +28,11 @@ def test_layers_of_appendix_c1() -> None:
 
 
 def test_each_convolution_halves_the_size() -> None:
-    discriminator = InfoGANDiscriminator((1, 28, 28), width=2, hidden=3)
+    discriminator = InfoGANDiscriminator(DataSpec((1, 28, 28)), width=2, hidden=3)
     sides: list[int] = []
     for module in weighted(discriminator)[:2]:
         module.register_forward_hook(lambda _, __, out: sides.append(out.shape[-1]))
-    discriminator.features(torch.randn(2, 1, 28, 28))
+    discriminator.trunk(torch.randn(2, 1, 28, 28))
     assert sides == [14, 7]
 
 
@@ -39,14 +40,14 @@ def test_each_convolution_halves_the_size() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes_and_ranges(size: int, channels: int) -> None:
     shape = (channels, size, size)
-    generator = InfoGANGenerator(5, shape, (0.0, 1.0), width=3, hidden=6)
-    discriminator = InfoGANDiscriminator(shape, width=3, hidden=6)
+    generator = InfoGANGenerator(5, DataSpec(shape, (0.0, 1.0)), width=3, hidden=6)
+    discriminator = InfoGANDiscriminator(DataSpec(shape), width=3, hidden=6)
     encoder = InfoGANEncoder(discriminator.feature_shape, (3, 2), width=4, hidden=8)
     x = generator(50 * torch.randn(4, 5))
     assert x.shape == (4, *shape)
     assert x.min() >= 0
     assert x.max() <= 1
-    h = discriminator.features(x)
+    h = discriminator.trunk(x)
     assert h.shape == (4, *discriminator.feature_shape)
     assert discriminator(x).shape == (4,)
     assert [head.shape for head in encoder(h)] == [(4, 3), (4, 2)]
@@ -55,7 +56,7 @@ def test_shapes_and_ranges(size: int, channels: int) -> None:
 @pytest.mark.parametrize("value_range", [None, (-1.0, 1.0)])
 def test_the_generator_written_out(value_range: tuple[float, float] | None) -> None:
     torch.manual_seed(0)
-    generator = spread(InfoGANGenerator(5, (2, 28, 28), value_range, width=3, hidden=7))
+    generator = spread(InfoGANGenerator(5, DataSpec((2, 28, 28), value_range), width=3, hidden=7))
     z = torch.randn(4, 5, dtype=torch.float64)
     w1, b1, s1, t1, w2, b2, s2, t2, w3, b3, s3, t3, w4, b4 = generator.parameters()
     h = rectified(normalised(z @ w1.T + b1, s1, t1))
@@ -67,12 +68,12 @@ def test_the_generator_written_out(value_range: tuple[float, float] | None) -> N
 
 def test_the_discriminator_written_out() -> None:
     torch.manual_seed(0)
-    discriminator = spread(InfoGANDiscriminator((2, 28, 28), width=3, hidden=7, norm="none"))
+    discriminator = spread(InfoGANDiscriminator(DataSpec((2, 28, 28)), width=3, hidden=7, norm="none"))
     x = torch.randn(4, 2, 28, 28, dtype=torch.float64)
     w1, b1, w2, b2, w3, b3, w4, b4, w5, b5 = discriminator.state_dict().values()
     h = leaky(conv2d(x, w1, b1, stride=2, padding=1))
     h = leaky(conv2d(h, w2, b2, stride=2, padding=1))
-    torch.testing.assert_close(discriminator.features(x), h)
+    torch.testing.assert_close(discriminator.trunk(x), h)
     h = leaky(h.reshape(4, 6 * 7 * 7) @ w3.T + b3)
     h = leaky(h @ w4.T + b4)
     torch.testing.assert_close(discriminator(x), h @ w5[0] + b5)
@@ -80,12 +81,12 @@ def test_the_discriminator_written_out() -> None:
 
 def test_batch_norm_is_not_after_the_first_convolution() -> None:
     torch.manual_seed(0)
-    discriminator = spread(InfoGANDiscriminator((2, 28, 28), width=3, hidden=7, norm="batch"))
+    discriminator = spread(InfoGANDiscriminator(DataSpec((2, 28, 28)), width=3, hidden=7, norm="batch"))
     x = torch.randn(4, 2, 28, 28, dtype=torch.float64)
     w1, b1, w2, b2, s2, t2, w3, b3, s3, t3, w4, b4, w5, b5 = discriminator.parameters()
     h = leaky(conv2d(x, w1, b1, stride=2, padding=1))
     h = leaky(normalised(conv2d(h, w2, b2, stride=2, padding=1), s2, t2))
-    torch.testing.assert_close(discriminator.features(x), h)
+    torch.testing.assert_close(discriminator.trunk(x), h)
     h = leaky(normalised(h.reshape(4, 6 * 7 * 7) @ w3.T + b3, s3, t3))
     h = leaky(h @ w4.T + b4)
     torch.testing.assert_close(discriminator(x), h @ w5[0] + b5)
@@ -95,7 +96,7 @@ def test_batch_norm_is_not_after_the_first_convolution() -> None:
 def test_spectral_norm_is_on_every_weight_or_on_none(norm: str | None) -> None:
     torch.manual_seed(0)
     given = {} if norm is None else {"norm": norm}
-    discriminator = InfoGANDiscriminator((2, 28, 28), width=3, hidden=7, **given)
+    discriminator = InfoGANDiscriminator(DataSpec((2, 28, 28)), width=3, hidden=7, **given)
     with torch.no_grad():
         for parameter in discriminator.parameters():
             parameter.mul_(10)  # so that no weight has the norm 1 by chance
@@ -128,10 +129,10 @@ def test_the_heads_share_no_layer() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 7, 7), (1, 30, 30), (1, 28, 24), (2,), (28, 28), (1, 1, 28, 28)])
-@pytest.mark.parametrize("network", [lambda s: InfoGANGenerator(3, s, None), InfoGANDiscriminator])
+@pytest.mark.parametrize("network", [lambda s: InfoGANGenerator(3, s), InfoGANDiscriminator])
 def test_what_is_no_square_image_whose_side_four_divides_is_refused(network, shape) -> None:
     with pytest.raises(UnfitError, match=r"multiple of 4, such as 28×28; the data have shape \(.*'dcgan'"):
-        network(shape)
+        network(DataSpec(shape))
 
 
 @pytest.mark.parametrize("shape", [(128,), (7, 7)])

@@ -3,13 +3,14 @@
 import torch
 
 from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
+from dalikit.interfaces import DataSpec
 
 
 def test_layers_are_as_many_and_as_wide_as_asked():
-    generator = MLPGenerator(5, (1, 4, 4), None, width=7, depth=3)
+    generator = MLPGenerator(5, DataSpec((1, 4, 4)), width=7, depth=3)
     shapes = [tuple(p.shape) for p in generator.parameters() if p.dim() == 2]
     assert shapes == [(7, 5), (7, 7), (7, 7), (16, 7)]
-    discriminator = MLPDiscriminator((2,), width=6, depth=2, head_depth=1)
+    discriminator = MLPDiscriminator(DataSpec((2,)), width=6, depth=2, head_depth=1)
     shapes = [tuple(p.shape) for p in discriminator.parameters() if p.dim() == 2]
     assert shapes == [(6, 2), (6, 6), (6, 6), (1, 6)]
     encoder = MLPEncoder((6,), (3, 4), width=8)
@@ -19,13 +20,13 @@ def test_layers_are_as_many_and_as_wide_as_asked():
 
 def test_x_scale_is_the_unit_of_the_data():
     torch.manual_seed(0)
-    one = MLPGenerator(2, (2,), None)
+    one = MLPGenerator(2, DataSpec((2,)))
     torch.manual_seed(0)
-    three = MLPGenerator(2, (2,), None, x_scale=3.0)
+    three = MLPGenerator(2, DataSpec((2,)), x_scale=3.0)
     z = torch.randn(4, 2)
     torch.testing.assert_close(three(z), 3 * one(z))
     torch.manual_seed(0)
-    plain = MLPDiscriminator((2,))
+    plain = MLPDiscriminator(DataSpec((2,)))
     torch.manual_seed(0)
-    scaled = MLPDiscriminator((2,), x_scale=3.0)
+    scaled = MLPDiscriminator(DataSpec((2,)), x_scale=3.0)
     torch.testing.assert_close(scaled(3 * z), plain(z))

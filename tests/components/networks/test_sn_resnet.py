@@ -17,7 +17,8 @@ from dalikit.components.networks.sn_resnet import (
     UpBlock,
 )
 from dalikit.errors import UnfitError
-from dalikit.players.composed import weight_norm
+from dalikit.interfaces import DataSpec
+from dalikit.players import weight_norm
 
 leaky = partial(layers.leaky, slope=0.2)
 
@@ -64,23 +65,23 @@ def up(block: UpBlock, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes_and_ranges(size: int, channels: int) -> None:
     shape = (channels, size, size)
-    generator = SNResNetGenerator(5, shape, (0.0, 1.0), width=4)
-    discriminator = SNResNetDiscriminator(shape, width=6)
+    generator = SNResNetGenerator(5, DataSpec(shape, (0.0, 1.0)), width=4)
+    discriminator = SNResNetDiscriminator(DataSpec(shape), width=6)
     encoder = SNResNetEncoder(discriminator.feature_shape, (3, 2), width=4, hidden=8)
     x = generator(50 * torch.randn(2, 5))
     assert x.shape == (2, *shape)
     assert x.min() >= 0
     assert x.max() <= 1
-    h = discriminator.features(x)
+    h = discriminator.trunk(x)
     assert h.shape == (2, *discriminator.feature_shape)
     assert discriminator(x).shape == (2,)
-    assert torch.equal(discriminator.eval()(x), discriminator.head(discriminator.features(x)))
+    assert torch.equal(discriminator.eval()(x), discriminator.head(discriminator.trunk(x)))
     assert [head.shape for head in encoder(h)] == [(2, 3), (2, 2)]
 
 
 def test_data_without_a_range_are_not_bounded() -> None:
     torch.manual_seed(0)
-    generator = SNResNetGenerator(5, (1, 8, 8), None, width=4)
+    generator = SNResNetGenerator(5, DataSpec((1, 8, 8)), width=4)
     with torch.no_grad():
         generator.net[-1].bias.fill_(7.0)
     assert generator(torch.randn(2, 5)).max() > 6
@@ -88,14 +89,14 @@ def test_data_without_a_range_are_not_bounded() -> None:
 
 @pytest.mark.parametrize(("size", "sizes"), SIZES.items())
 def test_blocks_at_each_size(size: int, sizes: list[int]) -> None:
-    generator = SNResNetGenerator(5, (3, size, size), None, width=4)
+    generator = SNResNetGenerator(5, DataSpec((3, size, size)), width=4)
     grown = outputs(generator, UpBlock)
     generator(torch.randn(2, 5))
     assert grown[-1] == (4, size, size)
     assert [side for _, side, _ in grown] == [8 * 2**i for i in range(len(grown))]
-    discriminator = SNResNetDiscriminator((3, size, size), width=6)
+    discriminator = SNResNetDiscriminator(DataSpec((3, size, size)), width=6)
     shrunk = outputs(discriminator, DownBlock)
-    h = discriminator.features(torch.randn(2, 3, size, size))
+    h = discriminator.trunk(torch.randn(2, 3, size, size))
     assert shrunk == [(6, side, side) for side in sizes]
     shrunk.clear()
     discriminator.head(h)
@@ -103,12 +104,12 @@ def test_blocks_at_each_size(size: int, sizes: list[int]) -> None:
 
 
 def test_table_4() -> None:
-    generator = SNResNetGenerator(128, (3, 32, 32), (-1.0, 1.0))
+    generator = SNResNetGenerator(128, DataSpec((3, 32, 32), (-1.0, 1.0)))
     block = [(256, 256, 3, 3), (256, 256, 3, 3), (256, 256, 1, 1)]
     shapes = [tuple(m.weight.shape) for m in weighted(generator)]
     assert shapes == [(4 * 4 * 256, 128), *3 * block, (3, 256, 3, 3)]
     assert [m.num_features for m in generator.modules() if isinstance(m, nn.BatchNorm2d)] == 7 * [256]
-    discriminator = SNResNetDiscriminator((3, 32, 32))
+    discriminator = SNResNetDiscriminator(DataSpec((3, 32, 32)))
     assert discriminator.feature_shape == (128, 8, 8)
     same, down = 2 * [(128, 128, 3, 3)], [(128, 128, 1, 1)]
     first = [(128, 3, 3, 3), (128, 128, 3, 3), (128, 3, 1, 1)]
@@ -122,7 +123,7 @@ def test_table_4() -> None:
 def test_spectral_norm_is_on_every_weight_or_on_none(size: int, norm: str | None) -> None:
     torch.manual_seed(0)
     given = {} if norm is None else {"norm": norm}
-    discriminator = SNResNetDiscriminator((2, size, size), width=5, **given)
+    discriminator = SNResNetDiscriminator(DataSpec((2, size, size)), width=5, **given)
     with torch.no_grad():
         for parameter in discriminator.parameters():
             parameter.mul_(10)  # so that no weight has the norm 1 by chance
@@ -158,7 +159,7 @@ def test_a_block_of_the_generator() -> None:
 
 def test_the_generator_written_out() -> None:
     torch.manual_seed(0)
-    generator = spread(SNResNetGenerator(5, (2, 16, 16), (-1.0, 1.0), width=3))
+    generator = spread(SNResNetGenerator(5, DataSpec((2, 16, 16), (-1.0, 1.0)), width=3))
     z = torch.randn(4, 5, dtype=torch.float64)
     dense, last = weighted(generator)[0], weighted(generator)[-1]
     h = (z @ dense.weight.T + dense.bias).reshape(4, 3, 4, 4)
@@ -172,13 +173,13 @@ def test_the_generator_written_out() -> None:
 
 def test_the_discriminator_written_out() -> None:
     torch.manual_seed(0)
-    discriminator = spread(SNResNetDiscriminator((2, 32, 32), width=3, norm="none"))
+    discriminator = spread(SNResNetDiscriminator(DataSpec((2, 32, 32)), width=3, norm="none"))
     x = torch.randn(4, 2, 32, 32, dtype=torch.float64)
     blocks = [m for m in discriminator.modules() if isinstance(m, DownBlock)]
     h = down(blocks[0], x, halve=True, first=True)
     h = down(blocks[1], h, halve=True)
     h = down(blocks[2], h, halve=False)
-    torch.testing.assert_close(discriminator.features(x), h)
+    torch.testing.assert_close(discriminator.trunk(x), h)
     h = rectified(down(blocks[3], h, halve=False)).sum((2, 3))
     dense = weighted(discriminator)[-1]
     torch.testing.assert_close(discriminator(x), h @ dense.weight[0] + dense.bias)
@@ -207,10 +208,10 @@ def test_the_heads_share_no_layer() -> None:
 @pytest.mark.parametrize(
     "shape", [(3, 4, 4), (3, 0, 0), (3, 28, 28), (3, 48, 48), (3, 32, 16), (2,), (32, 32), (1, 3, 32, 32)]
 )
-@pytest.mark.parametrize("network", [lambda s: SNResNetGenerator(3, s, None), SNResNetDiscriminator])
+@pytest.mark.parametrize("network", [lambda s: SNResNetGenerator(3, s), SNResNetDiscriminator])
 def test_what_is_no_square_image_of_4_times_a_power_of_two_is_refused(network, shape) -> None:
     with pytest.raises(UnfitError, match=r"side 8, 16, 32, 64 …; the data have shape \(.*'dcgan' takes any"):
-        network(shape)
+        network(DataSpec(shape))
 
 
 @pytest.mark.parametrize("shape", [(128,), (8, 8)])
