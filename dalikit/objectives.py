@@ -239,6 +239,8 @@ class Playing(Watching):
     def critic(self, iteration: Iteration, critic: nn.Module | None = None) -> Critic:
         """D, or another critic, as a function of what it judges under the iteration's labels."""
         judge = self.discriminator if critic is None else critic
+        if self.judges == "z":
+            return judge  # codes bear no labels
         return lambda x: judge(self.seen(x), *self.given(iteration.labels, len(x)))
 
 

@@ -144,8 +144,8 @@ def check_augmentation(family: Callable[[DataSpec], Augmentation]) -> None:
         once, again = (_seeded(lambda: augmentation(x)) for _ in range(2))
         _shape("forward", once, (B, *spec.x_shape))
         assert torch.equal(once, again), "what is random in it is drawn from torch's generator"
+        _reaches("forward", once.square(), x=x)
         (slope,) = torch.autograd.grad(once[0].square().sum(), x)
-        assert bool(slope.isfinite().all()), "its slope is finite"
         assert not bool(slope[1:].any()), "each datum is augmented on its own"
         if not augmentation.changes:
             assert torch.equal(once, x), "one that says changes = False changes nothing"
@@ -341,6 +341,7 @@ def _shape(what: str, tensor: Tensor, shape: Shape) -> None:
 
 
 def _reaches(what: str, loss: Tensor, **inputs: Tensor) -> None:
+    assert loss.requires_grad, f"{what} has a slope"
     gradients = torch.autograd.grad(loss.sum(), list(inputs.values()), allow_unused=True, retain_graph=True)
     for name, gradient in zip(inputs, gradients, strict=True):
         assert gradient is not None, f"{what} depends on {name}"

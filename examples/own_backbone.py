@@ -11,13 +11,12 @@ import sys
 import torch
 from torch import nn
 
-from dalikit import Trainer, testing
-from dalikit.components.datasets.digits import Digits
-from dalikit.components.games.hinge import Hinge
-from dalikit.components.methods.dali import DALI
-from dalikit.components.posteriors.diagonal import Diagonal
-from dalikit.interfaces import Discriminator, Encoder, Generator
-from dalikit.model import Model
+from dalikit import Discriminator, Encoder, Generator, Model, Trainer, testing
+from dalikit.components.datasets import Digits
+from dalikit.components.games import Hinge
+from dalikit.components.methods import DALI
+from dalikit.components.posteriors import Diagonal
+from dalikit.players import Squeeze
 
 
 class Block(nn.Module):
@@ -39,9 +38,9 @@ class ResidualGenerator(Generator):
 
     name = "residual"
 
-    def __init__(self, latent_size, x_shape, value_range, /, *, width: int = 32) -> None:
-        super().__init__(latent_size, x_shape, value_range)
-        channels, size, _ = x_shape
+    def __init__(self, latent_size, spec, /, *, width: int = 32) -> None:
+        super().__init__(latent_size, spec)
+        channels, size, _ = spec.x_shape
         self.net = nn.Sequential(
             nn.Linear(latent_size, width * (size // 2) ** 2),
             nn.Unflatten(1, (width, size // 2, size // 2)),
@@ -54,23 +53,17 @@ class ResidualGenerator(Generator):
 
 
 class ResidualDiscriminator(Discriminator):
-    """Images to features at half their size, and those to a logit."""
+    """A trunk from images to features at half their size, and a head from those to a logit."""
 
     name = "residual"
 
-    def __init__(self, x_shape, /, *, width: int = 32) -> None:
+    def __init__(self, spec, /, *, width: int = 32) -> None:
         super().__init__()
-        channels, size, _ = x_shape
+        channels, size, _ = spec.x_shape
         self.feature_shape = (width, size // 2, size // 2)
         self.trunk = nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1), Block(width), nn.AvgPool2d(2))
-        self.logit = nn.Sequential(Block(width), nn.Flatten(), nn.LazyLinear(1))
-        self.logit(torch.zeros(1, *self.feature_shape))  # lets the lazy layer know its size
-
-    def features(self, x):
-        return self.trunk(x)
-
-    def head(self, h):
-        return self.logit(h).squeeze(1)
+        self.head = nn.Sequential(Block(width), nn.Flatten(), nn.LazyLinear(1), Squeeze())
+        self.head(torch.zeros(1, *self.feature_shape))  # lets the lazy layer know its size
 
 
 class ResidualEncoder(Encoder):
@@ -93,20 +86,21 @@ class ResidualEncoder(Encoder):
 torch.manual_seed(0)
 torch.set_num_threads(1)
 data = Digits()
-generator = ResidualGenerator(16, data.x_shape, data.value_range)
-discriminator = ResidualDiscriminator(data.x_shape)
-posterior = Diagonal(16, log_variance_min=-6.0, log_variance_max=2.0)
-encoder = ResidualEncoder(discriminator.feature_shape, posterior.heads())
+generator, discriminator = ResidualGenerator(16, data.spec), ResidualDiscriminator(data.spec)
+family = Diagonal(16, log_variance_min=-6.0, log_variance_max=2.0)
+encoder = ResidualEncoder(discriminator.feature_shape, family.heads())
 
 # The contract's own checks, for the networks that are built as the registry would build them.
-testing.check_saving(lambda: ResidualGenerator(16, data.x_shape, data.value_range))
-testing.check_saving(lambda: ResidualDiscriminator(data.x_shape))
+testing.check_saving(lambda: ResidualGenerator(16, data.spec))
+testing.check_saving(lambda: ResidualDiscriminator(data.spec))
 
-method = DALI(generator, discriminator, encoder, posterior, Hinge(), lam=0.3)
+players = {"generator": generator, "discriminator": discriminator, "encoder": encoder, "family": family}
+method = DALI(**players, game=Hinge(), lam=0.3)
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 800
-trainer = Trainer(method, data, steps=steps, batch_size=32, lr=1e-3, betas=(0.5, 0.99), schedule="linear")
+optimization = {"lr": 1e-3, "optimizer": {"betas": (0.5, 0.99)}, "schedule": "linear"}
+trainer = Trainer(method, data, steps=steps, batch_size=32, **optimization)
 trainer.fit()
 
 x = data.scale(data.split("test").data)
-again = Model(trainer.inference, data.x_shape, data.value_range).reconstruct(x)
+again = Model(trainer.inference).reconstruct(x)
 print(f"after {trainer.step} steps: test MSE on [0, 1] {((again - x) / 2).square().mean():.4f}")

@@ -1,4 +1,4 @@
-"""Train on tensors of your own: a data set is a shape, a range and three splits.
+"""Train on tensors of your own: a data set says what its data are, and has three splits.
 
 python examples/own_tensors.py [STEPS]
 """
@@ -7,21 +7,18 @@ import sys
 
 import torch
 
-from dalikit import Trainer
-from dalikit.components.games.gan import GAN
-from dalikit.components.methods.dali import DALI
-from dalikit.components.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
-from dalikit.components.posteriors.diagonal import Diagonal
-from dalikit.interfaces import Dataset, TensorSplit
-from dalikit.model import Model
+from dalikit import Dataset, DataSpec, Model, TensorSplit, Trainer
+from dalikit.components.games import GAN
+from dalikit.components.methods import DALI
+from dalikit.components.networks import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
+from dalikit.components.posteriors import Diagonal
 
 
 class Bars(Dataset):
     """12×12 colour images of one bright bar, made here; yours would come from a file."""
 
     name = "bars"
-    x_shape = (3, 12, 12)
-    value_range = (-1.0, 1.0)
+    spec = DataSpec(x_shape=(3, 12, 12), value_range=(-1.0, 1.0))
     preparation = "600 images of a bar at a random place in a random colour; the last 100 are the test part"
 
     def __init__(self) -> None:
@@ -41,16 +38,21 @@ class Bars(Dataset):
 torch.manual_seed(0)
 torch.set_num_threads(1)
 data, latent_size = Bars(), 6
-generator = DCGANGenerator(latent_size, data.x_shape, data.value_range, width=16)
-discriminator = DCGANDiscriminator(data.x_shape, width=16)
-posterior = Diagonal(latent_size)
-encoder = DCGANEncoder(discriminator.feature_shape, posterior.heads())
-method = DALI(generator, discriminator, encoder, posterior, GAN())
+generator = DCGANGenerator(latent_size, data.spec, width=16)
+discriminator, family = DCGANDiscriminator(data.spec, width=16), Diagonal(latent_size)
+method = DALI(
+    generator=generator,
+    discriminator=discriminator,
+    encoder=DCGANEncoder(discriminator.feature_shape, family.heads()),
+    family=family,
+    game=GAN(),
+)
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1500
-trainer = Trainer(method, data, steps=steps, batch_size=32, lr=2e-3, betas=(0.5, 0.99), schedule="linear")
+optimization = {"lr": 2e-3, "optimizer": {"betas": (0.5, 0.99)}, "schedule": "linear"}
+trainer = Trainer(method, data, steps=steps, batch_size=32, **optimization)
 trainer.fit()
 
 x = data.scale(data.split("test").data)
-again = Model(trainer.inference, data.x_shape, data.value_range).reconstruct(x)
+again = Model(trainer.inference).reconstruct(x)
 print(f"after {trainer.step} steps: test MSE on [0, 1] {((again - x) / 2).square().mean():.4f}")

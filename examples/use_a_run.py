@@ -23,10 +23,10 @@ again = model.reconstruct(x)
 print("test MSE on [0, 1]:", f"{((again - x) / 2).square().mean():.4f}")
 
 walk = model.interpolate(x[:1], x[1:2], 8)[0]  # (8, 1, 8, 8)
-pictures.save(pictures.grid(walk, model.value_range, columns=8), model.run.path / "walk.png")
+pictures.save(pictures.grid(walk, model.spec.value_range, columns=8), model.run.path / "walk.png")
 
 around = model.vary(x[:1], 15, seed=0)[0]
-pictures.save(pictures.grid(around, model.value_range), model.run.path / "around.png")
+pictures.save(pictures.grid(around, model.spec.value_range), model.run.path / "around.png")
 
 samples = model.sample(1000, seed=0)
 print("samples:", tuple(samples.shape), f"from {samples.min():.2f} to {samples.max():.2f}")

@@ -4,6 +4,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+PLUGINS = Path(__file__).parent / "plugins"
+
 
 def install(
     folder: Path, monkeypatch, distribution: str, source: str, version: str = "1.0", point: str = "plugin"
@@ -20,11 +22,18 @@ def install(
     monkeypatch.syspath_prepend(str(home))
 
 
+def install_file(folder: Path, monkeypatch, name: str) -> str:
+    """Put `tests/plugins/NAME.py`, a whole plugin in one file, on the path; returns its distribution."""
+    distribution = f"fake-{name.replace('_', '-')}"
+    install(folder, monkeypatch, distribution, (PLUGINS / f"{name}.py").read_text())
+    return distribution
+
+
 GAME = """
 from dalikit.hookspecs import hookimpl
 from dalikit.interfaces import AdversarialGame
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 class Game(AdversarialGame):
     name = "{name}"

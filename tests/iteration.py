@@ -15,24 +15,27 @@ from dalikit.training import Trainer
 
 SEED, BATCH, RATE, BETAS = 3, 6, 1e-2, (0.5, 0.9)
 
+OPTIONS = {"lr": RATE, "optimizer": {"name": "adam", "betas": BETAS}}
+"""Of a trainer that steps like `adam` here."""
 
-def check_one_iteration(
-    restate: Callable[[Any, Tensor, Tensor], None], cls: type[Method], **settings: Any
-) -> None:
+
+def check_one_iteration(restate: Callable[..., None], cls: type[Method], **settings: Any) -> None:
     """A method trained for one iteration must end with the parameters that `restate` arrives at, to 1e-9.
 
-    `restate` is given a copy of the method to train by itself, x and z. What it draws after that by `noise`
-    are the trainer's own numbers, if it draws in the trainer's order.
+    `restate` is given a copy of the method to train by itself, x and z, and labels where the method is
+    conditional. What it draws after that by `noise` are the trainer's own numbers, if it draws in the
+    trainer's order.
     """
     torch.manual_seed(1)
     trained = small(cls, **settings).double()
-    mine, data = copy.deepcopy(trained), Points(BATCH)
-    Trainer(trained, data, (), SEED, steps=1, batch_size=BATCH, lr=RATE, betas=BETAS).fit()
+    mine, data = copy.deepcopy(trained), Points(BATCH, labelled=trained.conditional)
+    Trainer(trained, data, (), SEED, steps=1, batch_size=BATCH, **OPTIONS).fit()
     order = torch.Generator().manual_seed(derived_seed(SEED, "order"))
-    x = data.data.double()[torch.randperm(BATCH, generator=order)]
+    index = torch.randperm(BATCH, generator=order)
+    x, labels = data.data.double()[index], () if data.labels is None else (data.labels[index],)
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(SEED, "training"))
-        restate(mine, x, noise())
+        restate(mine, x, noise(), *labels)
     for (name, a), b in zip(trained.named_parameters(), mine.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-9, msg=lambda m, name=name: f"{name}: {m}")
 

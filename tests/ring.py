@@ -21,7 +21,7 @@ TRAINER = {
     "steps": 2000,
     "batch_size": 256,
     "lr": 4e-3,
-    "betas": (0.0, 0.99),
+    "optimizer": {"betas": (0.0, 0.99)},
     "schedule": "linear",
     "ema": 0.99,
 }
@@ -58,7 +58,7 @@ def on_the_ring(
     """Modes and high quality of a method that `small` makes, trained from `seed`."""
     torch.manual_seed(seed)
     method = trained_method(small(cls, WIDTH, CODES, **settings), seed, data, trainer)
-    return score(Modes(data), method).values
+    return score(lambda part: Modes(data), method).values
 
 
 def trained_method(
@@ -73,7 +73,7 @@ def trained_method(
 def chance(data: Ring8) -> float:
     """High quality of the better of two guesses: the Gaussian of the data's moments, and the whole circle."""
     rng = torch.Generator().manual_seed(0)
-    x = data.split("test").take(torch.arange(20_000), rng)
+    x = data.split("test").take(torch.arange(20_000), rng).x
     blob = x.mean(0) + x.std(0) * torch.randn(x.shape, generator=rng)
     angle = 2 * math.pi * torch.rand(len(x), generator=rng)
     circle = torch.stack([angle.cos(), angle.sin()], 1) * data.means.norm(dim=1).mean()

@@ -10,17 +10,17 @@ import math
 import pytest
 import torch
 from adam import Adam, descend, softplus
-from players import Points, Z
-from torch import Tensor
+from players import Points, Z, small
+from torch import Tensor, nn
 
 from dalikit.components.games.fkl import FKL
 from dalikit.components.games.gan import GAN
 from dalikit.components.games.hinge import Hinge
 from dalikit.components.games.wgan import WGAN
 from dalikit.components.methods.dali import DALI
-from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
 from dalikit.components.posteriors.diagonal import Diagonal
 from dalikit.components.posteriors.identity import Identity
+from dalikit.interfaces import AdversarialGame
 from dalikit.randomness import derived_seed
 from dalikit.training import Trainer
 
@@ -98,27 +98,21 @@ def identity_nll(z: Tensor, mean: Tensor) -> Tensor:
 POSTERIORS = {"diag": (Diagonal, diagonal_nll), "identity": (Identity, identity_nll)}
 
 
-def players(posterior: str):
+def method(posterior: str, game: AdversarialGame, **settings: float) -> DALI:
     torch.manual_seed(1)
-    family = POSTERIORS[posterior][0](Z)
-    generator = MLPGenerator(Z, (2,), None, width=8)
-    discriminator = MLPDiscriminator((2,), width=8)
-    encoder = MLPEncoder((8,), family.heads(), width=8)
-    return [player.double() for player in (generator, discriminator, encoder, family)]
+    return small(DALI, family=POSTERIORS[posterior][0], game=game, **settings).double()
 
 
 @pytest.mark.parametrize("posterior", POSTERIORS)
 @pytest.mark.parametrize("game", GAMES)
 def test_one_iteration_is_algorithm_1(game: str, posterior: str) -> None:
     rules, d_loss, g_loss, penalty, d_steps, bound = GAMES[game]
-    g, d, e, family = players(posterior)
-    mine = [copy.deepcopy(player) for player in (g, d, e)]
+    trained = method(posterior, rules, lam=LAM)
+    mine = copy.deepcopy(trained)
     data = Points(BATCH, torch.float64)
-    trainer = Trainer(DALI(g, d, e, family, rules, lam=LAM), data, (), 3, steps=1, batch_size=BATCH, lr=RATE,
-                      betas=BETAS)  # fmt: skip
-    trainer.fit()
+    Trainer(trained, data, (), 3, steps=1, batch_size=BATCH, lr=RATE, optimizer={"betas": BETAS}).fit()
 
-    g_, d_, e_ = mine
+    g_, d_, e_ = mine.generator, mine.discriminator, mine.encoder
     order = torch.Generator().manual_seed(derived_seed(3, "order"))
     rng = torch.random.get_rng_state()
     torch.manual_seed(derived_seed(3, "training"))
@@ -133,32 +127,31 @@ def test_one_iteration_is_algorithm_1(game: str, posterior: str) -> None:
             with torch.no_grad():
                 for parameter in d_.parameters():
                     parameter.copy_(parameter.clamp(-bound, bound))
-    h = d_.features(fake)
+    h = d_.trunk(fake)
     loss = g_loss(d_.head(h)).mean() + LAM / Z * POSTERIORS[posterior][1](z, *e_(h)).mean()
     descend(loss, Adam(g_, RATE, BETAS), Adam(e_, RATE, BETAS))
     torch.random.set_rng_state(rng)
 
-    for trained, expected in zip((g, d, e), mine, strict=True):
-        for a, b in zip(trained.parameters(), expected.parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
+    for a, b in zip(trained.parameters(), mine.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("game", GAMES)
 def test_the_discriminator_reads_real_then_generated_data_and_g_and_e_read_the_updated_one(game: str) -> None:
     """Order matters for discriminators with a state: batch statistics, spectral norm's vectors."""
-    g, d, e, family = players("diag")
-    read: list[tuple[Tensor, Tensor]] = []
-    features = d.features
-
-    def recording(x: Tensor) -> Tensor:
-        read.append((x.detach().clone(), next(d.parameters()).detach().clone()))
-        return features(x)
-
-    d.features = recording
-    before = next(d.parameters()).detach().clone()
     rules, *_, d_steps, _ = GAMES[game]
+    trained = method("diag", rules)
+    d = trained.discriminator
+    read: list[tuple[Tensor, Tensor]] = []
+
+    def record(trunk: nn.Module, inputs: tuple[Tensor]) -> None:
+        read.append((inputs[0].detach().clone(), next(d.parameters()).detach().clone()))
+
+    before = next(d.parameters()).detach().clone()
     data = Points(BATCH, torch.float64)
-    Trainer(DALI(g, d, e, family, rules), data, (), 3, steps=1, batch_size=BATCH, lr=RATE).fit()
+    trainer = Trainer(trained, data, (), 3, steps=1, batch_size=BATCH, lr=RATE)
+    d.trunk.register_forward_pre_hook(record)
+    trainer.fit()
     known = {tuple(row) for row in data.data.tolist()}
     is_real = [all(tuple(row) in known for row in x.tolist()) for x, _ in read]
     per_step = (len(read) - 1) // d_steps  # a penalty reads once more; G and E read once, at the end

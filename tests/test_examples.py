@@ -1,6 +1,7 @@
 """The examples run, for a few steps."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,5 +32,7 @@ def test_use_a_run(trained, tmp_path):
     assert (copied / "around.png").is_file()
 
 
-def test_by_hand_takes_at_most_40_lines():
-    assert len((EXAMPLES / "by_hand.py").read_text().splitlines()) <= 40
+def test_by_hand_takes_at_most_40_lines_and_3_imports():
+    lines = (EXAMPLES / "by_hand.py").read_text().splitlines()
+    assert len(lines) <= 40
+    assert 1 <= sum(re.match(r"(from|import) dalikit\b", line) is not None for line in lines) <= 3

@@ -1,5 +1,6 @@
 """Parameters from a constructor's signature: checked strictly, filled in, and described."""
 
+import json
 from typing import Annotated, Literal
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from dalikit.assembly.parameters import jsonable, parameter_model, summary, validated
+from dalikit.assembly.parameters import check_parameters, parameter_model, summarise
 from dalikit.errors import PluginError, UserError
 
 
@@ -31,12 +32,16 @@ DEFAULTS = {"width": 3, "kind": "a", "rate": 0.5, "betas": (0.5, 0.9), "bound": 
 
 
 def test_what_is_left_out_is_filled_in():
-    assert validated(Part, "part", {}) == DEFAULTS
-    assert validated(Part, "part", {"width": 5, "bound": 2.0}) == {**DEFAULTS, "width": 5, "bound": 2.0}
+    assert check_parameters(Part, "part", {}) == DEFAULTS
+    assert check_parameters(Part, "part", {"width": 5, "bound": 2.0}) == {
+        **DEFAULTS,
+        "width": 5,
+        "bound": 2.0,
+    }
 
 
 def test_a_list_serves_as_a_tuple_and_a_whole_number_as_a_float():
-    found = validated(Part, "part", {"betas": [0, 0.99], "rate": 2})
+    found = check_parameters(Part, "part", {"betas": [0, 0.99], "rate": 2})
     assert found["betas"] == (0.0, 0.99)
     assert isinstance(found["rate"], float)
 
@@ -59,7 +64,7 @@ def test_a_list_serves_as_a_tuple_and_a_whole_number_as_a_float():
 )
 def test_what_does_not_fit_is_refused_by_name(given_, says):
     with pytest.raises(UserError, match=says):
-        validated(Part, "part", given_)
+        check_parameters(Part, "part", given_)
 
 
 @given(
@@ -74,9 +79,10 @@ def test_what_does_not_fit_is_refused_by_name(given_, says):
     )
 )
 def test_parameters_go_through_json_and_back(given_):
-    once = validated(Part, "part", given_)
+    once = check_parameters(Part, "part", given_)
     assert once == {**DEFAULTS, **given_}
-    assert validated(Part, "part", jsonable(Part, once)) == once
+    assert check_parameters(Part, "part", once) == once
+    assert check_parameters(Part, "part", json.loads(json.dumps(once))) == once
 
 
 def test_a_parameter_without_type_or_default_is_the_plugins_fault():
@@ -93,9 +99,43 @@ def test_a_parameter_without_type_or_default_is_the_plugins_fault():
             parameter_model(cls)
 
 
+@pytest.mark.parametrize("name", ["name", "from_run", "latent_size"])
+def test_a_parameter_called_as_what_a_section_holds_itself_is_the_plugins_fault(name):
+    scope: dict = {}
+    exec(f"class Part:\n    def __init__(self, *, {name}: int = 1) -> None: pass", scope)
+    with pytest.raises(PluginError, match=f"a parameter called '{name}' would hide"):
+        parameter_model(scope["Part"])
+
+
+def test_an_argument_neither_before_the_stroke_nor_after_the_star_is_the_plugins_fault():
+    class Loose:
+        def __init__(self, width: int = 3) -> None:
+            pass
+
+    with pytest.raises(PluginError, match=r"Loose: argument 'width' must stand before '/'.*or after '\*'"):
+        parameter_model(Loose)
+
+
+def test_what_a_constructor_hands_on_is_its_bases_to_take():
+    class Base:
+        def __init__(self, supplied, /, *, width: int = 3, flag: bool = False) -> None:
+            pass
+
+    class Derived(Base):
+        def __init__(self, *supplied, flag: bool = True, extra: float = 0.5, **rest) -> None:
+            super().__init__(*supplied, flag=flag, **rest)
+
+    class Closed(Base):
+        def __init__(self, supplied, /, *, extra: float = 0.5) -> None:
+            super().__init__(supplied)
+
+    assert check_parameters(Derived, "part", {}) == {"flag": True, "extra": 0.5, "width": 3}
+    assert check_parameters(Closed, "part", {}) == {"extra": 0.5}
+
+
 def test_the_summary_is_written_as_people_write_types():
-    assert summary(Part) == (
+    assert summarise(Part) == (
         "width: int = 3, kind: 'a' | 'b' = 'a', rate: float = 0.5, "
         "betas: tuple[float, float] = (0.5, 0.9), bound: float | None = None, flag: bool = False"
     )
-    assert summary(object) == "nothing"
+    assert summarise(object) == "nothing"

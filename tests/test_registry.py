@@ -16,10 +16,22 @@ BROKEN = {
         fakes.GAME.format(name="g").replace("return [Game]", "raise ValueError('oh dear')"),
         "ValueError: oh dear",
     ),
-    "states no API": (fakes.GAME.format(name="g").replace("DALIKIT_API = 1", ""), "DALIKIT_API = 1"),
+    "states no API": (fakes.GAME.format(name="g").replace("DALIKIT_API = 2", ""), "DALIKIT_API = 2"),
     "was written for another API": (
-        fakes.GAME.format(name="g").replace("DALIKIT_API = 1", "DALIKIT_API = 0"),
-        "written for API 0, this is 1",
+        fakes.GAME.format(name="g").replace("DALIKIT_API = 2", "DALIKIT_API = 0"),
+        "written for API 0, this is 2",
+    ),
+    "was written for API 1": (
+        fakes.GAME.format(name="g").replace("DALIKIT_API = 2", "DALIKIT_API = 1"),
+        "written for API 1, this is 2; docs/migrating.md says what to change",
+    ),
+    "calls a parameter 'name'": (
+        fakes.GAME.format(name="g").replace("weight: float = 1.0", "name: str = 'x'"),
+        "fake_broken.Game: a parameter called 'name' would hide",
+    ),
+    "has a parameter neither before / nor after *": (
+        fakes.GAME.format(name="g").replace("self, *, weight: float = 1.0", "self, weight: float = 1.0"),
+        "fake_broken.Game: argument 'weight' must stand before '/', where dalikit supplies it, or after '*'",
     ),
     "misspells the hook": (
         fakes.GAME.format(name="g").replace("def dalikit_components", "def dalikit_component"),
@@ -65,6 +77,8 @@ def test_strict_raises_at_it(fault, tmp_path, monkeypatch):
     with pytest.raises(PluginError) as raised:
         Registry.discover(strict=True)
     assert says in str(raised.value)
+    assert "fake-broken 1.0" in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_broken_built_in_raises(monkeypatch):

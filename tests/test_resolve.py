@@ -9,33 +9,41 @@ import yaml
 from dalikit.assembly import resolve
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError
-from dalikit.runs.config import from_file, merged, to_yaml
+from dalikit.interfaces import Role
+from dalikit.runs.config import from_file, merge, to_yaml
 
 REGISTRY = Registry.discover()
 
 
 def resolved(*layers):
-    return resolve.layered(list(layers), REGISTRY)
+    return resolve.resolve_layers(list(layers), REGISTRY)
 
 
 def test_no_settings_are_the_recipe_of_the_default_data():
     config = resolved()
     assert config.recipe == "digits"
-    assert (config.method.name, config.game.name, config.posterior.name) == ("dali", "gan", "diag")
-    assert config.generator.name == config.discriminator.name == config.encoder.name == "dcgan"
-    assert config.generator.latent_size == 16
+    assert config.method.name == "dali"
+    assert {kind: slot.name for kind, slot in config.players.items()} == {
+        "generator": "dcgan",
+        "discriminator": "dcgan",
+        "encoder": "dcgan",
+        "game": "gan",
+        "posterior": "diag",
+        "augmentation": "none",
+    }
+    assert config.latent_size == 16
 
 
 def test_a_data_set_brings_the_recipe_of_its_name():
     config = resolved({"dataset": "ring8"})
     assert config.recipe == "ring8"
     assert config.backbone == "mlp"
-    assert config.generator.latent_size == 2
+    assert config.latent_size == 2
 
 
 def test_every_parameter_is_filled_in():
     config = resolved({"game": "wgan", "trainer": {"lr": 0.5}})
-    assert config.game.params == {
+    assert config.players["game"].params == {
         "lipschitz": "penalty",
         "weight": 10.0,
         "clip": 0.01,
@@ -48,16 +56,36 @@ def test_every_parameter_is_filled_in():
 
 def test_settings_win_over_the_recipe_they_come_with():
     config = resolved({"recipe": "grid25", "generator": {"width": 7}, "trainer": {"steps": 3}})
-    assert config.generator.params["width"] == 7
-    assert config.generator.params["x_scale"] == 2.0
+    assert config.players["generator"].params["width"] == 7
+    assert config.players["generator"].params["x_scale"] == 2.0
     assert config.trainer["steps"] == 3
+
+
+def test_a_role_has_the_optimizer_of_all_roles_but_for_what_is_said_of_it():
+    roles = {"encoder": {"optimizer": {"eps": 1e-3}}, "generator": {"optimizer": {"name": "sgd"}}}
+    settings = {"optimizer": {"betas": [0.0, 0.9]}, "roles": roles}
+    trainer = resolved({"trainer": settings}).trainer
+    assert trainer["optimizer"] == {"name": "adam", "betas": (0.0, 0.9), "eps": 1e-8}
+    assert trainer["roles"]["encoder"]["optimizer"] == {"name": "adam", "betas": (0.0, 0.9), "eps": 1e-3}
+    assert trainer["roles"]["generator"]["optimizer"] == {"name": "sgd", "momentum": 0.0, "nesterov": False}
+
+
+def test_an_optimizers_name_alone_says_all():
+    assert resolved({"trainer": {"optimizer": "rmsprop"}}).trainer["optimizer"]["name"] == "rmsprop"
+
+
+def test_another_optimizer_has_none_of_the_recipes_own_settings():
+    own = resolved({"recipe": "digits"}).trainer["optimizer"]
+    assert own["betas"] != resolve.parameters_of("optimizer", "adam", {}, REGISTRY)["betas"]
+    sgd = resolved({"recipe": "digits", "trainer": {"optimizer": "sgd"}}).trainer["optimizer"]
+    assert sgd == {"name": "sgd", "momentum": 0.0, "nesterov": False}
 
 
 def test_a_method_without_posterior_and_encoder_has_none():
     config = resolved({"method": "gan"})
-    assert config.posterior is None
-    assert config.encoder is None
-    assert config.game.name == "gan"
+    assert "posterior" not in config.players
+    assert "encoder" not in config.players
+    assert config.players["game"].name == "gan"
 
 
 @pytest.mark.parametrize(
@@ -68,15 +96,26 @@ def test_a_method_without_posterior_and_encoder_has_none():
             "Method 'gan' has no posterior, so posterior 'diag' means nothing",
         ),
         ({"method": "gan", "encoder": {"width": 3}}, "Method 'gan' has no encoder"),
-        ({"method": {"name": "gan", "lam": 0.5}}, r"method 'gan' has no parameter 'lam'.* It takes: nothing"),
+        ({"method": {"name": "gan", "lam": 0.5}}, r"method 'gan' has no parameter 'lam'.* It takes: cond"),
         ({"game": "gam"}, r"Unknown game 'gam'\. Did you mean 'gan'\?"),
         ({"game": {"name": "hinge", "weight": 3}}, "game 'hinge' has no parameter 'weight'"),
         ({"generator": {"width": "wide"}}, "generator 'dcgan': parameter 'width' = 'wide'"),
         ({"backbone": "vgg"}, "Unknown backbone 'vgg'"),
         ({"recipe": "grid"}, r"Unknown recipe 'grid'\. Did you mean 'grid25'\?"),
         ({"dataset": "mnits"}, "Unknown dataset 'mnits'"),
+        ({"trainr": {}}, r"Unknown section 'trainr'\. Did you mean 'trainer'\?"),
         ({"trainer": {"step": 3}}, r"trainer has no parameter 'step'\. Did you mean 'steps'\?"),
-        ({"trainer": {"roles": {"encoder": {"rate": 1}}}}, r"roles\.encoder\.rate"),
+        ({"trainer": {"roles": {"encoder": {"rate": 1}}}}, r"roles\.encoder has no parameter 'rate'"),
+        ({"trainer": {"optimizer": {"beta": 1}}}, r"trainer\.optimizer: .*'adam' has no parameter 'beta'"),
+        ({"trainer": {"optimizer": {"betas": [0.5, 1]}}}, r"optimizer 'adam': parameter 'betas\.1' = 1"),
+        ({"trainer": {"optimizer": "adams"}}, r"Unknown optimizer 'adams'\. Did you mean 'adam'\?"),
+        (
+            {"trainer": {"roles": {"encoder": {"optimizer": {"name": "sgd", "betas": [0, 0]}}}}},
+            r"trainer\.roles\.encoder\.optimizer: optimizer 'sgd' has no parameter 'betas'",
+        ),
+        ({"augmentation": "adda"}, r"Unknown augmentation 'adda'\. Did you mean 'ada'\?"),
+        ({"method": "vae", "augmentation": "ada"}, "Method 'vae' has no augmentation, so .*'ada' means"),
+        ({"method": "aae", "augmentation": {"strength": 1}}, "Method 'aae' has no augmentation"),
         ({"callbacks": {"logg": {}}}, r"Unknown callback 'logg'\. Did you mean 'log'\?"),
         ({"callbacks": {"log": {"every": 0}}}, "callback 'log': parameter 'every' = 0"),
         ({"method": {"lam": -1.0}}, "method 'dali': parameter 'lam' = -1.0"),
@@ -90,25 +129,28 @@ def test_what_means_nothing_is_refused(layer, says):
 def test_a_game_for_a_method_that_plays_none_is_refused(monkeypatch):
     from dalikit.components.methods.gan import PlainGAN
 
-    monkeypatch.setattr(
-        PlainGAN, "roles", classmethod(lambda cls, **p: {"generator": resolve.Role("generator")})
-    )
+    monkeypatch.setattr(PlainGAN, "roles", classmethod(lambda cls, **p: {"generator": Role("generator")}))
     with pytest.raises(UnfitError, match="Method 'gan' has no game, so game 'hinge' means nothing"):
         resolved({"method": "gan"}, {"game": "hinge"})
 
 
+SCHEDULES = {"trainer": {"schedule": {"form": "cosine", "warmup": 0.1}, "optimizer": {"betas": [0.0, 0.9]}}}
+
+
 @pytest.mark.parametrize("recipe", REGISTRY.names("recipe"))
-@pytest.mark.parametrize("layer", [{}, {"method": "gan"}, {"game": "relativistic"}, {"seed": 4}])
+@pytest.mark.parametrize("layer", [{}, {"method": "gan"}, {"game": "relativistic"}, {"seed": 4}, SCHEDULES])
 def test_a_resolved_configuration_is_a_fixed_point_and_survives_its_file(recipe, layer, tmp_path):
-    if "game" in layer and resolved({"recipe": recipe}).game is None:
+    if "game" in layer and "game" not in resolved({"recipe": recipe}).players:
         pytest.skip("this method plays no game")
     config = resolved({"recipe": recipe}, layer)
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(config))
-    again = merged([from_file(path)])
-    assert again == config
-    assert resolve.resolved(again, REGISTRY) == config
-    assert resolve.layered([from_file(path)], REGISTRY) == config
+    again = merge([from_file(path)])
+    assert yaml.safe_load(to_yaml(again)) == yaml.safe_load(to_yaml(config))
+    assert resolve.check(again, REGISTRY) == config
+    assert resolve.complete(again, REGISTRY) == config
+    assert resolve.complete(config, REGISTRY) == config
+    assert resolve.resolve_layers([from_file(path)], REGISTRY) == config
 
 
 @pytest.mark.parametrize("recipe", REGISTRY.names("recipe"))
@@ -126,6 +168,8 @@ def test_every_resolved_configuration_meets_the_schema(recipe):
         {"trainer": {"step": 3}},
         {"surprise": {}},
         {"generator": {"name": "mlp", "latent_size": 0}},
+        {"augmentation": {"name": "diffaugment", "colour": "blue"}},
+        {"trainer": {"schedule": {"form": "sinus"}}},
     ],
 )
 def test_the_schema_refuses_what_dalikit_refuses(wrong):
@@ -137,5 +181,6 @@ def test_the_config_command_prints_what_train_would_use(tmp_path, cli):
     shown = cli("config", "--game", "fkl").stdout
     path = tmp_path / "c.yaml"
     path.write_text(shown)
-    assert merged([from_file(path)]) == resolved({"game": "fkl"})
+    assert resolve.check(merge([from_file(path)]), REGISTRY) == resolved({"game": "fkl"})
+    assert shown == to_yaml(resolved({"game": "fkl"}))
     jsonschema.validate(yaml.safe_load(shown), json.loads(cli("config", "--schema").stdout))

@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from dalikit.errors import RunError, UserError
-from dalikit.interfaces import TrainingState
-from dalikit.runs import DataFacts, Facts, RunDirectory, lock
-from dalikit.runs.config import GeneratorSlot, RunConfig
+from dalikit.interfaces import DataSpec, TrainingState
+from dalikit.runs import DataFacts, RunDirectory, RunFacts, lock
+from dalikit.runs.config import RunConfig, Slot
 
-CONFIG = RunConfig(generator=GeneratorSlot(name="mlp", latent_size=3))
-FACTS = Facts(data=DataFacts(x_shape=(1, 8, 8), value_range=(-1.0, 1.0)), dalikit="0.1.0")
+CONFIG = RunConfig(generator=Slot(name="mlp", latent_size=3))
+DATA = DataFacts(x_shape=(1, 8, 8), value_range=(-1.0, 1.0), classes=("odd", "even"))
+FACTS = RunFacts(data=DATA, dalikit="0.1.0")
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def test_configuration_and_facts_are_read_back(run):
     again = RunDirectory.open(run.path)
     assert again.config == CONFIG
     assert again.facts == FACTS
+    assert again.facts.data.spec == DataSpec((1, 8, 8), (-1.0, 1.0), ("odd", "even"))
 
 
 def test_a_checkpoint_is_read_back_and_old_ones_are_dropped(run):
@@ -267,7 +269,7 @@ def test_what_is_no_run_is_not_cleared(tmp_path):
 def test_a_run_of_another_format_is_refused(run):
     path = run.path / "run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 7}))
-    with pytest.raises(UserError, match="of format 7, this dalikit reads 1"):
+    with pytest.raises(UserError, match="of format 7, this dalikit reads 2"):
         RunDirectory.open(run.path)
 
 

@@ -44,10 +44,10 @@ def _run(words, out, err):
 SOURCE = """
 from dataclasses import replace
 
-from dalikit.hookspecs import hookimpl
-from dalikit.interfaces import Study, StudyColumn, StudyRow
+from dalikit import Study, StudyColumn, StudyRow
+from dalikit.hookspecs import offer
 
-DALIKIT_API = 1
+DALIKIT_API = 2
 
 SMALL = {"backbone": "mlp", "generator": {"width": 8}, "discriminator": {"width": 8}}
 EVERY = {"evaluation": 10, "log": 10, "checkpoint": 100}
@@ -81,7 +81,6 @@ TINY = Study(
     notes=("A note.",),
 )
 
-@hookimpl
-def dalikit_components():
-    return [TINY, replace(TINY, name="tiny-pictures", pictures=("samples", "reconstructions"))]
+WITH_PICTURES = replace(TINY, name="tiny-pictures", pictures=("samples", "reconstructions"))
+dalikit_components = offer(TINY, WITH_PICTURES)
 """

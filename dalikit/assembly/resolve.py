@@ -7,7 +7,7 @@ from typing import Any
 from dalikit.assembly.build import make_dataset
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
-from dalikit.errors import UnfitError
+from dalikit.errors import UnfitError, UserError
 from dalikit.interfaces import Backbone, Role
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
@@ -129,8 +129,11 @@ def _fill_optimizer(place: str, slot: Layer, registry: Registry) -> dict[str, An
     """An optimizer's name, the default one unless told, with all its settings."""
     name = str(slot.get("name") or registry.kinds["optimizer"].default)
     given = {key: value for key, value in slot.items() if key != "name"}
-    owner = f"{place}: optimizer '{name}'"
-    return {"name": name, **check_parameters(registry.get("optimizer", name), owner, given)}
+    try:
+        component = registry.get("optimizer", name)
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+    return {"name": name, **check_parameters(component, f"{place}: optimizer '{name}'", given)}
 
 
 def _roles(config: RunConfig, registry: Registry) -> dict[str, Role]:

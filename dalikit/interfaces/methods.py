@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from dalikit.errors import UnfitError
-from dalikit.interfaces.kinds import Component, Kind
+from dalikit.interfaces.kinds import Component, Kind, describe
 
 if TYPE_CHECKING:
     from dalikit.interfaces.players import Generator
@@ -157,6 +157,8 @@ class Method(Component, nn.Module):
         super().__init__()
         self.conditional = conditional
         for role, player in players.items():
+            if getattr(type(self), role, None) is not None:
+                raise UnfitError(f"{describe(self)}: its own '{role}' would hide the role called that")
             setattr(self, role, player)
         self.progress = torch.zeros(())
         if conditional:

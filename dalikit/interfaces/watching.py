@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from torch import Tensor
 
@@ -76,6 +76,8 @@ class Callback(Component, ABC):
     """
 
     kind = Kind("callback", supplied=("context",))
+    saves: ClassVar[bool] = False
+    """Whether it keeps `Fit.state()`: it comes after all others then, for their states are part of it."""
 
     def fit_start(self, fit: Fit) -> None:
         """Before the first iteration of this process."""

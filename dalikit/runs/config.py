@@ -180,8 +180,8 @@ def _without_replaced(below: Any, trainer: Any) -> Any:
     if _renames(below.get("optimizer"), trainer.get("optimizer"), Optimizer.kind.default):
         del kept["optimizer"]
     if isinstance(below.get("roles"), Mapping) and isinstance(trainer.get("roles"), Mapping):
-        roles = trainer["roles"]
-        kept["roles"] = {role: _without_replaced(own, roles.get(role)) for role, own in below["roles"].items()}
+        over = trainer["roles"]
+        kept["roles"] = {role: _without_replaced(own, over.get(role)) for role, own in below["roles"].items()}
     return kept
 
 
@@ -193,7 +193,7 @@ def _outlive(slot: Any) -> dict[str, Any] | None:
 
 
 def _renames(below: Any, value: Any, default: str | None = None) -> bool:
-    """Whether `value` names another component than the layer below does, which may leave it at the default."""
+    """Whether `value` names another component than the layer below does, which may leave it at `default`."""
     if not isinstance(value, Mapping) or not isinstance(below, Mapping):
         return False
     return value.get("name") not in (None, below.get("name", default))

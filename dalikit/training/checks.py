@@ -26,7 +26,7 @@ def check_phases(method: Method, phases: Sequence[Phase]) -> None:
     players = dict(method.named_children())
     for phase in phases:
         for role in phase.trains:
-            if role not in players and not hasattr(method, role):
+            if not isinstance(getattr(method, role, None), nn.Module):
                 raise UnfitError(
                     f"{describe(method)}: phase '{phase.name}' trains '{role}', which it has not"
                 )
@@ -93,3 +93,13 @@ def check_loss(method: Method, phase: Phase, loss: PhaseLoss, parameters: Sequen
         )
     if not parameters:
         raise UnfitError(f"{describe(method)}: phase '{phase.name}' trains roles without parameters")
+
+
+def check_reached(method: Method, phase: Phase, optimizers: Mapping[str, RoleOptimizer]) -> None:
+    """Raise `UnfitError` unless a phase's loss has given every role that it trains a gradient."""
+    for role in phase.trains:
+        if role in optimizers and all(p.grad is None for p in optimizers[role].parameters):
+            raise UnfitError(
+                f"{describe(method)}: the loss of phase '{phase.name}' has no gradient for '{role}' "
+                f"({describe(method.player(role))}), which it trains"
+            )

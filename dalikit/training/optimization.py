@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from dalikit.components.optimizers.adam import Adam
+from dalikit.errors import UnfitError
 from dalikit.functional.schedules import Schedule, ScheduleLike
 from dalikit.interfaces import Optimizer
 
@@ -75,7 +76,14 @@ class TrainerSettings(Optimization):
 
 
 def make_adam(settings: Optimization) -> Optimizer:
-    """Adam, with what `settings.optimizer` says of it."""
+    """Adam, with what `settings.optimizer` says of it.
+
+    Raises:
+        UnfitError: that names another one, which a registry must find.
+    """
+    name = settings.optimizer.get("name", Adam.name)
+    if name != Adam.name:
+        raise UnfitError(f"optimizer '{name}': a trainer knows adam alone, unless make_optimizer is given")
     return Adam(**{name: value for name, value in settings.optimizer.items() if name != "name"})
 
 

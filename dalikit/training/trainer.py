@@ -9,7 +9,14 @@ from dalikit.errors import UnfitError
 from dalikit.interfaces import Batch, Callback, Dataset, Iteration, Method, Optimizer, Phase, TrainingState
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.training.averaging import Average
-from dalikit.training.checks import check_batch, check_loss, check_optimizers, check_phases, count_classes
+from dalikit.training.checks import (
+    check_batch,
+    check_loss,
+    check_optimizers,
+    check_phases,
+    check_reached,
+    count_classes,
+)
 from dalikit.training.optimization import Optimization, RoleOptimizer, TrainerSettings, make_adam
 from dalikit.training.stream import BatchStream
 from dalikit.training.terms import RunningTerms
@@ -24,7 +31,7 @@ class Trainer:
     Args:
         method: what to train, on the device to train on.
         dataset: where real data come from; its training part is read here.
-        callbacks: watchers, in order.
+        callbacks: watchers, in order; those that save come last.
         seed: of the data's order and of everything random in training.
         make_optimizer: what steps a role, from how it is optimized; Adam unless told.
         settings: see `TrainerSettings`.
@@ -205,6 +212,8 @@ class Trainer:
         for parameter in parameters:
             parameter.grad = None
         loss.total.backward(inputs=parameters)
+        if not self._checked:
+            check_reached(self.method, phase, self.optimizers)
         for optimizer in optimizers:
             optimizer.step()
         if phase.after:
@@ -230,7 +239,7 @@ class Trainer:
             self.method.player(role).train()
 
     def _announce(self, event: str) -> None:
-        for callback in self.callbacks:
+        for callback in sorted(self.callbacks, key=lambda callback: callback.saves):
             getattr(callback, event)(self)
 
 

@@ -2,8 +2,9 @@
 
     python docs/results/conditional.py [--datasets digits mnist] [--data-root FOLDER] [--out FOLDER]
 
-DALI and ALI on `dcgan` and `mlp`, each with `method.conditional=true` and its data set's recipe besides. Digits
-are read by a support vector classifier on pixels, MNIST by the digit scorer (`dalikit scorer train mnist`).
+DALI and ALI on `dcgan` and `mlp`, each with `method.conditional=true` and its data set's recipe besides.
+Digits are read by a support vector classifier on pixels, MNIST by the digit scorer that
+`dalikit scorer train mnist` makes.
 Appends one JSON line for each run to docs/results/conditional.jsonl as it comes out.
 """
 

@@ -1,4 +1,4 @@
-"""Measure the studies of docs/results.md: each variant and seed is one `dalikit train`.
+"""Measure the studies of docs/results.md: each variant and seed is one run of `dalikit train OPTIONS`.
 
     python docs/results/measure.py STUDY [--seeds 0 1 2] [--variants NAME ...]
     python docs/results/measure.py STUDY --table
@@ -11,8 +11,6 @@ Fréchet distance, in pixels, between 5,000 samples and the training part. Varia
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +20,8 @@ import torch
 from torch import Tensor
 
 import dalikit
+from dalikit.errors import DalikitError
+from dalikit.runs.config import from_assignment, join
 
 R1 = ["--set", "game.r1=0.5", "--set", "game.penalty_every=4"]
 GRID = ["--recipe", "grid25"]
@@ -95,20 +95,26 @@ def frechet(a: Tensor, b: Tensor) -> float:
     return float((a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * roots)
 
 
+def settings(options: list[str]) -> dict[str, object]:
+    """The settings that options of the command line mean, two words each, and no bar of progress."""
+    given = zip(options[::2], options[1::2], strict=True)
+    found = [from_assignment(value) if name == "--set" else {name[2:]: value} for name, value in given]
+    return join([{"callbacks": {"progress": None}}, *found])
+
+
 def measured(options: list[str], seed: int, run: Path) -> dict[str, object]:
     """One run's record."""
-    words = [sys.executable, "-m", "dalikit", "train", *options, "--seed", str(seed), "--out", str(run)]
     start = time.monotonic()
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    try:
+        model = dalikit.train(out=run, seed=seed, **settings(options))
+    except DalikitError as error:
+        return {"error": f"Error: {error}", "seconds": round(time.monotonic() - start, 1)}
     seconds = round(time.monotonic() - start, 1)
-    if done.returncode:
-        return {"error": done.stderr.strip(), "seconds": seconds}
     metrics = json.loads((run / "scores.json").read_text())["metrics"]
     log = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     scores = [line for line in log if line["event"] == "score"]
     validation = {} if not scores else {k: v for k, v in scores[-1].items() if isinstance(v, float | int)}
     losses = [line for line in log if line["event"] == "losses"][-1]
-    model = dalikit.load(run)
     record = {
         "seconds": seconds,
         "test": {k: v for m in metrics.values() for k, v in m.items() if k != "protocol"},
@@ -116,7 +122,7 @@ def measured(options: list[str], seed: int, run: Path) -> dict[str, object]:
         "losses": {k: v for k, v in losses.items() if "/" in k},
     }
     samples = model.sample(5000, seed=0)
-    if model.value_range is None:
+    if model.spec.value_range is None:
         record["largest |x|"] = float(samples.abs().max())
     else:
         record["frechet_pixels"] = frechet(samples, model.data("train"))

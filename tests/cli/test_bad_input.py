@@ -21,7 +21,27 @@ BAD = {
     "--set trainer.batch_size=0": "parameter 'batch_size' = 0",
     "--set nonsense": "--set nonsense: write it as section.key=value",
     "--set trainr.lr=1": "Unknown section 'trainr'. Did you mean 'trainer'?",
-    "--set trainer.roles.encodr.lr=1": "trainer.roles.encodr: this method trains",
+    "--set surprise=3": "surprise = 3",
+    "--set surprise.lr=3": "Unknown section 'surprise'. Sections: recipe, method, ",
+    "--set trainer.roles.encodr.lr=1": "trainer.roles.encodr: this method trains discriminator, generator, ",
+    "--set trainer.optimizer.momentun=0.9": "trainer.optimizer: optimizer 'adam' has no parameter 'momentun'",
+    "--set trainer.optimizer=sgd --set trainer.optimizer.momentun=0.9": "Did you mean 'momentum'?",
+    "--set trainer.optimizer=sgdd": "Unknown optimizer 'sgdd'. Did you mean 'sgd'? Known: adam, ",
+    "--set trainer.optimizer.betas=much": "optimizer 'adam': parameter 'betas' = 'much'",
+    "--set trainer.optimizer=3": "trainer: parameter 'optimizer' = 3",
+    "--set trainer.roles.encoder.optimizer=sgdd": "Unknown optimizer 'sgdd'",
+    "--set trainer.roles.encoder.optimizer.eps=-1": "trainer.roles.encoder.optimizer: optimizer 'adam': ",
+    "--set trainer.betas=[0.5,0.9]": "trainer has no parameter 'betas'",
+    "--set trainer.schedule=lineer": "'schedule.form' = 'lineer'",
+    "--set trainer.schedule.warmup=2": "'schedule.warmup' = 2",
+    "--method unrolled --set trainer.optimizer=sgd": (
+        "method 'unrolled' reads the moments of Adam: the optimizer of 'discriminator' must be adam, not sgd"
+    ),
+    "--augmentation adda": "Unknown augmentation 'adda'. Did you mean 'ada'?",
+    "--augmentation ada --method vae": "Method 'vae' has no augmentation, so augmentation 'ada' means ",
+    "--augmentation ada --dataset grid25": "Augmentation 'ada' works on images (C, H, W) with a value range",
+    "--augmentation diffaugment --recipe grid25": "not on data (2,)",
+    "--set method.conditional=perhaps": "parameter 'conditional' = 'perhaps'",
     "--set seed=2020-13-45": "'2020-13-45' is not a YAML value",
     "--set metrics.modes.count=3": "metric 'modes' counts on a mixture",
     "--device meta": "Device 'meta' cannot be used",
@@ -50,6 +70,15 @@ def test_train_says_what_is_wrong_and_leaves_nothing_behind(cli, words, tmp_path
     given = words.split() if words.startswith("--resume") else [*words.split(), "--out", tmp_path / "run"]
     assert BAD[words] in one_line(cli("train", *given))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_conditional_method_on_data_without_labels(cli, tmp_path):
+    path, run = tmp_path / "x.npy", tmp_path / "run"
+    np.save(path, np.random.default_rng(0).integers(0, 256, (40, 8, 8)).astype(np.uint8))
+    words = ["--dataset", "arrays", "--set", f"dataset.path={path}", "--backbone", "mlp", "--out", run]
+    said = one_line(cli("train", *words, "--set", "method.conditional=true"))
+    assert "method 'dali': conditional=true needs labels, and data set 'arrays' has none" in said
+    assert not run.exists()
 
 
 def test_an_output_that_holds_a_run_already(cli, trained):

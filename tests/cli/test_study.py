@@ -214,7 +214,7 @@ def test_an_interrupted_study_goes_on(cli, tmp_path, whole, number, seeds):
 
     def interrupt():
         for run in runs:
-            until(lambda run=run: (run / "metrics.jsonl").exists())
+            until(lambda run=run: (run / "metrics.jsonl").exists())  # it draws no pictures
         os.kill(os.getpid(), number)
 
     with meanwhile(interrupt):

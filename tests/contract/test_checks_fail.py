@@ -8,20 +8,23 @@ from dalikit import testing
 from dalikit.components.games.gan import GAN
 from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
+from dalikit.components.optimizers.sgd import SGD
 from dalikit.components.posteriors.diagonal import Diagonal
-from dalikit.interfaces import Dataset, Phase, PhaseLoss, TensorSplit
+from dalikit.interfaces import Augmentation, Batch, Dataset, DataSpec, Phase, PhaseLoss, TensorSplit
+
+PLANE = DataSpec((2,))
 
 
 class Points(Dataset):
-    name, x_shape, value_range, preparation = "points", (2,), None, "zeros and ones"
+    name, spec, preparation = "points", PLANE, "ones"
 
     def split(self, part):
         return TensorSplit(torch.ones(12, 2))
 
 
-def gan():
+def gan(cls=PlainGAN):
     torch.manual_seed(0)
-    return PlainGAN(MLPGenerator(3, (2,), None), MLPDiscriminator((2,)), GAN())
+    return cls(generator=MLPGenerator(3, PLANE), discriminator=MLPDiscriminator(PLANE), game=GAN())
 
 
 class MeanLoss(GAN):
@@ -34,6 +37,11 @@ class BlindToReal(GAN):
         return super().discriminator_loss(real.detach(), fake)
 
 
+class MeanPenalty(GAN):
+    def penalty(self, critic, real, fake):
+        return critic(real).square().mean()
+
+
 class AveragesOverSamples(GAN):
     def discriminator_loss(self, real, fake):
         return super().discriminator_loss(real, fake) / (len(fake) // len(real))
@@ -41,7 +49,12 @@ class AveragesOverSamples(GAN):
 
 @pytest.mark.parametrize(
     ("game", "says"),
-    [(MeanLoss(), "shape"), (BlindToReal(), "real"), (AveragesOverSamples(), "summed")],
+    [
+        (MeanLoss(), "shape"),
+        (BlindToReal(), "real"),
+        (AveragesOverSamples(), "summed"),
+        (MeanPenalty(r1=1.0), "penalty has shape"),
+    ],
 )
 def test_a_game(game, says):
     with pytest.raises(AssertionError, match=says):
@@ -70,21 +83,49 @@ class Unused(MLPGenerator):
         self.spare = nn.Linear(1, 1)
 
 
-@pytest.mark.parametrize(("family", "says"), [(TooLoud, "within"), (Unused, "spare")])
+class Forgetful(MLPGenerator):
+    def __init__(self, latent_size, spec):
+        super().__init__(latent_size, spec)
+        self.spec = DataSpec(spec.x_shape)
+
+
+@pytest.mark.parametrize(("family", "says"), [(TooLoud, "within"), (Unused, "spare"), (Forgetful, "spec is")])
 def test_a_generator(family, says):
     with pytest.raises(AssertionError, match=says):
         testing.check_generator(family)
 
 
 class WrongFeatures(MLPDiscriminator):
-    def __init__(self, x_shape):
-        super().__init__(x_shape)
+    def __init__(self, spec):
+        super().__init__(spec)
         self.feature_shape = (1, 2)
 
 
-def test_a_discriminator_that_misstates_its_features():
-    with pytest.raises(AssertionError, match="features"):
-        testing.check_discriminator(WrongFeatures)
+class OwnForward(MLPDiscriminator):
+    def forward(self, x):
+        return -super().forward(x)
+
+
+class Aside(MLPDiscriminator):
+    """A parameter that neither trunk nor head holds, which whoever takes the trunk would lose."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.bias = nn.Parameter(torch.zeros(()))
+        self.head.register_forward_hook(lambda head, given, logits: logits + self.bias)
+
+
+@pytest.mark.parametrize(
+    ("family", "says"),
+    [
+        (WrongFeatures, "trunk has shape"),
+        (OwnForward, "forward is the head"),
+        (Aside, "parameters are the trunk's and the head's"),
+    ],
+)
+def test_a_discriminator(family, says):
+    with pytest.raises(AssertionError, match=says):
+        testing.check_discriminator(family)
 
 
 class OneTensor(MLPEncoder):
@@ -97,20 +138,129 @@ def test_an_encoder_that_joins_its_heads():
         testing.check_encoder(OneTensor)
 
 
+class Augments(Augmentation):
+    name = "augments"
+
+    def __init__(self, spec):
+        super().__init__()
+
+
+class Cuts(Augments):
+    def forward(self, x):
+        return x[..., 1:]
+
+
+class Blind(Augments):
+    def forward(self, x):
+        return x.round().detach()
+
+
+class Flat(Augments):
+    def forward(self, x):
+        return x.round()
+
+
+class Mixes(Augments):
+    def forward(self, x):
+        return x + x.roll(1, 0)
+
+
+class Drifts(Augments):
+    count = 0
+
+    def forward(self, x):
+        Drifts.count += 1
+        return Drifts.count * x
+
+
+class SaysNothing(Augments):
+    changes = False
+
+    def forward(self, x):
+        return 2 * x
+
+
+class Learns(Augments):
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return self.scale * x
+
+
+@pytest.mark.parametrize(
+    ("family", "says"),
+    [
+        (Cuts, "forward has shape"),
+        (Blind, "has a slope"),
+        (Flat, "has a slope"),
+        (Mixes, "on its own"),
+        (Drifts, "torch's generator"),
+        (SaysNothing, "changes = False"),
+        (Learns, "nobody trains it"),
+    ],
+)
+def test_an_augmentation(family, says):
+    with pytest.raises(AssertionError, match=says):
+        testing.check_augmentation(family)
+
+
+class Climbs(SGD):
+    def over(self, parameters, lr):
+        return torch.optim.SGD(parameters, lr, maximize=True)
+
+
+class FixedRate(SGD):
+    def over(self, parameters, lr):
+        return torch.optim.SGD(parameters, float(lr))
+
+
+class HidesState(torch.optim.SGD):
+    """Each step is longer than the last, by a count that its state does not hold."""
+
+    def __init__(self, parameters, lr):
+        super().__init__(parameters, lr)
+        self.count = 0
+
+    def step(self):
+        self.count += 1
+        for _ in range(self.count):
+            super().step()
+
+
+class Hidden(SGD):
+    def over(self, parameters, lr):
+        return HidesState(parameters, lr)
+
+
+@pytest.mark.parametrize(
+    ("cls", "says"), [(Climbs, "down the gradient"), (FixedRate, "rate"), (Hidden, "goes on from a state")]
+)
+def test_an_optimizer(cls, says):
+    with pytest.raises(AssertionError, match=says):
+        testing.check_optimizer(cls())
+
+
 class TrainsOnTheSide(PlainGAN):
-    def discriminator_loss(self, iteration):
+    def discriminator_loss(self, iteration, *, penalised):
         with torch.no_grad():
             self.generator.net[0].weight.add_(1)
-        return super().discriminator_loss(iteration)
+        return super().discriminator_loss(iteration, penalised=penalised)
 
 
 class TrainsNothing(PlainGAN):
     def phases(self):
         def loss(iteration):
-            zero = 0 * self.discriminator(iteration.real).sum()
+            zero = 0 * (self.discriminator(iteration.real).sum() + iteration.fake.sum())
             return PhaseLoss(zero, {})
 
-        return (Phase("idle", ("discriminator",), loss),)
+        return (Phase("idle", ("discriminator", "generator"), loss),)
+
+
+class Infers(PlainGAN):
+    def posterior(self, x, y=None):
+        return Diagonal(3)(torch.zeros(len(x), 3), torch.zeros(len(x), 3))
 
 
 class Unseeded(PlainGAN):
@@ -120,20 +270,21 @@ class Unseeded(PlainGAN):
 
 @pytest.mark.parametrize(
     ("family", "says"),
-    [(TrainsOnTheSide, "generator"), (TrainsNothing, "none of its"), (Unseeded, "same parameters")],
+    [
+        (TrainsOnTheSide, "generator"),
+        (TrainsNothing, "none of its"),
+        (Unseeded, "same parameters"),
+        (Infers, "infers = True"),
+    ],
 )
 def test_a_method(family, says):
-    def build():
-        plain = gan()
-        return family(plain.generator, plain.discriminator, plain.game)
-
     with pytest.raises(AssertionError, match=says):
-        testing.check_method(build, Points())
+        testing.check_method(lambda: gan(family), Points())
 
 
 class RestlessSplit(TensorSplit):
     def take(self, index, rng):
-        return torch.rand(len(index), 2)
+        return Batch(torch.rand(len(index), 2))
 
 
 class Restless(Points):
@@ -141,6 +292,36 @@ class Restless(Points):
         return RestlessSplit(torch.ones(12, 2))
 
 
-def test_a_dataset_that_changes():
-    with pytest.raises(AssertionError, match="generator"):
-        testing.check_dataset(Restless())
+class Labelled(Points):
+    spec = DataSpec((2,), classes=("a", "b"))
+    labels = None
+
+    def split(self, part):
+        return TensorSplit(torch.ones(12, 2), self.labels)
+
+
+class Beyond(Labelled):
+    labels = torch.arange(12) % 3
+
+
+class Floats(Labelled):
+    labels = torch.arange(12) % 2.0
+
+
+class Loud(Points):
+    spec = DataSpec((2,), (-0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("cls", "says"),
+    [
+        (Restless, "generator"),
+        (Labelled, "have labels"),
+        (Beyond, "index the 2 classes"),
+        (Floats, "int64"),
+        (Loud, "within"),
+    ],
+)
+def test_a_dataset(cls, says):
+    with pytest.raises(AssertionError, match=says):
+        testing.check_dataset(cls())

@@ -8,11 +8,11 @@ import torch
 
 from dalikit import testing
 from dalikit.assembly import build, resolve
-from dalikit.assembly.parameters import validated
+from dalikit.assembly.parameters import check_parameters
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
-from dalikit.interfaces import Backbone, Dataset, Recipe, TensorSplit
-from dalikit.runs import Context, DataFacts, Facts, RunDirectory
+from dalikit.interfaces import Backbone, Dataset, DataSpec, Recipe, TensorSplit
+from dalikit.runs import Context, DataFacts, RunDirectory, RunFacts
 from dalikit.training import Trainer
 
 REGISTRY = Registry.discover()
@@ -28,14 +28,14 @@ def configured(**settings):
         "discriminator": {"width": 4},
         "trainer": {"steps": 2, "batch_size": 6},
     }
-    return resolve.layered(
+    return resolve.resolve_layers(
         [{"dataset": {"name": "digits"}, "backbone": "mlp", **small, **settings}], REGISTRY
     )
 
 
 def method_of(config):
-    dataset = build.make_dataset(config.dataset, REGISTRY)
-    return build.make_method(config, build.DataShape(dataset.x_shape, dataset.value_range), REGISTRY)
+    dataset = build.make_dataset(config, REGISTRY)
+    return build.make_method(config, dataset.spec, REGISTRY)
 
 
 @components("game")
@@ -63,17 +63,26 @@ def test_encoder(name):
     testing.check_encoder(partial(REGISTRY.get("encoder", name), width=4))
 
 
+@components("augmentation")
+def test_augmentation(name):
+    testing.check_augmentation(REGISTRY.get("augmentation", name))
+
+
+@components("optimizer")
+def test_optimizer(name):
+    testing.check_optimizer(REGISTRY.get("optimizer", name)())
+
+
 class Pictures(Dataset):
-    """Noise in the shape of MNIST, which every backbone takes."""
+    """Noise in the shape of MNIST, which every backbone takes, with labels."""
 
     name = "pictures"
-    x_shape = (1, 28, 28)
-    value_range = (-1.0, 1.0)
+    spec = DataSpec((1, 28, 28), (-1.0, 1.0), ("rain", "snow", "hail"))
     preparation = "made by the test"
 
     def split(self, part):
-        x = torch.rand(12, *self.x_shape, generator=torch.Generator().manual_seed(0))
-        return TensorSplit(2 * x - 1)
+        x = torch.rand(12, *self.spec.x_shape, generator=torch.Generator().manual_seed(0))
+        return TensorSplit(2 * x - 1, torch.arange(12) % 3)
 
 
 METHODS = {name: {"name": name} for name in REGISTRY.names("method")} | {
@@ -86,7 +95,7 @@ METHODS = {name: {"name": name} for name in REGISTRY.names("method")} | {
 def roles_of(method):
     cls = REGISTRY.get("method", method["name"])
     params = {name: value for name, value in method.items() if name != "name"}
-    return cls.roles(**validated(cls, "method", params))
+    return cls.roles(**check_parameters(cls, "method", params))
 
 
 NARROW = {"mlp": {}, "dcgan": {}, "infogan": {"hidden": 8}}
@@ -97,23 +106,44 @@ def with_frozen(config):
     """The configuration, networks that the method wants trained being said to come from some run."""
     roles = roles_of({"name": config.method.name, **config.method.params})
     frozen = [role.kind for role in roles.values() if role.frozen]
-    slots = {kind: getattr(config, kind).model_copy(update={"from_run": "elsewhere"}) for kind in frozen}
+    slots = {kind: config.players[kind].model_copy(update={"from_run": "elsewhere"}) for kind in frozen}
     return config.model_copy(update=slots)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("backbone", NARROW)
+@pytest.mark.parametrize("method", METHODS)
+def test_method(method, backbone, conditional):
+    narrow = {"width": 4, **NARROW[backbone]}
+    networks = {"generator": {"latent_size": 3, **narrow}, "discriminator": narrow}
+    given = {**METHODS[method], "conditional": conditional}
+    config = with_frozen(configured(method=given, backbone=backbone, **networks))
+    # Not to borrow leaves frozen networks with the weights they were made with, and needs no run to exist.
+    build_method = partial(build.make_method, config, Pictures.spec, REGISTRY, borrow=False)
+    testing.check_method(build_method, Pictures())
 
 
 @pytest.mark.parametrize("backbone", NARROW)
 @pytest.mark.parametrize("method", METHODS)
-def test_method(method, backbone):
+def test_what_a_conditional_method_generates_and_infers_depends_on_the_label(method, backbone):
     narrow = {"width": 4, **NARROW[backbone]}
     networks = {"generator": {"latent_size": 3, **narrow}, "discriminator": narrow}
-    config = with_frozen(configured(method=METHODS[method], backbone=backbone, **networks))
-    data = Pictures()
-    shape = build.DataShape(data.x_shape, data.value_range)
-    # Not to borrow leaves frozen networks with the weights they were made with, and needs no run to exist.
-    testing.check_method(lambda: build.make_method(config, shape, REGISTRY, borrow=False), data)
+    given = {**METHODS[method], "conditional": True}
+    config = with_frozen(configured(method=given, backbone=backbone, **networks))
+    built = build.make_method(config, Pictures.spec, REGISTRY, borrow=False).eval()
+    with torch.no_grad():
+        x, z = torch.rand(4, *Pictures.spec.x_shape), built.prior(4)
+        y, other = torch.tensor([0, 1, 2, 0]), torch.tensor([1, 2, 0, 1])
+        assert not torch.equal(built.generate(z, y), built.generate(z, other))
+        if built.infers:
+            assert not torch.equal(built.code(x, y), built.code(x, other))
 
 
-PLAYED = [m for m in METHODS if any(r.kind == "game" for r in roles_of(METHODS[m]).values())]
+def asking_for(kind):
+    return [m for m in METHODS if any(role.kind == kind for role in roles_of(METHODS[m]).values())]
+
+
+PLAYED, AUGMENTED = asking_for("game"), asking_for("augmentation")
 
 
 @components("game")
@@ -121,7 +151,7 @@ PLAYED = [m for m in METHODS if any(r.kind == "game" for r in roles_of(METHODS[m
 def test_every_method_plays_every_game(method, name):
     """A paired game asks for real logits, another for five steps, a third has a penalty on pairs too."""
     config = configured(method=METHODS[method], game={"name": name})
-    dataset = build.make_dataset(config.dataset, REGISTRY)
+    dataset = build.make_dataset(config, REGISTRY)
     trainer = Trainer(method_of(config), dataset, steps=2, batch_size=6)
     trainer.fit()
     assert all(math.isfinite(loss) for loss in trainer.losses().values())
@@ -138,10 +168,10 @@ def test_metric(name):
     """On the first data at hand that it takes; one that takes none of them is checked on data of its own."""
     for data in ("digits", "grid25"):
         config = configured(dataset={"name": data})
-        dataset = build.make_dataset(config.dataset, REGISTRY)
+        dataset = build.make_dataset(config, REGISTRY)
         try:
             make = build.make_metrics({name: {}}, dataset, REGISTRY)[name]
-            refused = make().unfit(method_of(config))
+            refused = make("test").unfit(method_of(config))
         except UserError as error:
             refused = str(error)
         if not refused:
@@ -153,10 +183,10 @@ def test_metric(name):
 @components("callback")
 def test_callback(name, tmp_path):
     config = configured()
-    dataset = build.make_dataset(config.dataset, REGISTRY)
+    dataset = build.make_dataset(config, REGISTRY)
     metrics = build.make_metrics(config.metrics, dataset, REGISTRY)
     run = RunDirectory(tmp_path / "run")
-    run.create(config, Facts(data=DataFacts(x_shape=dataset.x_shape, value_range=(-1.0, 1.0))))
+    run.create(config, RunFacts(data=DataFacts.of(dataset)))
     callback = REGISTRY.get("callback", name)(Context(run, dataset, metrics), every=1)
     testing.check_callback(callback, partial(method_of, config), dataset)
 
@@ -173,7 +203,7 @@ def test_recipe_resolves_to_a_method_that_can_be_built(name):
     recipe: Recipe = REGISTRY.get("recipe", name)
     assert recipe.description
     assert recipe.stands_for
-    config = resolve.layered([{"recipe": name}], REGISTRY)
+    config = resolve.resolve_layers([{"recipe": name}], REGISTRY)
     assert method_of(config).phases()
 
 
@@ -184,7 +214,36 @@ def test_every_game_posterior_and_backbone_train_together(game, posterior, backb
     named = {"game": {"name": game}, "backbone": backbone}
     method = {"method": {"name": "gan"}} if posterior is None else {"posterior": {"name": posterior}}
     config = configured(**named, **method)
-    dataset = build.make_dataset(config.dataset, REGISTRY)
+    dataset = build.make_dataset(config, REGISTRY)
     trainer = Trainer(method_of(config), dataset, steps=2, batch_size=6)
     trainer.fit()
     assert trainer.step == 2
+
+
+@components("augmentation")
+@pytest.mark.parametrize("method", AUGMENTED)
+def test_every_method_that_judges_data_trains_under_every_augmentation(method, name):
+    penalised = {"game": {"r1": 1.0}} if method in PLAYED else {}
+    config = configured(method=METHODS[method], augmentation=name, **penalised)
+    trainer = Trainer(method_of(config), build.make_dataset(config, REGISTRY), steps=2, batch_size=6)
+    trainer.fit()
+    assert all(math.isfinite(loss) for loss in trainer.losses().values())
+
+
+@components("optimizer")
+@pytest.mark.parametrize("where", ["all roles", "one role"])
+def test_every_optimizer_steps_all_roles_or_one(name, where, tmp_path):
+    """Whichever it is, the class that torch steps with is the chosen one's there, and Adam elsewhere."""
+    chosen = {"optimizer": {"name": name}}
+    one = {"roles": {"encoder": chosen}}
+    config = configured(trainer={"steps": 2, "batch_size": 6, **(chosen if where == "all roles" else one)})
+    trainer = build.make_trainer(config, REGISTRY, RunDirectory(tmp_path / "run"))
+    steppers = {role: type(optimizer.torch) for role, optimizer in trainer.optimizers.items()}
+    rate, here = torch.tensor(0.1), [torch.nn.Parameter(torch.ones(1))]
+    mine = type(REGISTRY.get("optimizer", name)().over(here, rate))
+    assert set(steppers) == {"generator", "discriminator", "encoder"}
+    assert steppers["encoder"] is mine
+    assert steppers["generator"] is (mine if where == "all roles" else torch.optim.Adam)
+    trainer.callbacks = []
+    trainer.fit()
+    assert all(math.isfinite(loss) for loss in trainer.losses().values())

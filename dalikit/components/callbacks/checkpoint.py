@@ -15,6 +15,7 @@ class Checkpoint(Callback):
     """Writes a checkpoint every `every` steps and at the end, interrupted or not; keeps the last `keep`."""
 
     name = "checkpoint"
+    saves = True
 
     def __init__(
         self,
@@ -30,8 +31,8 @@ class Checkpoint(Callback):
         self._saved = -1
 
     def fit_start(self, fit: Fit) -> None:
-        """What training starts or goes on from needs no new one."""
-        self._saved = fit.step
+        """What training goes on from needs no new one."""
+        self._saved = fit.step or -1
 
     def step_end(self, fit: Fit) -> None:
         """Write one when it is due, and at the last step, before that is scored."""

@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from players import small
 from torch import nn
 
 from dalikit.components.games.gan import GAN
 from dalikit.components.games.wgan import WGAN
+from dalikit.components.methods.gan import PlainGAN
 from dalikit.functional.penalties import gradient_penalty, zero_centred_penalty
+from dalikit.interfaces import Batch, Iteration
 
 
 def quadratic(x):
@@ -70,7 +73,8 @@ def test_wgan_weighs_its_penalty_and_takes_none_when_clipping():
     x = torch.full((2, 2), 2.0)
     expected = 3 * (x.norm(dim=1) - 1) ** 2
     torch.testing.assert_close(WGAN(weight=3.0).penalty(quadratic, x, x), expected)
-    assert WGAN(lipschitz="clip").penalty(quadratic, x, x) is None
+    assert WGAN(weight=3.0).penalised
+    assert not WGAN(lipschitz="clip").penalised
 
 
 def test_clipping_bounds_every_weight_and_moves_no_other():
@@ -84,11 +88,25 @@ def test_clipping_bounds_every_weight_and_moves_no_other():
     WGAN().project(nn.Linear(2, 1))
 
 
-@pytest.mark.parametrize("r1", [0.0, 2.0])
-def test_gan_has_an_r1_penalty_on_real_data_if_asked(r1):
+def test_gan_has_an_r1_penalty_on_real_data_if_asked():
     real, fake = torch.tensor([[3.0, 4.0]]), torch.tensor([[100.0, 0.0]])
-    penalty = GAN(r1=r1).penalty(quadratic, real, fake)
-    if r1:
-        torch.testing.assert_close(penalty, torch.tensor([25.0]))
-    else:
-        assert penalty is None
+    assert GAN(r1=2.0).penalised
+    torch.testing.assert_close(GAN(r1=2.0).penalty(quadratic, real, fake), torch.tensor([25.0]))
+    assert not GAN(r1=0.0).penalised
+
+
+@pytest.mark.parametrize(
+    ("game", "due"),
+    [
+        (GAN(r1=1.0, penalty_every=3), [True, False, False, True]),
+        (WGAN(), [True] * 4),
+        (WGAN(lipschitz="clip"), [False] * 4),
+        (GAN(), [False] * 4),
+    ],
+)
+def test_whether_a_penalty_is_due_is_known_before_an_iteration_runs(game, due):
+    phase, _ = small(PlainGAN, game=game).phases()
+    assert [phase.due(step) is phase.penalised for step in range(4)] == due
+    method, x = small(PlainGAN, game=game), torch.randn(4, 2)
+    terms = method.phases()[0].due(0)(Iteration(method.generate, Batch(x), method.prior(4))).terms
+    assert ("penalty" in terms) == due[0]

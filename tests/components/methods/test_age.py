@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dalikit import testing
 from dalikit.components.datasets.mixtures import Ring8
-from dalikit.components.methods import age
 from dalikit.components.methods.age import AGE
+from dalikit.functional.divergences import batch_divergence
 
 
 def divergence(codes: Tensor) -> Tensor:
@@ -37,14 +37,14 @@ def test_one_iteration_is_the_papers() -> None:
 
 def test_codes_that_coincide_have_a_finite_divergence() -> None:
     codes = torch.ones(BATCH, Z, requires_grad=True)
-    loss = age.divergence(codes)
+    loss = batch_divergence(codes)
     loss.backward()
     assert loss.isfinite()
     assert codes.grad.isfinite().all()
 
 
 def test_ring_of_8() -> None:
-    # Seeds 0, 1 and 2 reached all 8 modes, and 0.86, 0.83 and 0.86 of high quality; chance is 0.08.
+    # Seeds 0, 1 and 2 reached all 8 modes, and 0.86, 0.79 and 0.79 of high quality; chance is 0.08.
     check_ring(AGE, 0.65, Ring8(), {"lr": 3e-3})
 
 

@@ -28,13 +28,13 @@ class Restated:
         self.fake = self.g(z)
 
     def heads(self, x: Tensor) -> tuple[Tensor, ...]:
-        return self.e.encoder(self.e.trunk.features(x))
+        return self.e.encoder(self.e.trunk(x))
 
     def draw(self) -> Tensor:
         return draw(*self.heads(self.x))
 
     def logits(self, x: Tensor, z: Tensor) -> Tensor:
-        return self.d.joint(torch.cat([self.d.trunk.features(x), z], 1))[:, 0]
+        return self.d.joint(torch.cat([self.d.trunk(x), z], 1))[:, 0]
 
     def descend_d(self, inferred: Tensor) -> None:
         real, fake = self.logits(self.x, inferred.detach()), self.logits(self.fake.detach(), self.z)
@@ -78,7 +78,7 @@ def test_alice_adversarial() -> None:
         r, c = Restated(mine, x, z), mine.cycle_discriminator
 
         def logits(y: Tensor) -> Tensor:
-            return c.joint(torch.cat([c.trunk.features(x), c.trunk.features(y)], 1))[:, 0]
+            return c.joint(torch.cat([c.trunk(x), c.trunk(y)], 1))[:, 0]
 
         r.descend_d(r.draw())
         again = r.g(r.draw()).detach()
@@ -110,25 +110,28 @@ def test_veegans_reconstructor_learns_from_generated_codes_alone() -> None:
     )
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-def test_ali_and_bigan_on_the_ring_of_8(deterministic: bool) -> None:
-    # Seeds 0, 1 and 2 reached all 8 modes; ALI 0.76, 0.75 and 0.76 of high quality, BiGAN 0.69, 0.74 and
-    # 0.62; chance is 0.15.
-    check_ring(ALI, 0.5, trainer={"steps": 1000}, game=GAN(r1=1e-2), deterministic=deterministic)
+def test_ali_on_the_ring_of_8() -> None:
+    # Seeds 0, 1 and 2 reached all 8 modes, and 0.71, 0.74 and 0.65 of high quality; chance is 0.15.
+    check_ring(ALI, 0.5, trainer={"steps": 1000}, game=GAN(r1=1e-2))
+
+
+def test_bigan_on_the_ring_of_8() -> None:
+    # Seeds 0, 1 and 2 reached all 8 modes, and 0.54, 0.64 and 0.58 of high quality; chance is 0.15. At ALI's
+    # own rate and penalty, 0.44, 0.63 and 0.58.
+    check_ring(ALI, 0.5, trainer={"steps": 1000, "lr": 2e-3}, game=GAN(r1=3e-3), deterministic=True)
 
 
 def test_veegan_on_the_ring_of_8() -> None:
-    # Seeds 0, 1 and 2 reached all 8 modes, and 0.57, 0.66 and 0.62 of high quality; chance is 0.15.
+    # Seeds 0, 1 and 2 reached all 8 modes, and 0.61, 0.64 and 0.59 of high quality; chance is 0.15.
     game = GAN(generator_loss="kl", r1=1e-3)
     check_ring(VEEGAN, 0.4, trainer={"steps": 1000}, game=game, family=Identity)
 
 
 def test_alice_on_the_ring_of_8() -> None:
-    # Seeds 0, 1 and 2 reached all 8 modes, and 0.74, 0.67 and 0.74 of high quality; chance is 0.15. With the
-    # cycle at its full weight, 2000 steps under seed 0 ended at 6 modes and 0.35.
+    # Seeds 0, 1 and 2 reached all 8 modes, and 0.66, 0.70 and 0.73 of high quality; chance is 0.15.
     check_ring(ALICE, 0.5, trainer={"steps": 1000}, game=GAN(r1=1e-2), weight=0.1)
 
 
 def test_alices_adversarial_cycle_on_the_ring_of_8() -> None:
-    # Seeds 0, 1 and 2 reached all 8 modes, and 0.50, 0.45 and 0.53 of high quality; chance is 0.15.
+    # Seeds 0, 1 and 2 reached all 8 modes, and 0.57, 0.55 and 0.38 of high quality; chance is 0.15.
     check_ring(ALICE, 0.33, trainer={"steps": 600}, game=GAN(r1=1e-2), cycle="adversarial", weight=0.1)

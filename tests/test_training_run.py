@@ -1,0 +1,312 @@
+"""The life of a run from Python: the same as by the command line, and no trace of having been stopped."""
+
+import json
+import os
+import sys
+
+import fakes
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+import dalikit
+from dalikit import training_run
+from dalikit.assembly.registry import Registry
+from dalikit.assembly.resolve import resolve_layers
+from dalikit.errors import UserError
+from dalikit.interfaces import Callback
+
+SMALL = {
+    "backbone": "mlp",
+    "generator": {"width": 16, "latent_size": 4},
+    "discriminator": {"width": 16},
+    "encoder": {"width": 16},
+    "callbacks": {"progress": None, "pictures": {"count": 4}, "checkpoint": {"every": 10}},
+}
+"""What `train_options` say, as settings."""
+
+PLUGIN = """
+    import os
+
+    import torch
+
+    from dalikit import Callback, Dataset, DataSpec, TensorSplit
+    from dalikit.hookspecs import offer
+
+    DALIKIT_API = 2
+    ROOTS, EVENTS = [], []
+
+    class Rooted(Dataset):
+        "Points, which notes where it is told to look for them, and where the environment says."
+        name = "rooted"
+        spec = DataSpec((2,))
+        backbone = "mlp"
+        latent_size = 2
+        preparation = "made by the test"
+
+        def __init__(self, root=None, /):
+            ROOTS.append((root, os.environ.get("DALIKIT_DATA")))
+
+        def split(self, part):
+            return TensorSplit(torch.randn(40, 2, generator=torch.Generator().manual_seed(0)))
+
+    class Reader(Callback):
+        "Reads losses at steps of its own, logs them, and counts how often it has."
+        name = "reader"
+
+        def __init__(self, *, every: int = 3):
+            self.every = every
+            self.read = 0
+
+        def step_end(self, fit):
+            if fit.step % self.every == 0:
+                self.read += 1
+                fit.log({"event": "read", "step": fit.step, "read": self.read, **fit.losses(self.name)})
+
+        def state(self):
+            return {"read": self.read}
+
+        def load_state(self, state):
+            self.read = state["read"]
+
+    class Witness(Callback):
+        "Notes what it is told."
+        name = "witness"
+
+        def logged(self, fit, record):
+            EVENTS.append(record)
+
+        def fit_end(self, fit):
+            EVENTS.append("fit_end")
+
+    dalikit_components = offer(Rooted, Reader, Witness)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """The module of an installed distribution with a data set and callbacks that watch."""
+    fakes.install(tmp_path / "plugins", monkeypatch, "dalikit-watching", PLUGIN)
+    Registry.discover(strict=True)
+    return sys.modules["dalikit_watching"]
+
+
+def records(run):
+    """The log without times."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "time"} for line in lines]
+
+
+def tensors(run):
+    (last,) = sorted(run.glob("checkpoints/step-*"))[-1:]
+    return {f"{path.name}/{n}": t for path in last.glob("*.safetensors") for n, t in load_file(path).items()}
+
+
+def check_equal(a, b):
+    """Two runs are the same, bit by bit, but for their folders and times."""
+    ours, theirs = tensors(a), tensors(b)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert records(a) == records(b)
+    scores = [json.loads((run / "scores.json").read_text()) for run in (a, b)]
+    assert {**scores[0], "run": ""} == {**scores[1], "run": ""}
+
+
+class Ending(Callback):
+    """Ends a training after `step`: it asks for that, or is an error."""
+
+    name = "ending"
+
+    def __init__(self, step, *, error=False):
+        self.step, self.error = step, error
+
+    def step_end(self, fit):
+        if fit.step == self.step:
+            fit.stop()
+            if self.error:
+                raise SystemError("killed")
+
+
+# --- from Python -----------------------------------------------------------------------------------------
+
+
+def test_python_trains_what_the_command_line_trains(cli, train_options, trained, tmp_path):
+    model = dalikit.train(out=tmp_path / "run", trainer={"batch_size": 16, "steps": 30}, **SMALL)
+    assert (model.step, model.run.path) == (30, tmp_path / "run")
+    assert torch.equal(model.sample(3, seed=1), dalikit.load(trained).sample(3, seed=1))
+    check_equal(tmp_path / "run", trained)
+    mine, theirs = (yaml.safe_load((run / "config.yaml").read_text()) for run in (model.run.path, trained))
+    assert mine.pop("callbacks") != theirs.pop("callbacks"), "there is no bar of progress"
+    assert mine == theirs
+
+
+@pytest.mark.parametrize("recipe", ["ring8", "dali-f"])
+def test_python_trains_a_recipe_that_it_names(cli, tmp_path, recipe):
+    settings = {"trainer": {"steps": 5}, "seed": 3, "method": {"name": "dali", "lam": 0.25}}
+    model = dalikit.train(recipe, out=tmp_path / "a", **settings)
+    words = ["--recipe", recipe, "--steps", 5, "--seed", 3, "--method", "dali", "--set", "method.lam=0.25"]
+    assert cli("train", *words, "--out", tmp_path / "b").returncode == 0
+    check_equal(tmp_path / "a", tmp_path / "b")
+    config = [(tmp_path / run / "config.yaml").read_text() for run in "ab"]
+    assert config[0] == config[1]
+    assert (model.config.recipe, model.config.seed, model.config.method.params["lam"]) == (recipe, 3, 0.25)
+
+
+def test_python_has_the_same_errors_and_writes_nothing_then(trained, tmp_path):
+    wrong = [
+        ({"recipe": "ring9"}, "Unknown recipe 'ring9'. Did you mean 'ring8'?"),
+        ({"metod": "ali"}, "Unknown section 'metod'. Did you mean 'method'?"),
+        ({"trainer": {"stepps": 3}}, "trainer has no parameter 'stepps'. Did you mean 'steps'?"),
+    ]
+    for settings, says in wrong:
+        with pytest.raises(UserError) as error:
+            dalikit.train(out=tmp_path / "run", **settings)
+        assert says in str(error.value)
+        assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match="holds a run already"):
+        dalikit.train(out=trained)
+
+
+def test_training_leaves_the_callers_random_state_and_threads_alone(tmp_path):
+    torch.manual_seed(1)
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    dalikit.train("ring8", out=tmp_path / "run", trainer={"steps": 2}, threads=threads + 1)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_data_root_is_an_argument_all_the_way(cli, plugin, tmp_path, monkeypatch):
+    monkeypatch.setenv("DALIKIT_DATA", "elsewhere")
+    environment, root, run = dict(os.environ), tmp_path / "root", tmp_path / "run"
+    small = {"callbacks": {"progress": None, "pictures": None}, "trainer": {"steps": 2, "batch_size": 4}}
+    model = dalikit.train(dataset="rooted", data_root=str(root), out=run, **small)
+    assert model.data("test").shape == (40, 2)
+    assert dalikit.load(run, data_root=root).data("test").shape == (40, 2)
+    options = ["--data-root", root]
+    for words in (
+        ("train", "--dataset", "rooted", "--steps", 2, "--out", tmp_path / "other"),
+        ("train", "--resume", run, "--steps", 3),
+        ("reconstruct", run),
+        ("evaluate", run),
+        ("config", "--dataset", "rooted"),
+    ):
+        seen = len(plugin.ROOTS)
+        done = cli(*words, *options)
+        assert done.returncode == 0, done.stderr
+        assert len(plugin.ROOTS) > seen, words
+    assert set(plugin.ROOTS) == {(root, "elsewhere")}
+    assert dict(os.environ) == environment
+    dalikit.load(run).data("test")
+    assert plugin.ROOTS[-1] == (None, "elsewhere"), "which is then the data set's own to read"
+
+
+# --- what is logged --------------------------------------------------------------------------------------
+
+
+def test_final_scores_are_logged_before_the_end_is_told(plugin, tmp_path):
+    callbacks = {**SMALL["callbacks"], "witness": {}}
+    settings = {**SMALL, "callbacks": callbacks, "trainer": {"steps": 4}}
+    dalikit.train(out=tmp_path / "run", **settings)
+    *_, last, end = plugin.EVENTS
+    assert end == "fit_end"
+    stored = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert last == {"event": "scores", **{name: stored[name] for name in ("step", "metrics", "skipped")}}
+    assert last["metrics"]["reconstruction"]["mse_01"] > 0
+    assert [r["event"] for r in plugin.EVENTS[:-1]].count("scores") == 1
+    assert plugin.EVENTS[:-1] == records(tmp_path / "run")
+    losses, pictures = ([r for r in plugin.EVENTS[:-1] if r["event"] == e] for e in ("losses", "picture"))
+    assert [r["step"] for r in losses] == [4]
+    assert all((tmp_path / "run" / r["path"]).is_file() for r in pictures)
+    assert {(r["step"], r["path"].split("/")[0]) for r in pictures} == {
+        (step, kind) for step in (0, 4) for kind in ("samples", "reconstructions")
+    }
+
+
+def test_a_training_that_is_stopped_logs_no_final_scores(plugin, tmp_path):
+    callbacks = {**SMALL["callbacks"], "witness": {}}
+    registry = Registry.discover()
+    config = resolve_layers([{**SMALL, "callbacks": callbacks, "trainer": {"steps": 9}}], registry)
+    with training_run.start(config, registry, tmp_path / "run") as training:
+        training.trainer.callbacks = [*training.trainer.callbacks, Ending(5)]
+        training.fit()
+        assert not training.finished
+    assert plugin.EVENTS[-1] == "fit_end"
+    assert all(r["event"] != "scores" for r in plugin.EVENTS[:-1])
+    assert not (tmp_path / "run" / "scores.json").exists()
+
+
+# --- stopped and gone on with ----------------------------------------------------------------------------
+
+WATCHED = {
+    **SMALL,
+    "trainer": {"steps": 24, "batch_size": 16},
+    "game": {"r1": 0.5, "penalty_every": 4},  # a term that is not there in every step
+    "callbacks": {
+        "progress": {"every": 2, "seconds": 0.0},
+        "log": {"every": 7},
+        "evaluation": {"every": 8},
+        "pictures": {"every": 9, "count": 4},
+        "checkpoint": {"every": 6},
+        "reader": {"every": 3},
+    },
+}
+"""Watchers that all read losses, each at steps of its own."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        fakes.install(folder / "plugins", patch, "dalikit-watching", PLUGIN)
+        dalikit.train(out=folder / "run", **WATCHED)
+    found = records(folder / "run")
+    assert [r["step"] for r in found if r["event"] == "losses"] == [7, 14, 21, 24]
+    assert [r["step"] for r in found if r["event"] == "read"] == list(range(3, 25, 3))
+    return folder / "run"
+
+
+@pytest.mark.parametrize(
+    ("ends", "error"),
+    [
+        ([1], False),
+        ([5], False),
+        ([6], False),  # where a checkpoint is due, and a reading
+        ([7], False),  # where losses are logged
+        ([9, 10, 18], False),
+        ([23], False),
+        ([8], True),  # an error, as if it were killed: back to the checkpoint at 6
+        ([12, 22], True),
+    ],
+)
+def test_a_stopped_run_leaves_no_trace_of_it(plugin, undisturbed, tmp_path, ends, error):
+    run, registry = tmp_path / "run", Registry.discover()
+    for number, step in enumerate(ends):
+        starting = training_run.start(resolve_layers([WATCHED], registry), registry, run)
+        with training_run.resume(run, registry) if number else starting as training:
+            training.trainer.callbacks = [*training.trainer.callbacks, Ending(step, error=error)]
+            if error:
+                with pytest.raises(SystemError):
+                    training.fit()
+            else:
+                training.fit()
+                assert (training.trainer.step, training.finished) == (step, False)
+    with training_run.resume(run, registry) as training:
+        training.fit()
+        assert training.finished
+    check_equal(run, undisturbed)
+    assert records(run)[-1]["event"] == "scores"
+
+
+def test_a_run_that_was_killed_by_the_command_line_leaves_no_trace_of_it(plugin, cli, undisturbed, tmp_path):
+    """Resumed by the command line too, which knows nothing of how it ended."""
+    run, registry = tmp_path / "run", Registry.discover()
+    with training_run.start(resolve_layers([WATCHED], registry), registry, run) as training:
+        training.trainer.callbacks = [*training.trainer.callbacks, Ending(16, error=True)]
+        with pytest.raises(SystemError):
+            training.fit()
+    with (run / "metrics.jsonl").open("a") as log:
+        log.write('{"event": "losses", "st')
+    done = cli("train", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    check_equal(run, undisturbed)
