@@ -38,7 +38,7 @@ class CriticLoss(Protocol):
         """The loss in this iteration."""
 
 
-def weighed(terms: Mapping[str, Tensor], **weights: Tensor | float) -> PhaseLoss:
+def weighted_sum(terms: Mapping[str, Tensor], **weights: Tensor | float) -> PhaseLoss:
     """The sum of `terms`, scalars, each as many times as `weights` says, once unless told.
 
     Examples:
@@ -72,7 +72,7 @@ def critic_loss(
         observe(logits.detach())
     if penalised:
         terms["penalty"] = game.penalty(critic, real, fake).mean()
-    return weighed(terms, penalty=game.penalty_every)
+    return weighted_sum(terms, penalty=game.penalty_every)
 
 
 def generator_loss(

@@ -86,7 +86,7 @@ def check_generator(family: Callable[[int, DataSpec], Generator]) -> None:
     """z (B, Z) becomes x (B, *X) within the value range, by all its parameters."""
 
     def check(spec: DataSpec) -> None:
-        generator = _seeded(lambda: family(Z, spec))
+        generator = _build_seeded(lambda: family(Z, spec))
         assert generator.latent_size == Z, "latent_size is the Z it was built with"
         assert generator.spec == spec, "spec is what it was built with"
         x = generator(torch.randn(B, Z))
@@ -102,7 +102,7 @@ def check_discriminator(family: Callable[[DataSpec], Discriminator]) -> None:
     """The trunk's features have the stated shape, `forward` is the head of them, logits are (B,)."""
 
     def check(spec: DataSpec) -> None:
-        discriminator = _seeded(lambda: family(spec)).eval()
+        discriminator = _build_seeded(lambda: family(spec)).eval()
         x = torch.randn(B, *spec.x_shape)
         h = discriminator.trunk(x)
         _shape("trunk", h, (B, *discriminator.feature_shape))
@@ -123,7 +123,7 @@ def check_encoder(family: Callable[[Shape, tuple[int, ...]], Encoder]) -> None:
     def check(spec: DataSpec) -> None:
         shape = spec.x_shape
         for sizes in ((Z,), (Z, 3)):
-            encoder = _seeded(lambda sizes=sizes: family(shape, sizes))  # type: ignore[misc]
+            encoder = _build_seeded(lambda sizes=sizes: family(shape, sizes))  # type: ignore[misc]
             heads = encoder(torch.randn(B, *shape))
             assert isinstance(heads, tuple), "forward gives a tuple, one tensor a head"
             assert len(heads) == len(sizes), f"{len(sizes)} heads are wanted, not {len(heads)}"
@@ -139,9 +139,9 @@ def check_augmentation(family: Callable[[DataSpec], Augmentation]) -> None:
     """Data keep their shape, depend on themselves alone, have a slope, and repeat under a seed."""
 
     def check(spec: DataSpec) -> None:
-        augmentation = _seeded(lambda: family(spec))
+        augmentation = _build_seeded(lambda: family(spec))
         x = torch.rand(B, *spec.x_shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
-        once, again = (_seeded(lambda: augmentation(x)) for _ in range(2))
+        once, again = (_build_seeded(lambda: augmentation(x)) for _ in range(2))
         _shape("forward", once, (B, *spec.x_shape))
         assert torch.equal(once, again), "what is random in it is drawn from torch's generator"
         _reaches("forward", once.square(), x=x)
@@ -186,7 +186,7 @@ def check_method(build: Callable[[], Method], dataset: Dataset) -> None:
     """Each phase moves the roles it trains and no others; a run repeats; it generates and infers."""
     for i, phase in enumerate(build().phases()):
         _check_phase(build(), i, phase, dataset)
-    first, second = (_trained(_seeded(build), dataset) for _ in range(2))
+    first, second = (_train(_build_seeded(build), dataset) for _ in range(2))
     same = all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert same, "two runs under one seed end with the same parameters"
     first.eval()
@@ -240,14 +240,14 @@ def check_metric(build: Maker, method: Method) -> None:
 
 def check_callback(callback: Callback, build: Callable[[], Method], dataset: Dataset) -> None:
     """It lives through a training, and does not change what is learned."""
-    with_it, without = (_trained(_seeded(build), dataset, watchers, 3) for watchers in ([callback], []))
+    with_it, without = (_train(_build_seeded(build), dataset, watchers, 3) for watchers in ([callback], []))
     pairs = zip(with_it.parameters(), without.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs), "a callback changes nothing of what is learned"
 
 
 def check_saving(build: Callable[[], nn.Module]) -> None:
     """Construction repeats under a seed, and a state dict goes through safetensors and back."""
-    one, same, other = _seeded(build), _seeded(build), _seeded(build, seed=1)
+    one, same, other = _build_seeded(build), _build_seeded(build), _build_seeded(build, seed=1)
     for a, b in zip(one.state_dict().values(), same.state_dict().values(), strict=True):
         assert torch.equal(a, b), "construction under a seed repeats"
     with TemporaryDirectory() as folder:
@@ -302,7 +302,7 @@ def _check_phase(method: Method, position: int, phase: Phase, dataset: Dataset) 
             assert moved, f"phase '{phase.name}' trains {role}, yet none of its parameters changed"
 
 
-def _trained(method: Method, dataset: Dataset, callbacks: Sequence[Callback] = (), steps: int = 2) -> Method:
+def _train(method: Method, dataset: Dataset, callbacks: Sequence[Callback] = (), steps: int = 2) -> Method:
     Trainer(method, dataset, callbacks, 0, steps=steps, batch_size=B, lr=1e-2).fit()
     return method
 
@@ -317,7 +317,7 @@ def _on_some_data(check: Callable[[DataSpec], None]) -> None:
     assert len(refusals) < len(SPECS), f"no shape of data was accepted: {refusals}"
 
 
-def _seeded(build: Callable[[], Built], seed: int = 0) -> Built:
+def _build_seeded(build: Callable[[], Built], seed: int = 0) -> Built:
     with RandomState.seeded(seed).swapped_in():
         return build()
 

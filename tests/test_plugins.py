@@ -52,6 +52,29 @@ def weights(run):
     return RunDirectory.open(run).load_state().tensors
 
 
+WORDS = ["--backbone", "mlp", "--set", "generator.width=8", "--set", "generator.latent_size=3"]
+WORDS += ["--set", "callbacks.evaluation=null", "--set", "callbacks.pictures=null"]
+WORDS += ["--set", "trainer.batch_size=8", "--set", "trainer.schedule=constant"]  # others know the end
+
+
+def at_once_and_in_halves(cli, tmp_path, *words):
+    """Two runs of four steps, of which the second is resumed after two."""
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for given in (
+        [*words, *WORDS, "--steps", 4, "--out", whole],
+        [*words, *WORDS, "--steps", 2, "--out", halves],
+        ["--resume", halves, "--steps", 4],
+    ):
+        done = cli("train", *given)
+        assert done.returncode == 0, done.stderr
+    return whole, halves
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
 # A new kind of player.
 
 
@@ -123,28 +146,11 @@ def test_a_new_kind_trains_by_its_setting_and_is_optimized_as_a_role(plugin, tmp
 @with_plugin("prior")
 @pytest.mark.parametrize("prior", ["normal", "cube"])
 def test_a_run_with_a_new_kind_resumes_to_the_bit_and_samples(plugin, prior, tmp_path, cli):
-    words = ["--method", "drawn-gan", "--set", f"prior.name={prior}", "--backbone", "mlp"]
-    words += [
-        "--set",
-        "trainer.batch_size=8",
-        "--set",
-        "generator.width=8",
-        "--set",
-        "generator.latent_size=3",
-    ]
-    words += ["--set", "callbacks.evaluation=null", "--set", "callbacks.pictures=null"]
-    whole, halves = tmp_path / "whole", tmp_path / "halves"
-    trained = [
-        cli("train", *words, "--steps", 4, "--out", whole),
-        cli("train", *words, "--steps", 2, "--out", halves),
-        cli("train", "--resume", halves, "--steps", 4),
-    ]
-    assert [done.returncode for done in trained] == [0, 0, 0], [done.stderr for done in trained]
+    whole, halves = at_once_and_in_halves(cli, tmp_path, "--method", "drawn-gan", "--set", f"prior={prior}")
     assert from_file(halves / "config.yaml")["prior"]["name"] == prior
     one, other = weights(whole), weights(halves)
-    assert one.keys() == other.keys()
     assert ("method/source.centre" in one) == (prior == "normal")
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert_same(one, other)
     model = dalikit.load(halves, registry=plugin)
     assert torch.equal(model.sample(3, seed=1), dalikit.load(whole, registry=plugin).sample(3, seed=1))
 
@@ -196,21 +202,10 @@ def test_a_new_optimizer_steps_one_role_and_the_common_one_the_others(plugin, tm
 
 @with_plugin("sign_sgd")
 def test_a_run_with_a_new_optimizer_resumes_to_the_bit(plugin, tmp_path, cli):
-    words = ["--backbone", "mlp", "--set", "generator.width=8", "--set", "trainer.batch_size=8"]
-    words += ["--set", "trainer.optimizer=sign-sgd", "--set", "trainer.optimizer.momentum=0.5"]
-    words += ["--set", "callbacks.evaluation=null", "--set", "callbacks.pictures=null"]
-    words += ["--set", "trainer.schedule=constant"]  # a rate by the share of training knows its end
-    whole, halves = tmp_path / "whole", tmp_path / "halves"
-    trained = [
-        cli("train", *words, "--steps", 4, "--out", whole),
-        cli("train", *words, "--steps", 2, "--out", halves),
-        cli("train", "--resume", halves, "--steps", 4),
-    ]
-    assert [done.returncode for done in trained] == [0, 0, 0], [done.stderr for done in trained]
-    one, other = weights(whole), weights(halves)
+    chosen = ("--set", "trainer.optimizer=sign-sgd", "--set", "trainer.optimizer.momentum=0.5")
+    one, other = (weights(run) for run in at_once_and_in_halves(cli, tmp_path, *chosen))
     assert any("momentum_buffer" in name for name in one)
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert_same(one, other)
 
 
 @with_plugin("sign_sgd")
@@ -230,7 +225,7 @@ def test_a_new_optimizers_parameters_are_checked_by_name(plugin):
 def test_a_method_that_reads_adams_moments_refuses_another_optimizer(plugin, tmp_path):
     one = {"roles": {"discriminator": {"optimizer": "sign-sgd"}}}
     with pytest.raises(
-        UserError, match="method 'unrolled' reads the moments of Adam.*'discriminator' must be"
+        UserError, match=r"method 'unrolled' reads the moments of Adam.*'discriminator' must be"
     ):
         made(plugin, tmp_path, method="unrolled", trainer=one)
     made(
@@ -263,15 +258,13 @@ def test_a_new_augmentation_is_seen_in_training_alone(plugin, tmp_path):
 
 @with_plugin("snow")
 def test_a_new_augmentation_by_its_option_and_its_state_in_a_checkpoint(plugin, tmp_path, cli):
-    words = ["--augmentation", "snow", "--set", "augmentation.level=0.2", "--backbone", "mlp"]
-    words += ["--set", "trainer.batch_size=8", "--set", "generator.width=8"]
-    words += ["--set", "callbacks.evaluation=null", "--set", "callbacks.pictures=null"]
-    run = tmp_path / "run"
-    assert cli("train", *words, "--steps", 2, "--out", run).returncode == 0
-    assert from_file(run / "config.yaml")["augmentation"] == {"name": "snow", "level": 0.2}
-    assert int(weights(run)["method/augmentation.steps"]) == 2
-    assert cli("train", "--resume", run, "--steps", 3).returncode == 0
-    assert int(weights(run)["method/augmentation.steps"]) == 3
+    whole, halves = at_once_and_in_halves(
+        cli, tmp_path, "--augmentation", "snow", "--set", "augmentation.level=0.2"
+    )
+    assert from_file(halves / "config.yaml")["augmentation"] == {"name": "snow", "level": 0.2}
+    one, other = weights(whole), weights(halves)
+    assert int(one["method/augmentation.steps"]) == 4
+    assert_same(one, other)
 
 
 @with_plugin("snow")

@@ -19,7 +19,7 @@ from dalikit.runs import DataFacts, RunDirectory, RunFacts
 from dalikit.studies import draw, launch, montages, records, render
 from dalikit.studies.plan import make_plan
 from dalikit.studies.records import Record
-from dalikit.studies.table import Cell, Entry, Figure, aggregated
+from dalikit.studies.table import Cell, Entry, Figure, aggregate
 
 REGISTRY = Registry.discover()
 STUDIES = [REGISTRY.get("study", name) for name in ("table1", "table2", "figure1", "mixture")]
@@ -175,7 +175,7 @@ def test_mean_and_standard_error_by_hand():
 
 def test_a_cell_has_the_final_and_the_best_figure_and_the_papers():
     runs = (record(6, validation=(7, 8, 5)), record(8, validation=(8,), folder="b"))
-    table = aggregated("t", [entry(*runs, paper={"modes": 8})], (MODES,))
+    table = aggregate("t", [entry(*runs, paper={"modes": 8})], (MODES,))
     assert table.lines[0].cells["modes"] == Cell(Figure((6.0, 8.0)), Figure((8.0, 8.0)), 8)
     assert table.lines[0].steps == (20,)
     assert table.lines[0].seconds == Figure((60.0, 60.0))
@@ -194,7 +194,7 @@ def test_the_best_error_is_the_least():
 def test_a_blank_cell_says_why():
     skipped = entry(record(3, skipped={"reconstruction": "no encoder"}), label="GAN")
     failed = entry(label="DALI", faults={"0": "no data", "1": "no data"}, paper={"MSE": (0.026, 0.018)})
-    table = aggregated("t", [skipped, failed], (MODES, ERROR))
+    table = aggregate("t", [skipped, failed], (MODES, ERROR))
     assert render.reasons(table) == ["GAN on ring8, MSE: no encoder", "DALI on ring8, modes; MSE: no data"]
     _, rows = render.grid(table, "ring8")
     assert rows[1] == ["DALI", "-", "-", "0.026 ± 0.018", "0", "-", "-"]
@@ -203,7 +203,7 @@ def test_a_blank_cell_says_why():
 
 def test_systems_that_lack_the_same_for_one_reason_share_a_sentence():
     lacking = [entry(record(3, skipped={"reconstruction": "no encoder"}), label=n) for n in ("GAN", "SN-GAN")]
-    table = aggregated("t", [*lacking, entry(label="DALI", faults={"0": "no data"})], (MODES, ERROR))
+    table = aggregate("t", [*lacking, entry(label="DALI", faults={"0": "no data"})], (MODES, ERROR))
     assert render.reasons(table) == [
         "GAN, SN-GAN on ring8, MSE: no encoder",
         "DALI on ring8, modes; MSE: no data",
@@ -212,9 +212,9 @@ def test_systems_that_lack_the_same_for_one_reason_share_a_sentence():
 
 def test_one_column_never_holds_two_protocols():
     with pytest.raises(UserError, match=r"modes of a and of b .*: samples is 2500 there and 100 here"):
-        aggregated("t", [entry(record(3), record(4, folder="b", samples=100))], (MODES,))
+        aggregate("t", [entry(record(3), record(4, folder="b", samples=100))], (MODES,))
     apart = [entry(record(3)), entry(record(4, samples=100), dataset="grid25")]
-    assert aggregated("t", apart, (MODES,)).datasets == ["ring8", "grid25"]
+    assert aggregate("t", apart, (MODES,)).datasets == ["ring8", "grid25"]
 
 
 def test_one_column_never_holds_the_best_of_two_protocols():
@@ -225,19 +225,19 @@ def test_one_column_never_holds_the_best_of_two_protocols():
     with pytest.raises(
         UserError, match=r"modes in validation of a and of b .*: samples is 2500 there and 100 here"
     ):
-        aggregated("t", [entry(*runs)], (MODES,))
+        aggregate("t", [entry(*runs)], (MODES,))
     older = record(3, folder="b", validation=(5,))
-    table = aggregated("t", [entry(runs[0], older)], (MODES,))
+    table = aggregate("t", [entry(runs[0], older)], (MODES,))
     assert table.lines[0].cells["modes"].best == Figure((4.0, 5.0))
-    assert aggregated("t", [entry(*runs)], (replace(MODES, better=None),)).validation == {"ring8": {}}
+    assert aggregate("t", [entry(*runs)], (replace(MODES, better=None),)).validation == {"ring8": {}}
 
 
 def test_a_best_figure_of_another_protocol_says_so():
     alike = {"samples": 2500, "part": "validation", "count": 5000, "seed": 0}
-    table = aggregated("t", [entry(record(3, validation=(4,), protocol=alike))], (MODES,))
+    table = aggregate("t", [entry(record(3, validation=(4,), protocol=alike))], (MODES,))
     assert not render.other_protocols(table)
     other = {**alike, "samples": 100}
-    table = aggregated("t", [entry(record(3, validation=(4,), protocol=other))], (MODES,))
+    table = aggregate("t", [entry(record(3, validation=(4,), protocol=other))], (MODES,))
     said = (
         "The best of modes on ring8 is by another protocol than the final figures: samples 100; theirs "
         "samples 2500."
@@ -250,7 +250,7 @@ def test_a_best_figure_of_another_protocol_says_so():
 
 
 def test_the_captions_say_that_the_best_is_each_columns_own():
-    (told,) = [text for text in render.captions(aggregated("t", [], (MODES,))) if text.startswith("Best")]
+    (told,) = [text for text in render.captions(aggregate("t", [], (MODES,))) if text.startswith("Best")]
     assert "each column's own best score" in told
     assert "different checkpoints" in told
 
@@ -260,8 +260,8 @@ def test_the_captions_say_that_the_best_is_each_columns_own():
 
 def test_a_table_is_drawn_whole():
     runs = [entry(record(6), label="DALI"), entry(record(8), label="GAN")]
-    small = draw.table_picture(aggregated("t", runs[:1], (MODES,)))
-    large = draw.table_picture(aggregated("t", runs, (MODES,)))
+    small = draw.table_picture(aggregate("t", runs[:1], (MODES,)))
+    large = draw.table_picture(aggregate("t", runs, (MODES,)))
     assert large.height == small.height + draw.LINE
     assert len(colours(large)) > 10
 
@@ -275,7 +275,7 @@ def test_what_the_font_lacks_is_drawn_in_letters_that_it_has():
 def test_no_figure_is_cut_off_where_the_terminal_is_narrow(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "30")
     columns = tuple(replace(MODES, name=f"a column of modes {i}") for i in range(6))
-    cli_study._print(aggregated("t", [entry(record(8, seconds=90.0), label="DALI")], columns), None, False)
+    cli_study._print(aggregate("t", [entry(record(8, seconds=90.0), label="DALI")], columns), None, False)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "DALI" in line]
     assert line.count("8.0") == 6
     assert line.split()[-2:] == ["1.5", "min"]
@@ -292,7 +292,7 @@ def test_a_montage_has_a_place_for_each_picture():
 def test_a_picture_that_cannot_be_had_says_why(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(montages, "montage", lambda rows, title: seen.extend(rows))
-    table = aggregated("t", [entry(record(8, folder=tmp_path / "gone")), entry(label="GAN")], (MODES,))
+    table = aggregate("t", [entry(record(8, folder=tmp_path / "gone")), entry(label="GAN")], (MODES,))
     montages.study_picture(table, ("samples",), REGISTRY)
     ((first, second),) = seen
     assert first[0].startswith("DALI, ring8: ")

@@ -117,14 +117,14 @@ def test_copies_are_turned_and_shifted_within_bounds():
     torch.manual_seed(0)
     images = torch.zeros(400, 1, 28, 28, dtype=torch.uint8)
     images[:, :, 13:15, 13:15] = 255  # in the centre: turning moves it nowhere
-    mass = scorer.jittered(images)[:, 0].float()
+    mass = scorer.jitter(images)[:, 0].float()
     at = torch.arange(28) - 13.5
     x, y = ((mass.sum(d) * at).sum(1) / mass.sum((1, 2)) for d in (1, 2))
     assert 2.3 < torch.hypot(x, y).max() <= 2 * math.sqrt(2) + 0.05
     assert min(x.max(), y.max(), -x.min(), -y.min()) > 1.7
     images = torch.zeros(400, 1, 28, 28, dtype=torch.uint8)
     images[:, :, 10:18, 23:25] = 255  # its middle is 10 pixels right of the centre
-    mass = scorer.jittered(images)[:, 0].float()
+    mass = scorer.jitter(images)[:, 0].float()
     angle = torch.atan2((mass.sum(2) * at).sum(1), (mass.sum(1) * at).sum(1)).rad2deg()
     most = 15 + math.degrees(math.asin(2 / 8))  # what a shift adds to the turn
     assert 18 < angle.max() <= most + 1

@@ -68,11 +68,11 @@ def make_method(config: RunConfig, spec: DataSpec, registry: Registry, *, borrow
             raise UnfitError("generator.latent_size is not set; resolve the configuration first")
         conditional = bool(params.get("conditional"))
         cast = Cast(roles, spec, latent_size, new, conditional=conditional, asked_by=describe(cls))
-        players = _named(cls, cast.players)
+        players = _name_errors(cls, cast.players)
         _try_posteriors(cls, roles, players, latent_size)
         if borrow:
             _borrow_all(config, roles, players)
-        return _named(cls, lambda: cls(**players, **params))
+        return _name_errors(cls, lambda: cls(**players, **params))
 
 
 def make_trainer(
@@ -146,7 +146,7 @@ def _make_optimizer(registry: Registry, settings: Optimization) -> Optimizer:
     return _construct("optimizer", Slot(**settings.optimizer), registry)
 
 
-def _named(cls: type[Method], make: Any) -> Any:
+def _name_errors(cls: type[Method], make: Any) -> Any:
     """What is made, or the method named that it cannot be made for."""
     try:
         return make()

@@ -200,10 +200,10 @@ def _settle_names(rows: list[Row]) -> list[Row]:
     for row in rows:
         if row.state == "ok":
             offers.setdefault((row.kind, row.name), []).append(row)
-    return [_settled(row, offers.get((row.kind, row.name), [])) for row in rows]
+    return [_settle_row(row, offers.get((row.kind, row.name), [])) for row in rows]
 
 
-def _settled(row: Row, offers: list[Row]) -> Row:
+def _settle_row(row: Row, offers: list[Row]) -> Row:
     if row.state != "ok" or len(offers) == 1:
         return row
     others = ", ".join(r.source for r in offers if r is not row)
@@ -211,9 +211,9 @@ def _settled(row: Row, offers: list[Row]) -> Row:
     if len(owners) == 1:
         if row is owners[0]:
             return row
-        return _marked(row, "refused", f"the name '{row.name}' is a built-in's")
-    return _marked(row, "clash", f"also offered by {others}")
+        return _mark(row, "refused", f"the name '{row.name}' is a built-in's")
+    return _mark(row, "clash", f"also offered by {others}")
 
 
-def _marked(row: Row, state: str, detail: str) -> Row:
+def _mark(row: Row, state: str, detail: str) -> Row:
     return replace(row, state=state, detail=detail, component=None)

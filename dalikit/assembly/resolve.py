@@ -1,6 +1,6 @@
 """From layers of settings and a registry to a complete configuration: every name and parameter filled in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from dalikit.assembly.build import make_dataset
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError
-from dalikit.interfaces import Backbone, Role
+from dalikit.interfaces import Backbone, Role, describe
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
 from dalikit.training.optimization import Optimization, TrainerSettings
@@ -35,7 +35,8 @@ def resolve_layers(layers: Sequence[Layer], registry: Registry, root: Path | Non
     roles = _roles(together, registry)
     for layer in layers:
         _refuse_unused(layer, roles, str(together.method.name), registry)
-    recipes = [_prune(recipe, roles, registry) for recipe in (own, named)]
+    borrowed = {kind for kind, slot in merge(layers).players.items() if slot.from_run}
+    recipes = [_prune(recipe, roles, borrowed, registry) for recipe in (own, named)]
     stamp = {"recipe": name or (dataset if known else None)}
     return complete(merge([*recipes, *layers, stamp]), registry, root)
 
@@ -50,8 +51,11 @@ def _last_name(section: str, layers: Sequence[Layer]) -> str | None:
 def complete(config: RunConfig, registry: Registry, root: Path | None = None) -> RunConfig:
     """The configuration with every component named and every parameter filled in and checked."""
     _check_sections(config, registry)
-    config = _with_borrowed(config, registry)
+    config = _borrow_slots(config, registry)
     needed = _kinds(_roles(config, registry))
+    if strange := sorted(needed - set(registry.players)):
+        method = describe(registry.get("method", str(config.method.name)))
+        raise UnfitError(f"{method} asks for a {strange[0]}, and no plugin offers that kind of player")
     dataset = make_dataset(check_dataset(config, registry), registry, root)
     backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
     players = {}
@@ -165,9 +169,14 @@ def _refuse_unused(layer: Layer, roles: Mapping[str, Role], method: str, registr
         raise UnfitError(f"Method '{method}' has no {kind}, so {kind}{named} means nothing: leave it out")
 
 
-def _prune(settings: Layer, roles: Mapping[str, Role], registry: Registry) -> dict[str, Any]:
-    """A recipe's settings without those for roles that the method, another than its own, does not have."""
-    absent = set(registry.players) - _kinds(roles)
+def _prune(
+    settings: Layer, roles: Mapping[str, Role], borrowed: Collection[str], registry: Registry
+) -> dict[str, Any]:
+    """A recipe's settings without those for roles that the method, another than its own, does not have.
+
+    Nor for networks that are `borrowed` from another run, which knows their settings.
+    """
+    absent = {*(set(registry.players) - _kinds(roles)), *borrowed}
     kept = {section: value for section, value in settings.items() if section not in absent}
     if "roles" in kept.get("trainer", {}):
         trained = {name for name, role in roles.items() if not role.frozen}
@@ -176,7 +185,7 @@ def _prune(settings: Layer, roles: Mapping[str, Role], registry: Registry) -> di
     return kept
 
 
-def _with_borrowed(config: RunConfig, registry: Registry) -> RunConfig:
+def _borrow_slots(config: RunConfig, registry: Registry) -> RunConfig:
     """The configuration with slots of a trained run's networks as that run had them.
 
     Once: afterwards the run itself is no longer needed. What reads labels there reads them here.

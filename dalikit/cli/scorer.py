@@ -58,7 +58,7 @@ def train(
     target = _free(out or scorer.default_path(data_root), force)
     place = build.find_device(device)
     data = build.make_dataset(RunConfig(dataset=Slot(name=dataset)), Registry.discover(), data_root)
-    learn, validation, test = (scorer.labelled(data, part) for part in ("train", "validation", "test"))
+    learn, validation, test = (scorer.read_labelled(data, part) for part in ("train", "validation", "test"))
     started = time.monotonic()
     _tell(
         f"Training the digit scorer on {len(learn[0]):,} images and {scorer.COPIES} jittered copies of each"

@@ -75,10 +75,10 @@ def compare(
 ) -> None:
     """Put runs' scores into one table, those of one configuration over their seeds."""
     from dalikit.assembly.registry import Registry
-    from dalikit.studies.compare import compared
+    from dalikit.studies.compare import compare_runs
     from dalikit.studies.reproduce import write
 
-    table = compared(runs, Registry.discover())
+    table = compare_runs(runs, Registry.discover())
     if out is not None:
         write(table, out, "compare")
     _print(table, out and out / "compare", json_)

@@ -29,7 +29,7 @@ UPRIGHT = {
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Image.Image]:
+def open_image(file: Path) -> Iterator[Image.Image]:
     """An image file, not yet decoded.
 
     Pillow does not get its name, by which it would map some files: grey TIFF on its side would be scrambled.
@@ -38,7 +38,7 @@ def opened(file: Path) -> Iterator[Image.Image]:
         yield image
 
 
-def fitted(image: Image.Image, size: int, mode: str, crop: int | None = None) -> np.ndarray:
+def fit_image(image: Image.Image, size: int, mode: str, crop: int | None = None) -> np.ndarray:
     """The centred square of side `crop` of an image, the largest unless told, resized to `size` by Lanczos.
 
     `mode` is "L" or "RGB"; the result is uint8 (size, size) or (size, size, 3). Grey of 16 bits keeps its
@@ -48,14 +48,14 @@ def fitted(image: Image.Image, size: int, mode: str, crop: int | None = None) ->
     Raises:
         ValueError: it cannot be had in `mode`, or black and white of its numbers are not known.
     """
-    image = converted(image, mode)
+    image = convert_image(image, mode)
     side = crop or min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))
     return np.asarray(square if side == size else square.resize((size, size), Image.Resampling.LANCZOS))
 
 
-def converted(image: Image.Image, mode: str) -> Image.Image:
+def convert_image(image: Image.Image, mode: str) -> Image.Image:
     """The whole image in `mode`, "L" or "RGB", upright; raises as `fitted` does."""
     image.load()  # by which Pillow turns TIFF files itself, and takes their orientation away
     turned = UPRIGHT.get(orientation(image))
@@ -100,8 +100,8 @@ def fault(file: Path, mode: str) -> str | None:
     It is decoded whole and converted, for a torn one opens well enough, and not every mode leads to another.
     """
     try:
-        with opened(file) as image:
-            converted(image, mode)
+        with open_image(file) as image:
+            convert_image(image, mode)
     except Exception as error:  # decoders raise anything on a damaged file, and each is told of by name
         return reason(error)
     return None
@@ -123,10 +123,10 @@ def read_image(path: Path, spec: DataSpec) -> Tensor:
     """
     channels, height, width = spec.x_shape
     try:
-        with opened(path) as image:
+        with open_image(path) as image:
             if image.width * image.height > LIMIT:
                 raise UserError(f"Image {path}: {image.width}×{image.height} pixels are too many")
-            picture = converted(image, "L" if channels == 1 else "RGB")
+            picture = convert_image(image, "L" if channels == 1 else "RGB")
     except UserError:
         raise
     except Exception as error:  # decoders raise anything on a damaged file

@@ -143,7 +143,7 @@ def check_labels(path: Path, part: str, images: np.ndarray, labels: np.ndarray |
     )
 
 
-def tracked(steps: Sequence[Step], what: str) -> Iterable[Step]:
+def track(steps: Sequence[Step], what: str) -> Iterable[Step]:
     """The steps, under a progress bar where somebody looks at one."""
     from rich.console import Console
     from rich.progress import track
@@ -152,7 +152,7 @@ def tracked(steps: Sequence[Step], what: str) -> Iterable[Step]:
     return track(steps, what, console=shown, disable=not shown.is_terminal)
 
 
-def streamed(
+def stream_images(
     files: Sequence[Path], shape: tuple[int, ...], image: Callable[[Path], np.ndarray], what: str
 ) -> prepared.Stream:
     """uint8 images of `shape`, each made by `image(file)` when it is written, under a progress bar."""
@@ -161,7 +161,7 @@ def streamed(
 
     def chunks() -> Iterator[np.ndarray]:
         buffer = np.empty((min(step, len(files)), *shape), dtype)
-        for start in tracked(range(0, len(files), step), what):
+        for start in track(range(0, len(files), step), what):
             chunk = files[start : start + step]
             for row, file in enumerate(chunk):
                 buffer[row] = image(file)

@@ -65,7 +65,7 @@ class TorchData(Dataset):
             self.name = name  # type: ignore[misc]  # this object's own: others hold other data
         given = _Items(train, "train", value_range)
         self.spec = DataSpec(given.shape, value_range, classes or given.classes)
-        self._splits = _divided(ItemSplit(given), {"test": test, "validation": validation})
+        self._splits = _divide(ItemSplit(given), {"test": test, "validation": validation})
         counts = ", ".join(f"{len(split):,} {part}" for part, split in self._splits.items())
         self.preparation = preparation or (
             f"{type(train).__name__} of {len(given.source):,} given in Python: {counts}; a part not given is "
@@ -169,7 +169,7 @@ class _Items:
         return x
 
 
-def _divided(train: ItemSplit, others: dict[Part, Source | None]) -> dict[Part, ItemSplit]:
+def _divide(train: ItemSplit, others: dict[Part, Source | None]) -> dict[Part, ItemSplit]:
     """All three parts, those that were not given taken from the training part."""
     found: dict[Part, ItemSplit] = {}
     for seed, (part, source) in enumerate(others.items()):

@@ -97,10 +97,10 @@ def data(dataset: Dataset, part: Part, method: Method, size: int | None = None) 
     rng = torch.Generator().manual_seed(0)
     index = torch.arange(len(split) if size is None else min(size, len(split)))
     for chunk in index.split(batch_size(dataset.spec.x_shape)):
-        yield placed(split.take(chunk, rng), dataset, method)
+        yield place(split.take(chunk, rng), dataset, method)
 
 
-def placed(raw: Batch, dataset: Dataset, method: Method) -> Batch:
+def place(raw: Batch, dataset: Dataset, method: Method) -> Batch:
     """Raw data as x (b, *X), with their labels, where and as `method` computes."""
     device = device_of(method)
     x = dataset.scale(raw.x.to(device)).to(dtype_of(method))

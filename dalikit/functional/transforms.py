@@ -36,7 +36,7 @@ def image_range(
     return value_range
 
 
-def signed(x: Tensor, value_range: tuple[float, float]) -> Tensor:
+def to_signed(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     """Map x from `value_range` to [-1, 1].
 
     Examples:
@@ -47,7 +47,7 @@ def signed(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     return (x - (low + high) / 2) / ((high - low) / 2)
 
 
-def unsigned(x: Tensor, value_range: tuple[float, float]) -> Tensor:
+def from_signed(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     """Map x from [-1, 1] to `value_range`, the inverse of `signed`."""
     low, high = value_range
     return x * ((high - low) / 2) + (low + high) / 2

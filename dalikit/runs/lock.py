@@ -30,7 +30,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = _held(folder)
+        file = _hold(folder)
     except OSError as error:
         raise unwritable(folder, error) from None
     try:
@@ -42,7 +42,7 @@ def locked(folder: Path) -> Iterator[None]:
             file.close()
 
 
-def _held(folder: Path) -> IO[str] | None:
+def _hold(folder: Path) -> IO[str] | None:
     """The lock's file, held and with this process's number in it; None where there are no locks."""
     while fcntl is not None:
         file = (folder / LOCK).open("a+", encoding="utf-8")

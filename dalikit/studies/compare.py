@@ -11,10 +11,10 @@ from dalikit.interfaces import Study, StudyColumn
 from dalikit.runs import RunDirectory
 from dalikit.studies import records
 from dalikit.studies.records import Record
-from dalikit.studies.table import Entry, Table, aggregated
+from dalikit.studies.table import Entry, Table, aggregate
 
 
-def compared(folders: Sequence[Path], registry: Registry) -> Table:
+def compare_runs(folders: Sequence[Path], registry: Registry) -> Table:
     """The table of finished runs.
 
     Raises:
@@ -39,7 +39,7 @@ def compared(folders: Sequence[Path], registry: Registry) -> Table:
         for group, name in zip(found, _names(found), strict=True)
     ]
     everything = [record for entry in entries for record in entry.records]
-    return aggregated("comparison of runs", entries, _columns(everything, registry))
+    return aggregate("comparison of runs", entries, _columns(everything, registry))
 
 
 @dataclass

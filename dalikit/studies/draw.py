@@ -35,9 +35,9 @@ def table_picture(table: Table) -> Image.Image:
     blocks = [_block(dataset, *grid(table, dataset), font) for dataset in table.datasets]
     width = max([block.width for block in blocks] + [_width(table.title, font) + 2 * PAD, SIDE])
     notes = [*captions(table), *protocols(table)]
-    lines = [line for text in notes for line in _wrapped(text, small, width - 2 * PAD)]
+    lines = [line for text in notes for line in _wrap(text, small, width - 2 * PAD)]
     foot = _text(lines, small, width)
-    return _stacked([_text([table.title], font, width), *blocks, foot], width)
+    return _stack([_text([table.title], font, width), *blocks, foot], width)
 
 
 def montage(cells: Sequence[Sequence[tuple[str, Image.Image | None]]], title: str) -> Image.Image:
@@ -95,7 +95,7 @@ def _text(lines: Sequence[str], font: Font, width: int) -> Image.Image:
     return picture
 
 
-def _stacked(parts: Sequence[Image.Image], width: int) -> Image.Image:
+def _stack(parts: Sequence[Image.Image], width: int) -> Image.Image:
     sheet = Image.new("RGB", (width, sum(part.height for part in parts)), PAPER)
     top = 0
     for part in parts:
@@ -119,7 +119,7 @@ def _cut(text: str, font: Font, width: int) -> str:
     return text
 
 
-def _wrapped(text: str, font: Font, width: int) -> list[str]:
+def _wrap(text: str, font: Font, width: int) -> list[str]:
     """The text in lines no wider than `width`, broken at spaces."""
     lines = [""]
     for word in text.split():

@@ -46,7 +46,7 @@ def carry_out(runs: Sequence[PlannedRun], logs: Path, jobs: int, tell: Tell) -> 
         Interrupted: Ctrl-C or SIGTERM, after the processes have stopped and left their checkpoints.
         RunError: the logs cannot be written.
     """
-    waiting, faults = _left(runs)
+    waiting, faults = _list_waiting(runs)
     if done := len(runs) - len(waiting) - len(faults):
         tell(f"{done} of {len(runs)} runs are finished already")
     _make(logs)
@@ -73,7 +73,7 @@ def carry_out(runs: Sequence[PlannedRun], logs: Path, jobs: int, tell: Tell) -> 
     return faults
 
 
-def _left(runs: Sequence[PlannedRun]) -> tuple[list[PlannedRun], dict[str, str]]:
+def _list_waiting(runs: Sequence[PlannedRun]) -> tuple[list[PlannedRun], dict[str, str]]:
     """The runs that are not finished; and by name, why others cannot be: their settings, or damage."""
     waiting: list[PlannedRun] = []
     faults: dict[str, str] = {}
@@ -116,15 +116,15 @@ def _start(
     if words is None:
         tell(f"{run.name} was finished by another process")
         return
-    active.append(_started(run, words, logs, alone=alone))
+    active.append(_spawn(run, words, logs, alone=alone))
     tell(f"{run.name} …")
 
 
-def _started(run: PlannedRun, words: Sequence[str], logs: Path, *, alone: bool) -> Job:
+def _spawn(run: PlannedRun, words: Sequence[str], logs: Path, *, alone: bool) -> Job:
     threads = {} if alone else {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with (
-        _written(logs / f"{run.name}.out") as out,
-        _written(logs / f"{run.name}.err") as err,
+        _open_whole(logs / f"{run.name}.out") as out,
+        _open_whole(logs / f"{run.name}.err") as err,
     ):
         process = subprocess.Popen(
             [sys.executable, "-m", "dalikit", *words], stdout=out, stderr=err, env={**os.environ, **threads}
@@ -149,7 +149,7 @@ def _words(run: PlannedRun, logs: Path) -> list[str] | None:
                 return ["train", "--resume", str(run.folder)]
             directory.clear()  # of these settings, and stopped before a checkpoint
     config = logs / f"{run.name}.yaml"
-    with _written(config) as file:
+    with _open_whole(config) as file:
         file.write(to_yaml(run.config).encode())
     return ["train", "--config", str(config), "--out", str(run.folder)]
 
@@ -199,7 +199,7 @@ def _make(folder: Path) -> None:
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[IO[bytes]]:
+def _open_whole(path: Path) -> Iterator[IO[bytes]]:
     try:
         with path.open("wb") as file:
             yield file

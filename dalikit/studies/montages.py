@@ -30,7 +30,7 @@ def study_picture(table: Table, wanted: Sequence[str], registry: Registry) -> Im
     for dataset in table.datasets:
         lines = [line for line in table.lines if line.entry.dataset == dataset]
         cells = [
-            _labelled(f"{line.entry.label}, {dataset}", line, kind, registry)
+            _label_picture(f"{line.entry.label}, {dataset}", line, kind, registry)
             for line in lines
             for kind in wanted
         ]
@@ -38,7 +38,7 @@ def study_picture(table: Table, wanted: Sequence[str], registry: Registry) -> Im
     return montage(rows, table.title)
 
 
-def _labelled(label: str, line: Line, kind: str, registry: Registry) -> tuple[str, Image.Image | None]:
+def _label_picture(label: str, line: Line, kind: str, registry: Registry) -> tuple[str, Image.Image | None]:
     """A picture of the line's first run under its label, or why there is none."""
     if not line.entry.records:
         return f"{label}: no finished run", None

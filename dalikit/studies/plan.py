@@ -69,7 +69,7 @@ def make_plan(
     if not data or not chosen:
         raise UserError(f"Study '{study.name}' is asked for no {'row' if data else 'data set'}: name one")
     runs = tuple(
-        _planned(row, name, seed, [by_dataset[name], row.settings, _own(row, budget, name)], registry, out)
+        _plan_run(row, name, seed, [by_dataset[name], row.settings, _own(row, budget, name)], registry, out)
         for name in data
         for row in chosen
         for seed in seeds
@@ -84,7 +84,7 @@ def _own(row: StudyRow, budget: str, dataset: str) -> Mapping[str, Any]:
     return row.budgets.get(budget, {}).get(dataset, {})
 
 
-def _planned(
+def _plan_run(
     row: StudyRow,
     dataset: str,
     seed: int,

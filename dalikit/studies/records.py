@@ -82,7 +82,7 @@ def read(folder: Path) -> Record:
     return Record(
         folder,
         scores.step,
-        seconds_of(folder) or _seconds_logged(run, log),
+        seconds_of(folder) or _measure_log(run, log),
         scores.metrics,
         scores.skipped,
         {"weights": scores.weights, "preparation": scores.data.preparation},
@@ -105,7 +105,7 @@ def _number(value: Any, column: StudyColumn) -> float | None:
     return column.scale * value
 
 
-def _seconds_logged(run: RunDirectory, log: Sequence[Mapping[str, Any]]) -> float | None:
+def _measure_log(run: RunDirectory, log: Sequence[Mapping[str, Any]]) -> float | None:
     """From the run's start to the last line of its log: pauses before a resumption count."""
     try:
         started = (run.facts.model_extra or {})["started"]

@@ -27,10 +27,10 @@ def grid(table: Table, dataset: str) -> tuple[list[str], list[list[str]]]:
         if all(c.final is None and c.paper is None and not c.reason for c in cells):
             continue
         headings.append(column.name)
-        columns.append([_shown(c.final, column) for c in cells])
+        columns.append([_show(c.final, column) for c in cells])
         if any(c.best for c in cells):
             headings.append("best")
-            columns.append([_shown(c.best, column) for c in cells])
+            columns.append([_show(c.best, column) for c in cells])
         if any(c.paper is not None for c in cells):
             headings.append("paper")
             columns.append([_paper(c.paper, column) for c in cells])
@@ -193,7 +193,7 @@ def _figure_document(figure: Figure | None) -> dict[str, Any] | None:
     }
 
 
-def _shown(figure: Figure | None, column: StudyColumn) -> str:
+def _show(figure: Figure | None, column: StudyColumn) -> str:
     if figure is None:
         return BLANK
     error = figure.standard_error

@@ -15,7 +15,7 @@ from dalikit.studies import draw, launch, records, render
 from dalikit.studies.launch import Tell
 from dalikit.studies.plan import Plan, PlannedRun
 from dalikit.studies.records import Record
-from dalikit.studies.table import Entry, Table, aggregated
+from dalikit.studies.table import Entry, Table, aggregate
 
 
 def reproduce(plan: Plan, registry: Registry, jobs: int, tell: Tell) -> Table:
@@ -27,12 +27,12 @@ def reproduce(plan: Plan, registry: Registry, jobs: int, tell: Tell) -> Table:
         RunError: a file cannot be written.
     """
     faults = launch.carry_out(plan.runs, plan.out / "logs", jobs, tell)
-    table = tabulated(plan, faults)
+    table = tabulate(plan, faults)
     write(table, plan.out, plan.study.name, picture_of(table, plan.study, registry))
     return table
 
 
-def tabulated(plan: Plan, faults: Mapping[str, str]) -> Table:
+def tabulate(plan: Plan, faults: Mapping[str, str]) -> Table:
     """The table of the plan's finished runs; `faults` says by run's name why others are not."""
     entries = []
     for dataset in plan.datasets:
@@ -49,7 +49,7 @@ def tabulated(plan: Plan, faults: Mapping[str, str]) -> Table:
         "command": _command(plan),
     }
     title = f"{study.name}: {study.description}; {plan.budget} budget"
-    return aggregated(title, entries, study.columns, study.notes, told)
+    return aggregate(title, entries, study.columns, study.notes, told)
 
 
 def _read(runs: Sequence[PlannedRun], faults: Mapping[str, str]) -> tuple[list[Record], dict[str, str]]:

@@ -99,7 +99,7 @@ class Table:
         return list(dict.fromkeys(line.entry.dataset for line in self.lines))
 
 
-def aggregated(
+def aggregate(
     title: str,
     entries: Sequence[Entry],
     columns: tuple[StudyColumn, ...],

@@ -128,14 +128,14 @@ class Trainer:
         order, position = self.stream.state()
         sums, readers = self._terms.state()
         tensors = {
-            **_prefixed("method", self.method.state_dict()),
-            **_prefixed("average", self.average.method.state_dict()),
-            **_prefixed("random", random.tensors),
-            **_prefixed("stream", order),
-            **_prefixed("terms", sums),
+            **_prefix("method", self.method.state_dict()),
+            **_prefix("average", self.average.method.state_dict()),
+            **_prefix("random", random.tensors),
+            **_prefix("stream", order),
+            **_prefix("terms", sums),
         }
         for role, optimizer in self.optimizers.items():
-            tensors |= _prefixed(f"optimizer/{role}", optimizer.state())
+            tensors |= _prefix(f"optimizer/{role}", optimizer.state())
         scalars = {"step": self.step, "images": self.images, "python": random.python, "stream": position}
         scalars |= {"terms": readers, "callbacks": {c.name: c.state() for c in self.callbacks}}
         return TrainingState({name: t.detach().cpu().clone() for name, t in tensors.items()}, scalars)
@@ -243,7 +243,7 @@ class Trainer:
             getattr(callback, event)(self)
 
 
-def _prefixed(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:
+def _prefix(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 

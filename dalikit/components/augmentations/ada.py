@@ -116,7 +116,7 @@ class ADA(Augmentation):
         """x in other colours."""
         brightness, contrast = self.some(normal(x, 0.2)), self.some(normal(x, 0.5))
         amounts = [brightness, contrast]
-        y = (transforms.signed(x, self.value_range) + each(brightness)) * each(contrast.exp2())
+        y = (transforms.to_signed(x, self.value_range) + each(brightness)) * each(contrast.exp2())
         if x.shape[1] == 3:
             flip, saturation = self.some(whole(x, 2)), self.some(normal(x, 1.0))
             hue = self.some(uniform(x, -math.pi, math.pi))
@@ -124,7 +124,7 @@ class ADA(Augmentation):
             y = transforms.turn_hue(y - 2 * each(flip) * luma(y), hue)
             y = transforms.spread(y, luma(y), saturation.exp2())
         unchanged = (torch.stack(amounts) == 0).all(0)
-        return torch.where(each(unchanged), x, transforms.unsigned(y, self.value_range).to(x.dtype))
+        return torch.where(each(unchanged), x, transforms.from_signed(y, self.value_range).to(x.dtype))
 
     def some(self, amount: Tensor, p: Tensor | None = None) -> Tensor:
         """Amounts (…, B) with probability p, the augmentation's unless told, for each datum, and else 0."""

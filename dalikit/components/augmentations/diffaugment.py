@@ -20,7 +20,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dalikit.functional.transforms import each, erase, image_range, luma, shift, signed, spread, unsigned
+from dalikit.functional.transforms import (
+    each,
+    erase,
+    from_signed,
+    image_range,
+    luma,
+    shift,
+    spread,
+    to_signed,
+)
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Augmentation, DataSpec
 
@@ -51,10 +60,10 @@ class DiffAugment(Augmentation):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, C, H, W), augmented."""
-        y = signed(x, self.value_range)
+        y = to_signed(x, self.value_range)
         y = self.recoloured(y) if self.colour else y
         y = self.shifted(y) if self.translation else y
-        return unsigned(self.cut(y) if self.cutout else y, self.value_range)
+        return from_signed(self.cut(y) if self.cutout else y, self.value_range)
 
     def recoloured(self, x: Tensor) -> Tensor:
         """x with other brightness, saturation if it has three channels, and contrast."""

@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from dalikit.data import prepared
-from dalikit.data.imagefiles import fitted, opened, reason
-from dalikit.data.images import FLIPPED, PreparedImages, streamed
+from dalikit.data.imagefiles import fit_image, open_image, reason
+from dalikit.data.images import FLIPPED, PreparedImages, stream_images
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
@@ -90,7 +90,7 @@ class CelebA(PreparedImages):
         parts = self._partition(source)
         files = {part: [source / IMAGES / name for name in names] for part, names in parts.items()}
         streams = {
-            f"{part}_images": streamed(paths, self._size, self._image, "CelebA")
+            f"{part}_images": stream_images(paths, self._size, self._image, "CelebA")
             for part, paths in files.items()
         }
         prepared.write(path, streams)
@@ -127,8 +127,8 @@ class CelebA(PreparedImages):
 
     def _image(self, path: Path) -> np.ndarray:
         try:
-            with opened(path) as image:
-                return fitted(image, self.size, "RGB", min(self.crop, *image.size))
+            with open_image(path) as image:
+                return fit_image(image, self.size, "RGB", min(self.crop, *image.size))
         except Exception as error:  # decoders raise anything on a damaged file
             raise UserError(f"Image {path}: {reason(error)}") from error
 

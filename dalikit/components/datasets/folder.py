@@ -13,8 +13,8 @@ from PIL import Image
 from pydantic import Field
 
 from dalikit.data import prepared
-from dalikit.data.imagefiles import fault, fitted, opened, reason
-from dalikit.data.images import FLIPPED, AbsolutePath, PreparedImages, short_name, streamed, tracked
+from dalikit.data.imagefiles import fault, fit_image, open_image, reason
+from dalikit.data.images import FLIPPED, AbsolutePath, PreparedImages, short_name, stream_images, track
 from dalikit.errors import RunError, UserError
 from dalikit.files import write_text
 from dalikit.hookspecs import offer
@@ -93,7 +93,7 @@ class Folder(PreparedImages):
         shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
         what = f"{self.folder}"
         streams = {
-            f"{part}_images": streamed(files, shape, self._image, what) for part, files in parts.items()
+            f"{part}_images": stream_images(files, shape, self._image, what) for part, files in parts.items()
         }
         prepared.write(path, streams)
 
@@ -135,7 +135,7 @@ class Folder(PreparedImages):
             )
         if test.is_dir():
             return {"train": _images_below(train), "test": _images_below(test)}
-        return _divided(_images_below(self.folder), self.folder)
+        return _divide(_images_below(self.folder), self.folder)
 
     def _readable(self, listing: Path) -> dict[str, Sequence[Path]]:
         """The parts without their broken files, all of which are written into `listing` and some told of."""
@@ -143,7 +143,7 @@ class Folder(PreparedImages):
         good: dict[str, Sequence[Path]] = {}
         mode = MODES[self.channels]
         for part, files in self._files.items():
-            checked = tracked(files, f"Checking {part}")
+            checked = track(files, f"Checking {part}")
             faults = {file: found for file in checked if (found := fault(file, mode))}
             broken |= faults
             good[part] = [file for file in files if file not in faults]
@@ -169,13 +169,13 @@ class Folder(PreparedImages):
 
     def _image(self, file: Path) -> np.ndarray:
         try:
-            with opened(file) as image:
-                return fitted(image, self.size, MODES[self.channels])
+            with open_image(file) as image:
+                return fit_image(image, self.size, MODES[self.channels])
         except Exception as error:  # it was sound a moment ago
             raise UserError(f"Image {file}: {reason(error)}") from error
 
 
-def _divided(files: list[Path], folder: Path) -> dict[str, list[Path]]:
+def _divide(files: list[Path], folder: Path) -> dict[str, list[Path]]:
     """The files, about a tenth of them for the test: those whose name's hash divides by ten.
 
     There is always one to test with and two to learn from, where there are three: those next in order.

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Inferring, Playing, weighed
+from dalikit.objectives import INFERRING, Inferring, Playing, weighted_sum
 
 DALIKIT_API = 2
 
@@ -58,7 +58,7 @@ class AAE(Inferring, Playing):
     def reconstruction_loss(self, iteration: Iteration) -> PhaseLoss:
         """λ times the mean squared error of G(z) against x."""
         again = self.generate(self.draw(iteration), iteration.labels)
-        return weighed({"loss": (again - iteration.real).square().mean()}, loss=self.lam)
+        return weighted_sum({"loss": (again - iteration.real).square().mean()}, loss=self.lam)
 
     def real(self, iteration: Iteration) -> Tensor:
         """Codes of the prior."""
@@ -72,7 +72,7 @@ class AAE(Inferring, Playing):
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of E, which generates codes, with the updated D."""
         logits = self.discriminator(self.draw(iteration))
-        return weighed({"loss": self.adversarial_loss(iteration, logits)})
+        return weighted_sum({"loss": self.adversarial_loss(iteration, logits)})
 
 
 dalikit_components = offer(AAE)

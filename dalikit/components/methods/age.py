@@ -21,7 +21,7 @@ from pydantic import Field
 from dalikit.functional.divergences import batch_divergence
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Inferring, weighed
+from dalikit.objectives import INFERRING, Inferring, weighted_sum
 
 DALIKIT_API = 2
 
@@ -66,13 +66,13 @@ class AGE(Inferring):
             "fake": batch_divergence(self.code(iteration.fake_detached, y)),
             "reconstruction": (x - self.generate(codes, y)).square().mean(),
         }
-        return weighed(terms, fake=-1.0, reconstruction=self.data_weight)
+        return weighted_sum(terms, fake=-1.0, reconstruction=self.data_weight)
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """Generated codes towards the prior, and the reconstruction of z."""
         codes = self.code(iteration.fake, iteration.labels)
         terms = {"fake": batch_divergence(codes), "reconstruction": (iteration.z - codes).square().mean()}
-        return weighed(terms, reconstruction=self.code_weight)
+        return weighted_sum(terms, reconstruction=self.code_weight)
 
 
 dalikit_components = offer(AGE)

@@ -14,7 +14,7 @@ from typing import Any
 
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, PhaseLoss
-from dalikit.objectives import Joint, weighed
+from dalikit.objectives import Joint, weighted_sum
 
 DALIKIT_API = 2
 
@@ -35,7 +35,7 @@ class ALI(Joint):
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's joint loss of both kinds of pairs, with the updated D."""
-        return weighed({"loss": self.joint_loss(iteration, self.draw(iteration))})
+        return weighted_sum({"loss": self.joint_loss(iteration, self.draw(iteration))})
 
 
 dalikit_components = offer(ALI)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Critic, Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import Joint, critic_loss, critic_phase, generator_loss, weighed
+from dalikit.objectives import Joint, critic_loss, critic_phase, generator_loss, weighted_sum
 from dalikit.players import PairDiscriminator
 
 DALIKIT_API = 2
@@ -74,7 +74,7 @@ class ALICE(Joint):
         z = self.draw(iteration)
         adversarial = self.joint_loss(iteration, z)
         cycle = self._cycle(iteration, self.generate(z, iteration.labels))
-        return weighed({"loss": adversarial, "cycle": cycle}, cycle=self.weight)
+        return weighted_sum({"loss": adversarial, "cycle": cycle}, cycle=self.weight)
 
     def _cycle(self, iteration: Iteration, again: Tensor) -> Tensor:
         x = iteration.real

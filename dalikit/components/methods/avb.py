@@ -22,7 +22,7 @@ from torch.nn.functional import softplus
 
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Inferring, Watching, weighed
+from dalikit.objectives import INFERRING, Inferring, Watching, weighted_sum
 from dalikit.players import JointDiscriminator
 from dalikit.players.implicit import Implicit, Sampler
 
@@ -74,7 +74,7 @@ class AVB(Inferring, Watching):
         t = self._t(iteration, inferred)
         self.observe(t.detach())
         loss = softplus(-t) + softplus(self._t(iteration, iteration.z))
-        return weighed({"loss": loss.mean()})
+        return weighted_sum({"loss": loss.mean()})
 
     def autoencoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The negative evidence lower bound a value of x, times σ², less its constants."""
@@ -82,7 +82,7 @@ class AVB(Inferring, Watching):
         z = self.posterior(x, y).rsample()
         reconstruction = 0.5 * (self.generate(z, y) - x).square().mean()
         kl = self._t(iteration, z).mean()
-        return weighed({"reconstruction": reconstruction, "kl": kl}, kl=self.sigma**2 / x[0].numel())
+        return weighted_sum({"reconstruction": reconstruction, "kl": kl}, kl=self.sigma**2 / x[0].numel())
 
     def posterior(self, x: Tensor, y: Tensor | None = None) -> Distribution:
         """q(z|x) for x (B, *X)."""

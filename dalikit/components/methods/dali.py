@@ -16,7 +16,7 @@ from pydantic import Field
 from dalikit.functional.schedules import Schedule, ScheduleLike, schedule
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, PhaseLoss
-from dalikit.objectives import Adversarial, Inferring, weighed
+from dalikit.objectives import Adversarial, Inferring, weighted_sum
 
 DALIKIT_API = 2
 
@@ -54,7 +54,7 @@ class DALI(Inferring, Adversarial):
         adversarial = self.adversarial_loss(iteration, logits)
         nll = -self.inferred(h if self.share_features else fake, y).log_prob(z).mean()
         lam = self.lam * self.lam_schedule.factor(self.progress)
-        return weighed({"loss": adversarial, "nll": nll}, nll=lam / self.latent_size)
+        return weighted_sum({"loss": adversarial, "nll": nll}, nll=lam / self.latent_size)
 
 
 dalikit_components = offer(DALI)

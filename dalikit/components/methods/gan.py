@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import Adversarial, weighed
+from dalikit.objectives import Adversarial, weighted_sum
 
 DALIKIT_API = 2
 
@@ -25,7 +25,7 @@ class PlainGAN(Adversarial):
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, with the updated D."""
         logits = self.critic(iteration)(iteration.fake)
-        return weighed({"loss": self.adversarial_loss(iteration, logits)})
+        return weighted_sum({"loss": self.adversarial_loss(iteration, logits)})
 
 
 dalikit_components = offer(PlainGAN)

@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import Inferring, Watching, weighed
+from dalikit.objectives import Inferring, Watching, weighted_sum
 from dalikit.players import Projection, Trunk
 
 DALIKIT_API = 2
@@ -81,7 +81,7 @@ class IAN(Inferring, Watching):
             + self._as(GENERATED, features(self.seen(iteration.fake_detached)), y)
             + self._as(RECONSTRUCTED, features(self.seen(rebuilt)), y)
         )
-        return weighed({"loss": loss})
+        return weighted_sum({"loss": loss})
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """All that is generated taken for real, reconstructions like the data, codes like the prior's."""
@@ -97,7 +97,7 @@ class IAN(Inferring, Watching):
             "features": (h - again).square().mean(),
             "kl": kl_to_standard_normal(posterior).mean() / self.latent_size,
         }
-        return weighed(terms, image=self.image_weight, features=self.feature_weight, kl=self.kl_weight)
+        return weighted_sum(terms, image=self.image_weight, features=self.feature_weight, kl=self.kl_weight)
 
     def _as(self, kind: int, h: Tensor, y: Tensor | None) -> Tensor:
         """The mean cross-entropy of class `kind` for data with features h (B, *H)."""

@@ -21,7 +21,7 @@ from torch.distributions import Distribution, Independent, Normal
 from dalikit.errors import UnfitError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, PhaseLoss
-from dalikit.objectives import Adversarial, Inferring, weighed
+from dalikit.objectives import Adversarial, Inferring, weighted_sum
 
 DALIKIT_API = 2
 
@@ -61,7 +61,7 @@ class InfoGAN(Inferring, Adversarial):
         q = super().inferred(h, iteration.labels)
         own = Normal(q.mean[:, : self.codes], q.stddev[:, : self.codes], validate_args=False)
         nll = -own.log_prob(iteration.z[:, : self.codes]).sum(1).mean()
-        return weighed({"loss": adversarial, "nll": nll}, nll=self.lam / self.codes)
+        return weighted_sum({"loss": adversarial, "nll": nll}, nll=self.lam / self.codes)
 
     def inferred(self, h: Tensor, y: Tensor | None) -> Distribution:
         """q(z|x): Q on the code, and on the noise, which nobody reads, the prior."""

@@ -20,7 +20,7 @@ from pydantic import Field
 from dalikit.errors import UnfitError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import INFERRING, Inferring, weighed
+from dalikit.objectives import INFERRING, Inferring, weighted_sum
 from dalikit.players import Trunk
 
 DALIKIT_API = 2
@@ -88,7 +88,7 @@ class Inversion(Inferring):
         if features:
             apart = self.discriminator.trunk(again) - self.discriminator.trunk(x)
             terms["features"] = apart.square().mean()
-        return weighed(terms, nll=code / self.latent_size, image=image, features=features)
+        return weighted_sum(terms, nll=code / self.latent_size, image=image, features=features)
 
 
 dalikit_components = offer(Inversion)

@@ -27,7 +27,7 @@ from dalikit.objectives import (
     critic_loss,
     critic_phase,
     generator_loss,
-    weighed,
+    weighted_sum,
 )
 
 DALIKIT_API = 2
@@ -73,7 +73,7 @@ class MDGAN(Inferring, Adversarial):
         again = self.generate(self.draw(iteration), iteration.labels)
         loss = self.adversarial_loss(iteration, self.critic(iteration)(again))
         reconstruction = (x - again).square().mean()
-        return weighed({"reconstruction": reconstruction, "loss": loss}, reconstruction=self.lam)
+        return weighted_sum({"reconstruction": reconstruction, "loss": loss}, reconstruction=self.lam)
 
     def diffuser_loss(self, iteration: Iteration, *, penalised: bool) -> PhaseLoss:
         """The game's loss of D2 on G(E(x)), then G(z)."""
@@ -84,7 +84,7 @@ class MDGAN(Inferring, Adversarial):
         """The game's loss of G(z) against D2."""
         critic = self.critic(iteration, self.diffuser)
         logits, again = critic(iteration.fake), partial(self.rebuilt, iteration)
-        return weighed({"loss": generator_loss(self.game, critic, logits, again)})
+        return weighted_sum({"loss": generator_loss(self.game, critic, logits, again)})
 
 
 dalikit_components = offer(MDGAN)

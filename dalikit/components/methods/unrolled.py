@@ -21,7 +21,7 @@ from torch.func import functional_call
 
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Critic, Iteration, Phase, PhaseLoss
-from dalikit.objectives import Adversarial, generator_loss, weighed
+from dalikit.objectives import Adversarial, generator_loss, weighted_sum
 
 DALIKIT_API = 2
 
@@ -53,7 +53,7 @@ class Unrolled(Adversarial):
         """The game's loss of G against the discriminator of K steps ahead."""
         critic = self._critic(self._ahead(iteration), iteration.labels)
         loss = generator_loss(self.game, critic, critic(iteration.fake), lambda: iteration.real)
-        return weighed({"loss": loss})
+        return weighted_sum({"loss": loss})
 
     def _critic(self, weights: Weights, y: Tensor | None) -> Critic:
         """D with other weights."""

@@ -16,7 +16,7 @@ from pydantic import Field
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Inferring, weighed
+from dalikit.objectives import INFERRING, Inferring, weighted_sum
 
 DALIKIT_API = 2
 
@@ -46,7 +46,7 @@ class VAE(Inferring):
         again = self.generate(posterior.rsample(), y)
         reconstruction = 0.5 * (again - x).square().mean()
         kl = kl_to_standard_normal(posterior).mean()
-        return weighed({"reconstruction": reconstruction, "kl": kl}, kl=self.sigma**2 / x[0].numel())
+        return weighted_sum({"reconstruction": reconstruction, "kl": kl}, kl=self.sigma**2 / x[0].numel())
 
 
 dalikit_components = offer(VAE)

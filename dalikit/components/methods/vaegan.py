@@ -22,7 +22,7 @@ from torch import Tensor
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Adversarial, Inferring, Playing, critic_loss, weighed
+from dalikit.objectives import INFERRING, Adversarial, Inferring, Playing, critic_loss, weighted_sum
 
 DALIKIT_API = 2
 
@@ -74,7 +74,7 @@ class VAEGAN(Inferring, Adversarial):
         posterior = self.posterior(x, y)
         like = self._apart(x, self.generate(posterior.rsample(), y))
         prior = kl_to_standard_normal(posterior).mean() / self.latent_size
-        return weighed({"features": like, "kl": prior}, kl=self.beta)
+        return weighted_sum({"features": like, "kl": prior}, kl=self.beta)
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_like, and the game's loss of samples and of reconstructions."""
@@ -85,7 +85,7 @@ class VAEGAN(Inferring, Adversarial):
         sampled = self.adversarial_loss(iteration, critic(iteration.fake))
         rebuilt = self.adversarial_loss(iteration, critic(again))
         like = self._apart(x, again)
-        return weighed({"features": like, "loss": (sampled + rebuilt) / 2}, features=self.gamma)
+        return weighted_sum({"features": like, "loss": (sampled + rebuilt) / 2}, features=self.gamma)
 
     def _apart(self, x: Tensor, again: Tensor) -> Tensor:
         features = self.discriminator.trunk

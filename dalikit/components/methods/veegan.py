@@ -17,7 +17,7 @@ from pydantic import Field
 
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, PhaseLoss
-from dalikit.objectives import Joint, weighed
+from dalikit.objectives import Joint, weighted_sum
 
 DALIKIT_API = 2
 
@@ -44,7 +44,7 @@ class VEEGAN(Joint):
         logits = self.critic(iteration)(self.discriminator.pairs(fake, z))
         adversarial = self.adversarial_loss(iteration, logits)
         nll = -self.posterior(fake, iteration.labels).log_prob(z).mean()
-        return weighed({"loss": adversarial, "nll": nll}, nll=self.weight / self.latent_size)
+        return weighted_sum({"loss": adversarial, "nll": nll}, nll=self.weight / self.latent_size)
 
 
 dalikit_components = offer(VEEGAN)

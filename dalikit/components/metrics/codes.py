@@ -55,7 +55,7 @@ class Codes(Metric):
         """Batches of codes (b, Z), labels (b,), and whether they are to be learned from (b,) bool."""
         sources: tuple[tuple[Part, bool], ...] = (("train", True), (self.part, False))
         for source, learned in sources:
-            for z, labels in self._coded(method, source):
+            for z, labels in self._encode(method, source):
                 yield z, labels, torch.full((len(z),), learned)
 
     def update(self, *batch: Tensor) -> None:
@@ -83,8 +83,8 @@ class Codes(Metric):
                 f"others are too few for {self.neighbours} neighbours and {classes} clusters"
             )
         values = {
-            **_classified(z, y, z_part, y_part, self.neighbours),
-            **_clustered(z_part, y_part, classes),
+            **_classify(z, y, z_part, y_part, self.neighbours),
+            **_cluster(z_part, y_part, classes),
         }
         protocol = {
             "dataset": self.dataset.name,
@@ -115,18 +115,18 @@ class Codes(Metric):
                 return f"data set '{self.dataset.name}' has no labels of its {part} part to measure codes by"
         return None
 
-    def _coded(self, method: Method, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
+    def _encode(self, method: Method, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
         """Codes and labels of `count` data of a part."""
         split, rng = self.dataset.split(part), torch.Generator().manual_seed(0)
         chosen = torch.randperm(len(split), generator=rng)[: self.count]
         for index in chosen.split(scoring.batch_size(self.dataset.spec.x_shape)):
-            x, labels = scoring.placed(split.take(index, rng), self.dataset, method)
+            x, labels = scoring.place(split.take(index, rng), self.dataset, method)
             if labels is None:
                 raise UnfitError(f"the {part} part of '{self.dataset.name}' has no labels")
             yield method.code(x), labels
 
 
-def _classified(z: Tensor, y: Tensor, z_part: Tensor, y_part: Tensor, neighbours: int) -> dict[str, float]:
+def _classify(z: Tensor, y: Tensor, z_part: Tensor, y_part: Tensor, neighbours: int) -> dict[str, float]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
@@ -143,7 +143,7 @@ def _classified(z: Tensor, y: Tensor, z_part: Tensor, y_part: Tensor, neighbours
     }
 
 
-def _clustered(z: Tensor, y: Tensor, classes: int) -> dict[str, float]:
+def _cluster(z: Tensor, y: Tensor, classes: int) -> dict[str, float]:
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 

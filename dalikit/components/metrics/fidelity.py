@@ -24,7 +24,7 @@ from dalikit.evaluation.fidelity import (
     TensorImages,
     digits_extractor,
     inception_weights,
-    measured,
+    measure_images,
 )
 from dalikit.functional.ranges import to_uint8
 from dalikit.hookspecs import offer
@@ -112,7 +112,7 @@ class Fidelity(Metric):
         samples = TensorImages(torch.cat(self.samples))
         reference = None if set(self.measures) == {"isc"} else PartImages(self.dataset, self.part)
         subset = min(1000, len(samples), len(reference or samples))
-        found = measured(
+        found = measure_images(
             samples,
             reference,
             self.measures,
@@ -131,7 +131,7 @@ class Fidelity(Metric):
             self._weights  # noqa: B018 - found, checked, and kept
         except UserError as error:
             return str(error)
-        if self.extractor == "digits" and self.dataset.spec.x_shape[0] == 3 and _coloured(self.dataset):
+        if self.extractor == "digits" and self.dataset.spec.x_shape[0] == 3 and _is_coloured(self.dataset):
             return (
                 "the channels of its images differ, and the digit scorer reads grey ones; stacked-modes "
                 "counts digits stacked as colours"
@@ -194,7 +194,7 @@ def _unreadable(dataset: Dataset, extractor: str) -> str:
     return ""
 
 
-def _coloured(dataset: Dataset) -> bool:
+def _is_coloured(dataset: Dataset) -> bool:
     """Whether channels differ in any of the first images."""
     split = dataset.split("test")
     first = torch.arange(min(LOOKED_AT, len(split)))

@@ -90,7 +90,7 @@ ENCODER = {"convs": 2, "width": 512, "hidden": 64}
 """Two convolutions on D's features, then 512, 64 and Z for each head."""
 
 
-def _encoded(method: dict[str, Any], posterior: dict[str, Any]) -> dict[str, Any]:
+def _encoder_budget(method: dict[str, Any], posterior: dict[str, Any]) -> dict[str, Any]:
     """What the paper budget means for a row with an encoder, by data set."""
     own = {"method": method, "posterior": posterior}
     dcgan = {**own, "encoder": ENCODER}
@@ -105,7 +105,7 @@ ROWS = (
         "dali",
         "DALI",
         "dali",
-        budgets=_encoded({"lam": 1.0}, DIAGONAL),
+        budgets=_encoder_budget({"lam": 1.0}, DIAGONAL),
         paper={
             "mnist": {UNIT: (0.026, 0.018), SCORE: (9.483, 0.020)},
             "cifar10": {UNIT: (0.019, 0.009), SCORE: (6.450, 0.085), FID: 28.4},
@@ -115,7 +115,7 @@ ROWS = (
         "dali-l2",
         "DALI-l2",
         "dali-l2",
-        budgets=_encoded({"lam": 1.0}, {}),
+        budgets=_encoder_budget({"lam": 1.0}, {}),
         paper={
             "mnist": {UNIT: (0.028, 0.018), SCORE: (9.331, 0.021)},
             "cifar10": {UNIT: (0.037, 0.017), SCORE: (6.324, 0.056), FID: 29.2},
@@ -131,7 +131,7 @@ ROWS = (
         "ali",
         "ALI",
         "ali",
-        budgets=_encoded({}, DIAGONAL),
+        budgets=_encoder_budget({}, DIAGONAL),
         paper={
             "mnist": {SYMMETRIC: (0.480, 0.100), SCORE: (8.749, 0.090)},
             "cifar10": {SYMMETRIC: (0.672, 0.113), SCORE: (5.930, 0.044), FID: 58.9},
@@ -141,7 +141,7 @@ ROWS = (
         "alice",
         "ALICE",
         "alice",
-        budgets=_encoded({}, DIAGONAL),
+        budgets=_encoder_budget({}, DIAGONAL),
         paper={
             "mnist": {SYMMETRIC: (0.080, 0.007), SCORE: (9.279, 0.070)},
             "cifar10": {SYMMETRIC: (0.416, 0.202), SCORE: (6.015, 0.028)},

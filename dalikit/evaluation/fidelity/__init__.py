@@ -6,7 +6,7 @@ Source: Obukhov et al. 2020, "torch-fidelity".
 from dalikit.evaluation.fidelity.digits import digits_extractor
 from dalikit.evaluation.fidelity.images import PartImages, TensorImages
 from dalikit.evaluation.fidelity.inception import inception_weights
-from dalikit.evaluation.fidelity.measure import INCEPTION, SEED, Measure, measured
+from dalikit.evaluation.fidelity.measure import INCEPTION, SEED, Measure, measure_images
 
 __all__ = [
     "INCEPTION",
@@ -16,5 +16,5 @@ __all__ = [
     "TensorImages",
     "digits_extractor",
     "inception_weights",
-    "measured",
+    "measure_images",
 ]

@@ -20,7 +20,7 @@ def inception_weights(path: Path | None = None) -> Path:
         UserError: it is neither there nor to be had, or holds something else. Nothing in it is executed.
     """
     if path is None:
-        path = _downloaded()
+        path = _find_download()
     elif not path.is_file():
         raise UserError(f"metrics.fidelity.weights: there is no file {path}")
     try:
@@ -38,18 +38,18 @@ def inception_weights(path: Path | None = None) -> Path:
     return path
 
 
-def _downloaded() -> Path:
+def _find_download() -> Path:
     """torch-fidelity's own file, which `torch.hub` keeps; raises `UserError` where it cannot be had."""
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
 
     path = Path(torch.hub.get_dir()) / "checkpoints" / URL.rsplit("/", 1)[1]
-    if not path.is_file() and (fault := _fetched(URL, path)):
+    if not path.is_file() and (fault := _fetch(URL, path)):
         raise UserError(fault)
     return path
 
 
 @cache
-def _fetched(url: str, path: Path) -> str | None:
+def _fetch(url: str, path: Path) -> str | None:
     """Why a download failed, or None; tried once in a process, for it may take half a minute to fail."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ SEED = 2020
 """torch-fidelity's own default; of its shuffle before splitting, and of KID's subsets."""
 
 
-def measured(
+def measure_images(
     samples: TorchDataset[Tensor],
     reference: TorchDataset[Tensor] | None,
     measures: tuple[Measure, ...],

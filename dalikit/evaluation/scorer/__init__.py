@@ -11,8 +11,8 @@ from dalikit.evaluation.scorer.training import (
     Labelled,
     accuracy,
     inception_score,
-    jittered,
-    labelled,
+    jitter,
+    read_labelled,
     train,
 )
 
@@ -28,9 +28,9 @@ __all__ = [
     "default_path",
     "digest",
     "inception_score",
-    "jittered",
-    "labelled",
+    "jitter",
     "load",
+    "read_labelled",
     "save",
     "train",
 ]

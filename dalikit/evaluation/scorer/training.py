@@ -26,7 +26,7 @@ Labelled = tuple[Tensor, Tensor]
 Track = Callable[[Sequence[Tensor], str], Iterable[Tensor]]
 
 
-def labelled(dataset: Dataset, part: Part) -> Labelled:
+def read_labelled(dataset: Dataset, part: Part) -> Labelled:
     """All uint8 images (N, *X) of one part, and their labels (N,).
 
     Raises:
@@ -39,7 +39,7 @@ def labelled(dataset: Dataset, part: Part) -> Labelled:
     return images, labels
 
 
-def jittered(images: Tensor, chunk: int = 5000) -> Tensor:
+def jitter(images: Tensor, chunk: int = 5000) -> Tensor:
     """A copy of uint8 images (N, 1, H, W), each shifted by up to ±2 pixels, then turned by up to ±15°."""
     copies = torch.empty_like(images)
     for part, out in zip(images.split(chunk), copies.split(chunk), strict=True):
@@ -71,7 +71,7 @@ def train(
     """
     with RandomState.seeded(seed).swapped_in():
         scorer = DigitScorer(width, features).to(device).to(memory_format=torch.channels_last)
-        images = torch.cat([learn[0], *(jittered(learn[0]) for _ in range(COPIES))])
+        images = torch.cat([learn[0], *(jitter(learn[0]) for _ in range(COPIES))])
         labels = learn[1].repeat(1 + COPIES)
         optimizer = torch.optim.Adam(scorer.parameters(), lr=1e-4, fused=True)
         decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.95)

@@ -23,7 +23,7 @@ from dalikit.components.datasets.folder import Folder
 from dalikit.components.datasets.mnist import MNIST, FashionMNIST
 from dalikit.components.datasets.stacked_mnist import StackedMNIST
 from dalikit.data import downloads, prepared
-from dalikit.data.images import streamed, whole
+from dalikit.data.images import stream_images, whole
 from dalikit.errors import RunError, UserError
 
 RNG = np.random.default_rng(0)
@@ -520,7 +520,7 @@ def test_preparing_needs_the_memory_of_a_chunk_whatever_the_size(tmp_path, monke
     monkeypatch.setattr(prepared, "CHUNK", 1 << 22)
     shape, files = (side, side, 1), [tmp_path / "x"] * ((1 << 24) // side**2)
     image = np.full(shape, 7, np.uint8)
-    stream = streamed(files, shape, lambda _: image, "Test")
+    stream = stream_images(files, shape, lambda _: image, "Test")
     assert peak(lambda: prepared.write(tmp_path / "x.npz", {"a": stream})) < 1.5 * prepared.CHUNK
     found = prepared.read(tmp_path / "x.npz", limit=0)["a"]
     assert found.shape == (len(files), *shape)

@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from dalikit.components.datasets.folder import Folder
-from dalikit.data.imagefiles import fault, fitted, opened
+from dalikit.data.imagefiles import fault, fit_image, open_image
 from dalikit.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def test_brightness_is_kept_whatever_the_mode(tmp_path, image, name, expected, m
     image.save(tmp_path / name)
     assert fault(tmp_path / name, mode) is None
     with Image.open(tmp_path / name) as image:
-        pixels = fitted(image, 5, mode)
+        pixels = fit_image(image, 5, mode)
     assert (pixels.shape, pixels.dtype) == (shape, np.uint8)
     assert (pixels == expected).all()
 
@@ -76,7 +76,7 @@ def test_lab_goes_by_way_of_rgb(tmp_path, lab, red, grey):
     for mode, expected in (("RGB", red), ("L", grey)):
         assert fault(tmp_path / "x.tiff", mode) is None
         with Image.open(tmp_path / "x.tiff") as image:
-            assert abs(int(fitted(image, 5, mode).flat[0]) - expected) <= 5
+            assert abs(int(fit_image(image, 5, mode).flat[0]) - expected) <= 5
 
 
 def test_a_mode_that_leads_nowhere_makes_a_file_a_broken_one(folder, monkeypatch):
@@ -123,8 +123,8 @@ def test_photographs_are_turned_upright(tmp_path, name, number):
     if name == "deep.png":
         lying = Image.fromarray(np.asarray(lying).astype(np.uint16) * 256)
     lying.save(tmp_path / name, exif=turned(number), **({"quality": 100} if name == "x.jpg" else {}))
-    with opened(tmp_path / name) as image:
-        found = fitted(image, 12, "L").astype(int)
+    with open_image(tmp_path / name) as image:
+        found = fit_image(image, 12, "L").astype(int)
     middle = np.asarray(lying).astype(int)[2:14] // (256 if name == "deep.png" else 1)
     assert abs(found - SEEN[number](middle)).max() <= 2
 
@@ -138,14 +138,14 @@ def test_of_several_frames_the_first_counts(tmp_path):
     first, second = (Image.new("L", (9, 9), value) for value in (255, 0))
     first.save(tmp_path / "x.gif", save_all=True, append_images=[second])
     with Image.open(tmp_path / "x.gif") as image:
-        assert (fitted(image, 5, "L") == 255).all()
+        assert (fit_image(image, 5, "L") == 255).all()
 
 
 def test_a_transparent_palette_is_no_warning(tmp_path, recwarn):
     NOISE.convert("P").save(tmp_path / "x.png", transparency=bytes([0] * 128))
     assert fault(tmp_path / "x.png", "RGB") is None
     with Image.open(tmp_path / "x.png") as image:
-        assert fitted(image, 5, "RGB").shape == (5, 5, 3)
+        assert fit_image(image, 5, "RGB").shape == (5, 5, 3)
     assert list(recwarn) == []
 
 
