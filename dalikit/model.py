@@ -22,6 +22,10 @@ Labels = Tensor | Sequence[int | str] | int | str
 """Labels (B,) by index or by name, or one for all."""
 
 
+LISTED = 10
+"""Labels that an error lists at most."""
+
+
 class Model:
     """A method for use: in eval mode, without gradients, on data x (B, *X) in the data's range.
 
@@ -89,12 +93,21 @@ class Model:
         again = self.generate(z.flatten(0, 1), None if y is None else y.repeat(n))
         return again.unflatten(0, z.shape[:2]).transpose(0, 1)
 
-    def interpolate(self, a: Tensor, b: Tensor, steps: int, labels: Labels | None = None) -> Tensor:
+    def interpolate(
+        self,
+        a: Tensor,
+        b: Tensor,
+        steps: int,
+        labels: Labels | None = None,
+        end_labels: Labels | None = None,
+    ) -> Tensor:
         """Walk from a to b, both (B, *X), in a straight line between their codes: (B, steps, *X).
 
-        The first and last are the reconstructions of a and b. `labels` are those of both ends.
+        The first and last are the reconstructions of a and b. Where the method is conditional `labels` are
+        those of a, under which all is generated, and `end_labels` those of b, the same unless given.
         """
-        start, end = self.code(a, labels), self.code(b, labels)
+        start = self.code(a, labels)
+        end = self.code(b, labels if end_labels is None else end_labels)
         if start.shape != end.shape:
             raise UserError(f"Interpolation needs as many starts as ends, not {len(start)} and {len(end)}")
         t = torch.linspace(0, 1, _positive("steps", steps), device=self.device)[:, None]
@@ -131,13 +144,16 @@ class Model:
         classes = self.spec.classes or ()
         if not self.method.conditional:
             raise UserError(f"Method '{self.method.name}' was trained without labels (method.conditional)")
+        if isinstance(labels, Tensor) and (labels.dim() > 1 or labels.is_floating_point()):
+            raise UserError(f"Labels are {labels.dtype} {tuple(labels.shape)}; whole numbers (B,) are needed")
         given = labels.tolist() if isinstance(labels, Tensor) else labels
         found = [given] * n if isinstance(given, int | str) else list(given)
         known = {name: i for i, name in enumerate(classes)} | {i: i for i in range(len(classes))}
         for label in found:
-            if label not in known:
+            if label not in known or isinstance(label, bool):
                 hint = nearest(str(label), list(classes))
-                raise UserError(f"There is no label '{label}'.{hint} Labels: {', '.join(classes)}")
+                some = [*classes[:LISTED], *(["…"] if len(classes) > LISTED else [])]
+                raise UserError(f"There is no label '{label}'.{hint} Labels: {', '.join(some)}")
         if len(found) != n:
             raise UserError(f"{len(found)} labels are given for {n} data")
         return torch.tensor([known[label] for label in found], dtype=torch.int64, device=self.device)

@@ -42,7 +42,7 @@ def weighted_sum(terms: Mapping[str, Tensor], **weights: Tensor | float) -> Phas
     """The sum of `terms`, scalars, each as many times as `weights` says, once unless told.
 
     Examples:
-        >>> loss = weighed({"loss": torch.tensor(1.0), "nll": torch.tensor(2.0)}, nll=10.0)
+        >>> loss = weighted_sum({"loss": torch.tensor(1.0), "nll": torch.tensor(2.0)}, nll=10.0)
         >>> float(loss.total), float(loss.terms["nll"])
         (21.0, 2.0)
     """
@@ -248,10 +248,11 @@ class Adversarial(Playing):
     """A game on data."""
 
     def judged(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """D's logits (B,) of x (B, *X) as it sees it, and its features (B, *H) of x as it is."""
+        """D's logits (B,) of x (B, *X) as it sees it, and features (B, *H) that an encoder may share."""
         h = self.discriminator.trunk(self.seen(x))
         logits = self.discriminator.head(h, *self.given(y))
-        return logits, self.discriminator.trunk(x) if self.augments else h
+        again = self.augments and getattr(self, "share_features", False)
+        return logits, self.discriminator.trunk(x) if again else h
 
 
 class Joint(Inferring, Playing):

@@ -90,6 +90,8 @@ def train(
     root = None if data_root is None else Path(data_root)
     known = registry or Registry.discover()
     config = resolve.resolve_layers([{"recipe": recipe, **settings}], known, root)
+    if config.callbacks.get("checkpoint") is None:
+        raise UserError("What is returned is what the last checkpoint holds: callbacks.checkpoint is needed")
     with start(config, known, None if out is None else Path(out), root) as training:
         training.fit()
     return load(training.run.path, config.device, known, root)

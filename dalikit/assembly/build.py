@@ -14,6 +14,7 @@ from dalikit.errors import DalikitError, UnfitError, UserError
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Dataset, DataSpec, Method, Metric, Optimizer, Part, Role, describe
 from dalikit.players.casting import Cast
+from dalikit.players.trunks import Trunk
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.runs import Context, RunDirectory
 from dalikit.runs.config import RunConfig, Slot
@@ -69,7 +70,9 @@ def make_method(config: RunConfig, spec: DataSpec, registry: Registry, *, borrow
         conditional = bool(params.get("conditional"))
         cast = Cast(roles, spec, latent_size, new, conditional=conditional, asked_by=describe(cls))
         players = _name_errors(cls, cast.players)
-        _try_posteriors(cls, roles, players, latent_size)
+        for name, role in roles.items():
+            if role.kind == "posterior":
+                try_posterior(players[name], latent_size)
         if borrow:
             _borrow_all(config, roles, players)
         return _name_errors(cls, lambda: cls(**players, **params))
@@ -157,14 +160,6 @@ def _name_errors(cls: type[Method], make: Any) -> Any:
         raise UnfitError(f"{describe(cls)} cannot be built: {reason}") from error
 
 
-def _try_posteriors(
-    cls: type[Method], roles: Mapping[str, Role], players: Mapping[str, Any], latent_size: int
-) -> None:
-    for name, role in roles.items():
-        if role.kind == "posterior":
-            try_posterior(cls, players[name], latent_size)
-
-
 def _check_frozen(config: RunConfig, roles: Mapping[str, Role]) -> None:
     for role in roles.values():
         if role.frozen and not config.players.get(role.kind, Slot()).from_run:
@@ -176,21 +171,34 @@ def _check_frozen(config: RunConfig, roles: Mapping[str, Role]) -> None:
 
 def _borrow_all(config: RunConfig, roles: Mapping[str, Role], players: Mapping[str, Any]) -> None:
     """Give players whose slots name a run that run's averaged weights."""
-    for name, role in roles.items():
-        source = config.players.get(role.kind, Slot()).from_run
-        if source is not None and role.reads != "z":
-            whole = role.reads in (None, "x") and not role.headless
-            target = players[name] if whole or role.headless else players[name].trunk
-            _borrow(role.kind, target, Path(source), prefix="" if whole else "trunk.")
+    sources = {kind: slot.from_run for kind, slot in config.players.items() if slot.from_run is not None}
+    for kind, source in sources.items():
+        wanted = [name for name, role in roles.items() if role.kind == kind and role.reads != "z"]
+        if not wanted:
+            raise UnfitError(
+                f"{kind}.from_run means nothing to method '{config.method.name}', which asks for none"
+            )
+        for name in wanted:
+            _borrow(kind, players[name], Path(str(source)))
 
 
-def _borrow(kind: str, player: torch.nn.Module, run: Path, prefix: str) -> None:
-    """The weights of the one that a trained run has as `kind`, or of its part under `prefix`."""
+def _borrow(kind: str, player: torch.nn.Module, run: Path) -> None:
+    """Load what a trained run has as `kind`: all of it into a player composed alike, else its trunk."""
     _, weights = RunDirectory.open(run).load_averaged()
-    start = f"{kind}."
-    own = {n.removeprefix(start): t for n, t in weights.items() if n.startswith(start + prefix)}
+    theirs = {n.removeprefix(f"{kind}."): t for n, t in weights.items() if n.startswith(f"{kind}.")}
+    trunk = player if isinstance(player, Trunk) else getattr(player, "trunk", None)
+    if theirs.keys() != player.state_dict().keys() and isinstance(trunk, Trunk):
+        player = trunk
+        for start in (
+            "trunk.",
+            "",
+        ):  # of a composed discriminator, whose trunk is one of these, or of a plain one
+            inner = {n.removeprefix(start): t for n, t in theirs.items() if n.startswith(f"{start}trunk.")}
+            if inner.keys() == trunk.state_dict().keys():
+                theirs = inner
+                break
     try:
-        player.load_state_dict(own)
+        player.load_state_dict(theirs)
     except RuntimeError as error:
         message = " ".join(str(error).split())[:200]
         raise UnfitError(f"{kind}.from_run: the weights of run {run} do not fit: {message}") from None

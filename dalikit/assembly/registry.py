@@ -21,6 +21,7 @@ from dalikit import hookspecs
 from dalikit.assembly.parameters import parameter_model
 from dalikit.errors import PluginError, UserError, nearest
 from dalikit.interfaces import Kind
+from dalikit.runs.config import SECTIONS
 
 OWN_DISTRIBUTION = "dalikit"
 
@@ -68,7 +69,7 @@ class Registry:
         rows: list[Row] = []
         for point in sorted(points, key=lambda p: (not _is_own(p), _source(p), p.name)):
             rows += _rows_of(point)
-        rows = _settle_names(rows)
+        rows = _settle_names(_settle_kinds(rows))
         for fault in (row for row in rows if row.state != "ok"):
             own = fault.distribution == OWN_DISTRIBUTION and fault.state == "broken"
             if strict or own:
@@ -192,6 +193,22 @@ def _identify(component: Any) -> tuple[str, str]:
     if not isinstance(name, str) or not name:
         raise PluginError(f"{component!r} has no name")
     return kind.name, name
+
+
+def _settle_kinds(rows: list[Row]) -> list[Row]:
+    """Refuse components of a kind that is called as another is, or as a section of a configuration."""
+    first: dict[str, Kind] = {}
+    settled = []
+    for row in rows:
+        kind = getattr(row.component, "kind", None)
+        if isinstance(kind, Kind):
+            known = first.setdefault(kind.name, kind)
+            if known != kind:
+                row = _mark(row, "broken", f"there is another kind '{kind.name}' already")
+            elif kind.player and kind.name in SECTIONS:
+                row = _mark(row, "broken", f"a kind cannot be called '{kind.name}', as a section is")
+        settled.append(row)
+    return settled
 
 
 def _settle_names(rows: list[Row]) -> list[Row]:

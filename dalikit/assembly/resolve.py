@@ -7,7 +7,7 @@ from typing import Any
 from dalikit.assembly.build import make_dataset
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
-from dalikit.errors import UnfitError, UserError
+from dalikit.errors import UnfitError, UserError, nearest
 from dalikit.interfaces import Backbone, Role, describe
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
@@ -93,11 +93,15 @@ def check(config: RunConfig, registry: Registry) -> RunConfig:
     changes: dict[str, Any] = {"trainer": _check_trainer(config.trainer, registry)}
     for section in ("callbacks", "metrics"):
         given: dict[str, dict[str, Any] | None] = getattr(config, section)
-        changes[section] = {
-            name: params if params is None else parameters_of(section[:-1], name, params, registry)
-            for name, params in given.items()
-        }
+        kind = section[:-1]
+        changes[section] = {name: _check_one(kind, name, params, registry) for name, params in given.items()}
     return check_players(check_dataset(config, registry), registry).model_copy(update=changes)
+
+
+def _check_one(kind: str, name: str, given: Layer | None, registry: Registry) -> dict[str, Any] | None:
+    """A component's parameters, or None where it is left out; a name that is unknown is not left out."""
+    registry.get(kind, name)
+    return None if given is None else parameters_of(kind, name, given, registry)
 
 
 def parameters_of(kind: str, name: str, given: Layer, registry: Registry) -> dict[str, Any]:
@@ -116,16 +120,13 @@ def _fill(kind: str, slot: Slot, registry: Registry) -> Slot:
 def _check_trainer(given: Layer, registry: Registry) -> dict[str, Any]:
     settings = check_parameters(TrainerSettings, "trainer", given)
     settings["optimizer"] = _fill_optimizer("trainer.optimizer", settings["optimizer"], registry)
-    common = settings["optimizer"]
+    whole = TrainerSettings.model_validate(settings)
     for role, own in settings["roles"].items():
         checked = check_parameters(Optimization, f"trainer.roles.{role}", own)
         settings["roles"][role] = {name: checked[name] for name in own}
         if "optimizer" in own:
-            alike = own["optimizer"].get("name", common["name"]) == common["name"]
-            slot = {**(common if alike else {}), **own["optimizer"]}
-            settings["roles"][role]["optimizer"] = _fill_optimizer(
-                f"trainer.roles.{role}.optimizer", slot, registry
-            )
+            slot, place = whole.of(role).optimizer, f"trainer.roles.{role}.optimizer"
+            settings["roles"][role]["optimizer"] = _fill_optimizer(place, slot, registry)
     return settings
 
 
@@ -143,6 +144,10 @@ def _fill_optimizer(place: str, slot: Layer, registry: Registry) -> dict[str, An
 def _roles(config: RunConfig, registry: Registry) -> dict[str, Role]:
     method = _fill("method", config.method, registry)
     roles: dict[str, Role] = registry.get("method", str(method.name)).roles(**method.params)
+    for name, role in roles.items():
+        if role.kind not in registry.players:
+            hint = nearest(role.kind, registry.players)
+            raise UnfitError(f"Method '{method.name}' asks for '{name}' of unknown kind '{role.kind}'.{hint}")
     return roles
 
 
@@ -200,13 +205,13 @@ def _borrow_slots(config: RunConfig, registry: Registry) -> RunConfig:
         theirs = RunDirectory.open(Path(slot.from_run)).config
         changes[kind] = _borrow(kind, slot, theirs.players.get(kind))
         conditional = bool(theirs.method.params.get("conditional"))
-        if config.method.params.get("conditional", conditional) != conditional:
+        said = changes.get("method", config.method).params.get("conditional", conditional)
+        if said != conditional:
             raise UnfitError(
                 f"method.conditional contradicts {kind}.from_run: the networks of {slot.from_run} read "
                 f"{'labels' if conditional else 'no labels'}; leave it out"
             )
-        if conditional:
-            changes["method"] = config.method.model_copy(update={"conditional": True})
+        changes["method"] = config.method.model_copy(update={"conditional": conditional})
     return config.model_copy(update=changes)
 
 

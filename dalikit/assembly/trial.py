@@ -5,7 +5,7 @@
 | generator | codes become data of the stated shape, within the range, as many as there were codes |
 | discriminator | data become features of the stated shape, and those logits |
 | encoder | features become one tensor a head, in a tuple |
-| posterior | heads become a distribution over codes, with what the method needs of it |
+| posterior | heads become a distribution over codes, and that a code |
 | augmentation | data keep their shape |
 """
 
@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
 from dalikit.errors import DalikitError, UnfitError
 from dalikit.interfaces import (
@@ -23,7 +22,6 @@ from dalikit.interfaces import (
     Discriminator,
     Encoder,
     Generator,
-    Method,
     Posterior,
     Shape,
     describe,
@@ -35,6 +33,11 @@ TRIAL = 2
 
 def try_player(player: Any, supplied: dict[str, Any]) -> None:
     """Raise `UnfitError` unless a player of a kind that has a trial passes it, given what was `supplied`."""
+    with torch.random.fork_rng(devices=[]):  # what a trial draws must not change the weights made after it
+        _try(player, supplied)
+
+
+def _try(player: Any, supplied: dict[str, Any]) -> None:
     if isinstance(player, Generator):
         _try_generator(player, supplied["latent_size"], supplied["spec"])
     elif isinstance(player, Discriminator):
@@ -46,8 +49,8 @@ def try_player(player: Any, supplied: dict[str, Any]) -> None:
         _expect(player, _pass(player, player, torch.zeros(TRIAL, *shape)), shape)
 
 
-def try_posterior(method: type[Method], family: Posterior, latent_size: int) -> None:
-    """Raise `UnfitError` unless it is over z (B, Z), with all that the method needs of its distributions."""
+def try_posterior(family: Posterior, latent_size: int) -> None:
+    """Raise `UnfitError` unless its distributions are over z (B, Z), and have a code."""
     distribution = _run(family, lambda: family(*[torch.zeros(TRIAL, size) for size in family.heads()]))
     batch, event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
     if (batch, event) != ((TRIAL,), (latent_size,)):
@@ -55,32 +58,7 @@ def try_posterior(method: type[Method], family: Posterior, latent_size: int) -> 
             f"{describe(family)} has batch shape {batch} and event shape {event}; ({TRIAL},) and "
             f"({latent_size},) are needed"
         )
-    asked: dict[str, Callable[[], Tensor]] = {
-        "log_prob": lambda: distribution.log_prob(torch.zeros(TRIAL, latent_size)),
-        "rsample": distribution.rsample,
-        "mean": lambda: distribution.mean,
-        "stddev": lambda: distribution.stddev,
-    }
-    for need in method.needs:
-        with torch.random.fork_rng(devices=[]):
-            try:
-                asked[need]()
-            except NotImplementedError:
-                raise UnfitError(
-                    f"method '{method.name}' needs `{need}` of its posterior's distributions, which "
-                    f"{describe(family)} does not offer"
-                ) from None
-    _expect(family, _run(family, lambda: _code(family, distribution)), (latent_size,))
-
-
-def _code(family: Posterior, distribution: Distribution) -> Tensor:
-    try:
-        return family.code(distribution)
-    except NotImplementedError:
-        raise UnfitError(
-            f"{describe(family)} gives no code: its distributions have no mean, and it has no `code` "
-            "of its own"
-        ) from None
+    _expect(family, _run(family, lambda: family.code(distribution)), (latent_size,))
 
 
 def _try_generator(generator: Generator, latent_size: int, spec: DataSpec) -> None:

@@ -135,7 +135,7 @@ def interpolate(
     model = _load(run, device, data_root)
     first, last = _one(model, start, label), _one(model, end, label)
     target = output.target(out, model.run.path, "interpolate.png", PICTURE_OR_ARRAYS, force)
-    walk = model.interpolate(first.x, last.x, steps, first.labels)[0]
+    walk = model.interpolate(first.x, last.x, steps, first.labels, last.labels)[0]
     output.write_data(model, walk, target, columns=steps)
 
 

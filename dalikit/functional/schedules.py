@@ -26,7 +26,7 @@ class Schedule(BaseModel):
     Attributes:
         form: `constant`; `linear`, 1 - p; `cosine`, ½(1 + cos πp); or `inverse-sqrt`, 1/√t (Kingma and Ba
             2014, section 4, which DALI follows), t counting from 1 in units of `period`.
-        warmup: the share of training in which the factor is first raised from 0, linearly.
+        warmup: the share of training in which the factor is first raised, linearly, from 0 in the first step.
         period: one unit of t as a share of training; a rate's is an epoch unless told.
     """
 
@@ -50,7 +50,7 @@ class Schedule(BaseModel):
         """
         if self == Schedule():
             return 1.0
-        p = torch.tensor(p, dtype=torch.float64) if isinstance(p, float) else p
+        p = torch.tensor(p, dtype=torch.float64) if not isinstance(p, Tensor) else p
         raised = (p / self.warmup).clamp(max=1) if self.warmup else torch.ones_like(p)
         if self.form == "linear":
             return raised * (1 - p).clamp(min=0)

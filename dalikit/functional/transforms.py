@@ -40,7 +40,7 @@ def to_signed(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     """Map x from `value_range` to [-1, 1].
 
     Examples:
-        >>> signed(torch.tensor([0.0, 0.5, 1.0]), (0.0, 1.0))
+        >>> to_signed(torch.tensor([0.0, 0.5, 1.0]), (0.0, 1.0))
         tensor([-1.,  0.,  1.])
     """
     low, high = value_range

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from dalikit.interfaces.kinds import Component, Kind
+from dalikit.errors import UnfitError
+from dalikit.interfaces.kinds import Component, Kind, describe
 
 Critic = Callable[..., Tensor]
 
@@ -58,7 +59,7 @@ class AdversarialGame(Component, ABC):
 
         `critic` is any callable from data to logits. Of K generated data the mean counts, whatever K is.
         """
-        raise NotImplementedError(f"game '{self.name}' says that it is penalised, and has no penalty")
+        raise UnfitError(f"{describe(self)} says that it is penalised, and has no penalty")
 
     def project(self, discriminator: nn.Module) -> None:
         """Called after each step of the discriminator, e.g. to clip its weights in place."""

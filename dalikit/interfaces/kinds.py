@@ -42,12 +42,15 @@ class Component:
 def describe(component: object) -> str:
     """A component for an error's text: its kind, its name, and the package it came from unless a built-in's.
 
+    What is composed of a component is told of as that (`described`).
+
     Examples:
         >>> class Game(Component):
         ...     kind, name, origin = Kind("game"), "toy", "toys 0.1"
         >>> describe(Game())
         "game 'toy' of toys 0.1"
     """
+    component = getattr(component, "described", component)
     kind, name = getattr(component, "kind", None), getattr(component, "name", type(component).__name__)
     origin = getattr(component, "origin", "")
     source = f" of {origin}" if origin and not origin.startswith("dalikit ") else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,10 @@ class Role:
     frozen: bool = False
     headless: bool = False
 
+    def __post_init__(self) -> None:
+        if self.reads not in (None, *get_args(Reads)):
+            raise UnfitError(f"A role of kind '{self.kind}' reads '{self.reads}'; it is one of {Reads}")
+
 
 @dataclass(frozen=True)
 class PhaseLoss:
@@ -61,12 +65,10 @@ class Iteration:
         generate: Callable[[Tensor, Tensor | None], Tensor],
         batch: Batch,
         z: Tensor,
-        makers: Collection[str] = ("generator",),
     ) -> None:
         self.real, self.labels = batch
         self.z = z
         self._generate = generate
-        self._makers = frozenset(makers)
         self._shared = True
         self._fake: Tensor | None = None
         self._graphless: Tensor | None = None
@@ -94,7 +96,7 @@ class Iteration:
 
     def leave(self, trained: Collection[str]) -> None:
         """A phase has trained these roles: x̃ is dropped where it has changed, and made from the same z."""
-        if not self._makers.isdisjoint(trained):
+        if "generator" in trained:
             self._fake = self._graphless = None
 
 
@@ -121,6 +123,10 @@ class Phase:
     penalty_every: int = 1
     after: Callable[[], None] | None = None
 
+    def __post_init__(self) -> None:
+        if self.repeats < 1 or self.penalty_every < 1:
+            raise UnfitError(f"Phase '{self.name}': repeats and penalty_every are at least 1")
+
     def due(self, step: int) -> Callable[[Iteration], PhaseLoss]:
         """The loss that iteration `step` runs, counting from 0."""
         if self.penalised is not None and step % self.penalty_every == 0:
@@ -143,7 +149,7 @@ class Method(Component, nn.Module):
     infers: ClassVar[bool] = False
     """Whether it has a posterior q(z|x)."""
 
-    needs: ClassVar[tuple[str, ...]] = ()
+    needs: tuple[str, ...] = ()
     """What it asks of its posterior's distributions: `log_prob`, `rsample`, `mean` or `stddev`."""
 
     optimizers: ClassVar[Mapping[str, type[torch.optim.Optimizer]]] = {}
@@ -157,6 +163,8 @@ class Method(Component, nn.Module):
         super().__init__()
         self.conditional = conditional
         for role, player in players.items():
+            if not isinstance(player, Component | nn.Module | None):
+                raise UnfitError(f"{describe(self)} has no setting '{role}', and {player!r} is no player")
             if getattr(type(self), role, None) is not None:
                 raise UnfitError(f"{describe(self)}: its own '{role}' would hide the role called that")
             setattr(self, role, player)

@@ -19,4 +19,7 @@ class Optimizer(Component, ABC):
 
     @abstractmethod
     def over(self, parameters: Sequence[nn.Parameter], lr: Tensor) -> torch.optim.Optimizer:
-        """torch's optimizer of `parameters`, at the rate in the scalar `lr`."""
+        """torch's optimizer of `parameters`, at the rate in the scalar `lr`.
+
+        Its state is tensors, for each parameter; numbers in it could not be resumed, and are refused.
+        """

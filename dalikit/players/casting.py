@@ -68,8 +68,14 @@ class Cast:
         """The player of a role."""
         if name not in self._made:
             role = self.roles[name]
-            compose = {"generator": self._generator, "encoder": self._encoder}.get(role.kind, self._component)
-            self._made[name] = (self._discriminator if role.kind == "discriminator" else compose)(role)
+            own: dict[str, Callable[[Role], Any]] = {
+                "generator": self._generator,
+                "discriminator": self._discriminator,
+                "encoder": self._encoder,
+            }
+            self._made[name] = own.get(role.kind, self._component)(role)
+            if role.frozen:
+                self._made[name].requires_grad_(False)
         return self._made[name]
 
     def _component(self, role: Role) -> Any:

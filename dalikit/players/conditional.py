@@ -56,6 +56,11 @@ class ConditionalGenerator(nn.Module):
         self.spec = generator.spec
         self.latent_size = generator.latent_size - EMBEDDING
 
+    @property
+    def described(self) -> nn.Module:
+        """What errors name it by."""
+        return self.generator
+
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Map z (B, Z) and y (B,) to x (B, *X)."""
         return self.generator(torch.cat([z, self.embedding(y).to(z)], 1))
@@ -96,6 +101,11 @@ class ConditionalEncoder(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.embedding = nn.Embedding(classes, EMBEDDING)
+
+    @property
+    def described(self) -> nn.Module:
+        """What errors name it by."""
+        return self.encoder
 
     def forward(self, h: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         """Map h (B, *H) and y (B,) to one tensor (B, size) a head."""

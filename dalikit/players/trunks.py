@@ -31,6 +31,11 @@ class EncoderWithTrunk(nn.Module):
         self.trunk = trunk
         self.encoder = encoder
 
+    @property
+    def described(self) -> nn.Module:
+        """What errors name it by."""
+        return self.encoder
+
     def forward(self, x: Tensor, *labels: Tensor) -> tuple[Tensor, ...]:
         """Map x (B, *X), and labels where the encoder reads them, to the posterior's raw parameters."""
         return self.encoder(self.trunk(x), *labels)

@@ -121,7 +121,13 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> RunConfig:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])
         # A section beside the fields may be a player's: which kinds there are, the registry knows.
-        hint = "" if fault["loc"][0] in SECTIONS else nearest(str(fault["loc"][0]), list(SECTIONS))
+        section = str(fault["loc"][0])
+        hint = "" if section in SECTIONS else nearest(section, list(SECTIONS))
+        if len(fault["loc"]) == 1 and section not in SECTIONS:
+            raise UserError(
+                f"Unknown section '{section}'.{hint} A setting of the trainer stands in its section: "
+                f"trainer.{section}"
+            ) from None
         raise UserError(f"Configuration: {place} = {fault['input']!r}: {fault['msg']}.{hint}") from None
 
 

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from dalikit.errors import UnfitError
-from dalikit.interfaces import Batch, Dataset, Method, Phase, PhaseLoss, Split, describe
+from dalikit.interfaces import Batch, Callback, Dataset, Method, Phase, PhaseLoss, Posterior, Split, describe
 
 if TYPE_CHECKING:
     from dalikit.training.optimization import RoleOptimizer
+
+
+def check_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Raise `UnfitError` unless callbacks have names of their own, by which their states are kept."""
+    names = [getattr(callback, "name", None) for callback in callbacks]
+    for callback, name in zip(callbacks, names, strict=True):
+        if not isinstance(name, str) or names.count(name) > 1:
+            raise UnfitError(f"{describe(callback)} ({type(callback).__name__}) needs a name of its own")
+
+
+def state_of(callback: Callback) -> dict[str, Any]:
+    """What a checkpoint keeps of a callback; raises `UnfitError` unless JSON has it."""
+    state = callback.state()
+    try:
+        json.dumps(state)
+    except (TypeError, ValueError) as error:
+        raise UnfitError(f"The state of {describe(callback)} is not as JSON has it: {error}") from None
+    return state
 
 
 def check_phases(method: Method, phases: Sequence[Phase]) -> None:
@@ -28,13 +48,16 @@ def check_phases(method: Method, phases: Sequence[Phase]) -> None:
         for role in phase.trains:
             if not isinstance(getattr(method, role, None), nn.Module):
                 raise UnfitError(
-                    f"{describe(method)}: phase '{phase.name}' trains '{role}', which it has not"
+                    f"{describe(method)}: phase '{phase.name}' trains '{role}', which is no module of it"
                 )
     for role, player in players.items():
-        if role not in trained and any(p.requires_grad for p in player.parameters()):
+        own = list(player.parameters())
+        if role in trained and own and not any(p.requires_grad for p in own):
+            raise UnfitError(f"{describe(method)} trains '{role}', which is frozen")
+        if role not in trained and any(p.requires_grad for p in own):
             raise UnfitError(
                 f"{describe(method)} trains no '{role}', but {describe(player)} has parameters, which would "
-                "stay as they were drawn"
+                "stay as they were: train them, or freeze them by requires_grad_(False)"
             )
 
 
@@ -49,9 +72,41 @@ def check_optimizers(method: Method, optimizers: Mapping[str, RoleOptimizer]) ->
             )
 
 
+def check_needs(method: Method) -> None:
+    """Raise `UnfitError` unless its posterior's distributions offer what the method needs of them."""
+    family = getattr(method, "family", None)
+    if not method.needs or not isinstance(family, Posterior):
+        return
+    heads = [method.prior(2).new_zeros(2, size) for size in family.heads()]
+    with torch.random.fork_rng(), torch.no_grad():
+        distribution = family(*heads)
+        offers: dict[str, Callable[[], Tensor]] = {
+            "log_prob": lambda: distribution.log_prob(method.prior(2)),
+            "rsample": distribution.rsample,
+            "mean": lambda: distribution.mean,
+            "stddev": lambda: distribution.stddev,
+        }
+        for need in method.needs:
+            if need not in offers:
+                raise UnfitError(
+                    f"{describe(method)} needs `{need}`; what can be asked is {', '.join(offers)}"
+                )
+            try:
+                offers[need]()
+            except Exception as error:  # whatever a distribution does, it does not do what is asked
+                reason = " ".join(f"{type(error).__name__} {error}".split())
+                raise UnfitError(
+                    f"{describe(method)} needs `{need}` of its posterior's distributions, which "
+                    f"{describe(family)} does not offer ({reason})"
+                ) from error
+
+
 def count_classes(split: Split, dataset: Dataset) -> Tensor:
     """How many data of a split bear each label (C,); raises `UnfitError` where none do."""
-    counts = split.class_counts(len(dataset.spec.classes or ()))
+    try:
+        counts = split.class_counts(len(dataset.spec.classes or ()))
+    except UnfitError as error:
+        raise UnfitError(f"{describe(dataset)}: {error}") from None
     if not counts.any():
         _check_labels(None, dataset)
     return counts
@@ -79,12 +134,18 @@ def _check_labels(y: Tensor | None, dataset: Dataset) -> None:
     classes = len(dataset.spec.classes or ())
     if y is None or not classes:
         raise UnfitError(f"method.conditional=true needs data with labels, and {describe(dataset)} has none")
+    if y.dtype != torch.int64 or y.dim() != 1:
+        raise UnfitError(f"{describe(dataset)} gives labels {y.dtype} {tuple(y.shape)}; int64 (n,) is needed")
     if int(y.min()) < 0 or int(y.max()) >= classes:
         raise UnfitError(f"{describe(dataset)} gives labels {int(y.min())} to {int(y.max())} of {classes}")
 
 
 def check_loss(method: Method, phase: Phase, loss: PhaseLoss, parameters: Sequence[nn.Parameter]) -> None:
     """Raise `UnfitError` unless a phase's total is a scalar with a gradient for what it trains."""
+    if not isinstance(loss, PhaseLoss):
+        raise UnfitError(
+            f"{describe(method)}: phase '{phase.name}' gives {type(loss).__name__}, no PhaseLoss"
+        )
     total = loss.total
     if total.dim() or not total.requires_grad:
         shape = f"shape {tuple(total.shape)}" if total.dim() else "no gradient"

@@ -4,16 +4,21 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from torch import Tensor, nn
 
 from dalikit.components.optimizers.adam import Adam
 from dalikit.errors import UnfitError
 from dalikit.functional.schedules import Schedule, ScheduleLike
-from dalikit.interfaces import Optimizer
+from dalikit.interfaces import Optimizer, describe
 
 Rate = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def as_slot(value: Any) -> Any:
+    """A component by name alone as `{name: …}`."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 class Optimization(BaseModel):
@@ -35,7 +40,7 @@ class Optimization(BaseModel):
     period: Count | None = None
     clip_value: Rate | None = None
     clip_norm: Rate | None = None
-    optimizer: dict[str, Any] = {}
+    optimizer: Annotated[dict[str, Any], BeforeValidator(as_slot)] = {}
 
     def rate(self, step: int, steps: int, epoch: int) -> float:
         """The rate at iteration `step` (from 0) of `steps`, an epoch being `epoch` iterations.
@@ -70,8 +75,10 @@ class TrainerSettings(Optimization):
         """
         own = dict(self.roles.get(role, {}))
         base = self.model_dump(include=set(Optimization.model_fields))
-        if "optimizer" in own and own["optimizer"].get("name") in (None, base["optimizer"].get("name")):
-            own["optimizer"] = base["optimizer"] | own["optimizer"]
+        if "optimizer" in own:
+            slot, common = as_slot(own["optimizer"]), base["optimizer"]
+            names = [each.get("name", Optimizer.kind.default) for each in ({**common, **slot}, common)]
+            own["optimizer"] = {**common, **slot} if names[0] == names[1] else slot
         return Optimization.model_validate(base | own)
 
 
@@ -98,6 +105,7 @@ class RoleOptimizer:
         # where the device has that.
         precision = torch.float64 if device.type == "cpu" else torch.float32
         self._lr = torch.tensor(settings.lr, dtype=precision, device=device)
+        self.optimizer = optimizer
         self.torch = optimizer.over(self.parameters, self._lr)
 
     def set_rate(self, rate: float) -> None:
@@ -113,10 +121,16 @@ class RoleOptimizer:
         self.torch.step()
 
     def state(self) -> dict[str, Tensor]:
-        """The optimizer's tensors, moments and step counts, as `index.name` of each parameter."""
+        """The optimizer's tensors, moments and step counts, as `index.name` of each parameter.
+
+        Raises:
+            UnfitError: it keeps something else, which would be lost.
+        """
         state = self.torch.state_dict()["state"]
-        found = ((f"{i}.{name}", value) for i, values in state.items() for name, value in values.items())
-        return {name: value for name, value in found if isinstance(value, Tensor)}
+        found = {f"{i}.{name}": value for i, values in state.items() for name, value in values.items()}
+        if lost := [name for name, v in found.items() if not isinstance(v, Tensor | None)]:
+            raise UnfitError(f"{describe(self.optimizer)} keeps '{lost[0]}', which is no tensor")
+        return {name: value for name, value in found.items() if value is not None}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave."""

@@ -6,16 +6,29 @@ from typing import Any
 import torch
 
 from dalikit.errors import UnfitError
-from dalikit.interfaces import Batch, Callback, Dataset, Iteration, Method, Optimizer, Phase, TrainingState
+from dalikit.interfaces import (
+    Batch,
+    Callback,
+    Dataset,
+    Iteration,
+    Method,
+    Optimizer,
+    Phase,
+    TrainingState,
+    describe,
+)
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.training.averaging import Average
 from dalikit.training.checks import (
     check_batch,
+    check_callbacks,
     check_loss,
+    check_needs,
     check_optimizers,
     check_phases,
     check_reached,
     count_classes,
+    state_of,
 )
 from dalikit.training.optimization import Optimization, RoleOptimizer, TrainerSettings, make_adam
 from dalikit.training.stream import BatchStream
@@ -60,6 +73,8 @@ class Trainer:
         self.failed = False
         self.phases: Sequence[Phase] = method.phases()
         check_phases(method, self.phases)
+        check_needs(method)
+        check_callbacks(callbacks)
         self.optimizers = self._optimizers(make_optimizer)
         check_optimizers(method, self.optimizers)
         split = dataset.split("train")
@@ -137,7 +152,7 @@ class Trainer:
         for role, optimizer in self.optimizers.items():
             tensors |= _prefix(f"optimizer/{role}", optimizer.state())
         scalars = {"step": self.step, "images": self.images, "python": random.python, "stream": position}
-        scalars |= {"terms": readers, "callbacks": {c.name: c.state() for c in self.callbacks}}
+        scalars |= {"terms": readers, "callbacks": {c.name: state_of(c) for c in self.callbacks}}
         return TrainingState({name: t.detach().cpu().clone() for name, t in tensors.items()}, scalars)
 
     def load_state(self, state: TrainingState) -> None:
@@ -224,7 +239,9 @@ class Trainer:
         """One for each role that a phase trains and that has parameters (few posteriors have any)."""
         trained = list(dict.fromkeys(role for phase in self.phases for role in phase.trains))
         if unknown := [role for role in self.settings.roles if role not in trained]:
-            raise UnfitError(f"trainer.roles.{unknown[0]}: this method trains {', '.join(trained)}")
+            raise UnfitError(
+                f"trainer.roles.{unknown[0]}: {describe(self.method)} trains {', '.join(trained)}"
+            )
         settings = {role: self.settings.of(role) for role in trained}
         return {
             role: RoleOptimizer(self.method.player(role), own, make(own))

@@ -33,7 +33,6 @@ class AAE(Inferring, Playing):
     """
 
     name = "aae"
-    needs = ("rsample",)
     judges = "z"
 
     def __init__(
@@ -46,6 +45,7 @@ class AAE(Inferring, Playing):
         super().__init__(**players)
         self.lam = lam
         self.deterministic = deterministic
+        self.needs = () if deterministic else ("rsample",)
 
     def phases(self) -> Sequence[Phase]:
         """The autoencoder's step, the discriminator's, the encoder's."""

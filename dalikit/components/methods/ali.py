@@ -27,11 +27,11 @@ class ALI(Joint):
     """
 
     name = "ali"
-    needs = ("rsample",)
 
     def __init__(self, *, deterministic: bool = False, **players: Any) -> None:
         super().__init__(**players)
         self.deterministic = deterministic
+        self.needs = () if deterministic else ("rsample",)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's joint loss of both kinds of pairs, with the updated D."""

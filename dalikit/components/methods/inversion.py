@@ -42,7 +42,6 @@ class Inversion(Inferring):
     """
 
     name = "inversion"
-    needs = ("log_prob",)
     discriminator: Trunk
 
     def __init__(
@@ -57,9 +56,8 @@ class Inversion(Inferring):
         super().__init__(**players)
         if not code + image + features:
             raise UnfitError("method 'inversion': code, image and features are all 0: nothing can be learned")
-        for frozen in (self.generator, self.discriminator):
-            frozen.requires_grad_(False)
         self.weights = (code, image, features)
+        self.needs = ("log_prob",) if code else ()
         self.share_features = share_features
 
     @classmethod

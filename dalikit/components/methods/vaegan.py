@@ -13,6 +13,7 @@ algorithm 1.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import torch
@@ -61,12 +62,10 @@ class VAEGAN(Inferring, Adversarial):
         """The game's loss of D on x, and the mean of those on samples and on reconstructions."""
         x, critic = iteration.real, self.critic(iteration)
         rebuilt = self.rebuilt(iteration)
-        found = [
-            critic_loss(self.game, critic, x, fake, penalised=penalised, observe=self.observe)
-            for fake in (iteration.fake_detached, rebuilt)
-        ]
-        terms = {name: (found[0].terms[name] + found[1].terms[name]) / 2 for name in found[0].terms}
-        return PhaseLoss((found[0].total + found[1].total) / 2, terms)
+        play = partial(critic_loss, self.game, critic, x, penalised=penalised)
+        sampled, again = play(iteration.fake_detached, observe=self.observe), play(rebuilt)
+        terms = {name: (sampled.terms[name] + again.terms[name]) / 2 for name in sampled.terms}
+        return PhaseLoss((sampled.total + again.total) / 2, terms)
 
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_prior and L_like."""
