@@ -104,7 +104,7 @@ class Model:
         """Walk from a to b, both (B, *X), in a straight line between their codes: (B, steps, *X).
 
         The first and last are the reconstructions of a and b. Where the method is conditional `labels` are
-        those of a, under which all is generated, and `end_labels` those of b, the same unless given.
+        those of a, under which all is generated, b too, and `end_labels` those under which b is encoded.
         """
         start = self.code(a, labels)
         end = self.code(b, labels if end_labels is None else end_labels)

@@ -6,6 +6,7 @@
 Each check raises an `AssertionError` that says what the contract wants.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -239,10 +240,13 @@ def check_metric(build: Maker, method: Method) -> None:
 
 
 def check_callback(callback: Callback, build: Callable[[], Method], dataset: Dataset) -> None:
-    """It lives through a training, and does not change what is learned."""
+    """It lives through a training, changes nothing of what is learned, and goes on from its own state."""
     with_it, without = (_train(_build_seeded(build), dataset, watchers, 3) for watchers in ([callback], []))
     pairs = zip(with_it.parameters(), without.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs), "a callback changes nothing of what is learned"
+    state = json.loads(json.dumps(callback.state()))
+    callback.load_state(state)
+    assert callback.state() == state, "a state that JSON has had is loaded as it was"
 
 
 def check_saving(build: Callable[[], nn.Module]) -> None:

@@ -87,7 +87,8 @@ def test_a_callback_can_be_taken_out():
 @pytest.mark.parametrize(
     ("layer", "says"),
     [
-        ({"trainr": 3}, r"trainr = 3: .*Did you mean 'trainer'\?"),
+        ({"trainr": 3}, r"Unknown section 'trainr'\. Did you mean 'trainer'\?"),
+        ({"steps": 3}, r"Unknown section 'steps'\..* trainer\.steps"),
         ({"game": 3}, r"game = 3: [^?]*$"),
         ({"seed": -1}, "seed = -1"),
         ({"seed": "7"}, "seed = '7'"),

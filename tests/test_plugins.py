@@ -222,6 +222,16 @@ def test_a_new_optimizers_parameters_are_checked_by_name(plugin):
 
 
 @with_plugin("sign_sgd")
+def test_a_new_optimizer_stands_in_the_schema_for_all_roles_and_for_one(plugin):
+    schema = resolve.json_schema(plugin)
+    for slot, fits in (({"momentum": 0.5}, True), ({"momentun": 0.5}, False)):
+        own = {"optimizer": {"name": "sign-sgd", **slot}}
+        for trainer in (own, {"roles": {"encoder": own}}):
+            valid = jsonschema.Draft202012Validator(schema).is_valid({"trainer": trainer})
+            assert valid == fits
+
+
+@with_plugin("sign_sgd")
 def test_a_method_that_reads_adams_moments_refuses_another_optimizer(plugin, tmp_path):
     one = {"roles": {"discriminator": {"optimizer": "sign-sgd"}}}
     with pytest.raises(

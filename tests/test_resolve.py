@@ -170,6 +170,9 @@ def test_every_resolved_configuration_meets_the_schema(recipe):
         {"generator": {"name": "mlp", "latent_size": 0}},
         {"augmentation": {"name": "diffaugment", "colour": "blue"}},
         {"trainer": {"schedule": {"form": "sinus"}}},
+        {"trainer": {"optimizer": {"name": "adam", "beta": 1}}},
+        {"trainer": {"roles": {"encoder": {"optimizer": {"name": "sgd", "momentum": 1}}}}},
+        {"trainer": {"roles": {"encoder": {"rate": 1}}}},
     ],
 )
 def test_the_schema_refuses_what_dalikit_refuses(wrong):

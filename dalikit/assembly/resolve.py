@@ -1,6 +1,6 @@
 """From layers of settings and a registry to a complete configuration: every name and parameter filled in."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from dalikit.assembly.build import make_dataset
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError, nearest
-from dalikit.interfaces import Backbone, Role, describe
+from dalikit.interfaces import Backbone, Method, Role, describe
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
 from dalikit.training.optimization import Optimization, TrainerSettings
@@ -53,9 +53,6 @@ def complete(config: RunConfig, registry: Registry, root: Path | None = None) ->
     _check_sections(config, registry)
     config = _borrow_slots(config, registry)
     needed = _kinds(_roles(config, registry))
-    if strange := sorted(needed - set(registry.players)):
-        method = describe(registry.get("method", str(config.method.name)))
-        raise UnfitError(f"{method} asks for a {strange[0]}, and no plugin offers that kind of player")
     dataset = make_dataset(check_dataset(config, registry), registry, root)
     backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
     players = {}
@@ -143,11 +140,12 @@ def _fill_optimizer(place: str, slot: Layer, registry: Registry) -> dict[str, An
 
 def _roles(config: RunConfig, registry: Registry) -> dict[str, Role]:
     method = _fill("method", config.method, registry)
-    roles: dict[str, Role] = registry.get("method", str(method.name)).roles(**method.params)
+    cls: type[Method] = registry.get("method", str(method.name))
+    roles = cls.roles(**method.params)
     for name, role in roles.items():
         if role.kind not in registry.players:
             hint = nearest(role.kind, registry.players)
-            raise UnfitError(f"Method '{method.name}' asks for '{name}' of unknown kind '{role.kind}'.{hint}")
+            raise UnfitError(f"{describe(cls)} asks for '{name}' of unknown kind '{role.kind}'.{hint}")
     return roles
 
 
@@ -233,21 +231,27 @@ def json_schema(registry: Registry) -> dict[str, Any]:
     schema = RunConfig.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     schema["additionalProperties"] = False
-    for section in _slots(registry):
-        own = Slot.model_json_schema()["properties"]
-        base = {name: own[name] for name in ("name", *registry.kinds[section].settings)}
-        choices = []
-        for name in registry.names(section):
-            fields = parameter_model(registry.get(section, name)).model_json_schema()
-            definitions |= fields.pop("$defs", {})
-            fields["properties"] = {**base, "name": {"const": name}, **fields.get("properties", {})}
-            choices.append({**fields, "title": f"{section} {name}", "required": ["name"]})
+    for section in [*(s for s in RunConfig.model_fields if is_slot(s)), *registry.players]:
+        choices = _schemas_of(section, registry, definitions)
         schema["properties"][section] = {"anyOf": [*choices, {"type": "null"}]}
     trainer = TrainerSettings.model_json_schema()
-    definitions |= trainer.pop("$defs", {})
+    role = Optimization.model_json_schema()
+    for settings in (trainer, role):
+        definitions |= settings.pop("$defs", {})
+        settings["properties"]["optimizer"] = {"anyOf": _schemas_of("optimizer", registry, definitions)}
+    trainer["properties"]["roles"] = {"type": "object", "additionalProperties": role}
     schema["properties"]["trainer"] = trainer
     return schema
 
 
-def _slots(registry: Registry) -> Iterable[str]:
-    return [*(s for s in RunConfig.model_fields if is_slot(s)), *registry.players]
+def _schemas_of(kind: str, registry: Registry, definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schema of each component of a kind, as its section holds it."""
+    own = Slot.model_json_schema()["properties"]
+    base = {name: own[name] for name in ("name", *registry.kinds[kind].settings)}
+    choices = []
+    for name in registry.names(kind):
+        fields = parameter_model(registry.get(kind, name)).model_json_schema()
+        definitions |= fields.pop("$defs", {})
+        fields["properties"] = {**base, "name": {"const": name}, **fields.get("properties", {})}
+        choices.append({**fields, "title": f"{kind} {name}", "required": ["name"]})
+    return choices

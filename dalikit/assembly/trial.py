@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from dalikit.errors import DalikitError, UnfitError
 from dalikit.interfaces import (
@@ -58,7 +59,17 @@ def try_posterior(family: Posterior, latent_size: int) -> None:
             f"{describe(family)} has batch shape {batch} and event shape {event}; ({TRIAL},) and "
             f"({latent_size},) are needed"
         )
-    _expect(family, _run(family, lambda: family.code(distribution)), (latent_size,))
+    _expect(family, _run(family, lambda: _code(family, distribution)), (latent_size,))
+
+
+def _code(family: Posterior, distribution: Distribution) -> Tensor:
+    try:
+        return family.code(distribution)
+    except NotImplementedError:
+        raise UnfitError(
+            f"{describe(family)} gives no code: its distributions have no mean, and it has no `code` "
+            "of its own"
+        ) from None
 
 
 def _try_generator(generator: Generator, latent_size: int, spec: DataSpec) -> None:

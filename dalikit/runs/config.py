@@ -22,10 +22,23 @@ from pydantic import (
 )
 
 from dalikit.errors import UserError, nearest
-from dalikit.interfaces import Dataset, Discriminator, Encoder, Generator, Method, Optimizer
+from dalikit.interfaces import (
+    AdversarialGame,
+    Augmentation,
+    Dataset,
+    Discriminator,
+    Encoder,
+    Generator,
+    Method,
+    Optimizer,
+    Posterior,
+)
 
 NETWORKS = tuple(base.kind.name for base in (Generator, Discriminator, Encoder))
 """The sections of what a backbone names."""
+
+PLAYERS = (*NETWORKS, *(base.kind.name for base in (AdversarialGame, Posterior, Augmentation)))
+"""The sections of dalikit's own players; plugins may bring more."""
 
 
 class Slot(BaseModel):
@@ -123,7 +136,7 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> RunConfig:
         # A section beside the fields may be a player's: which kinds there are, the registry knows.
         section = str(fault["loc"][0])
         hint = "" if section in SECTIONS else nearest(section, list(SECTIONS))
-        if len(fault["loc"]) == 1 and section not in SECTIONS:
+        if len(fault["loc"]) == 1 and section not in (*SECTIONS, *PLAYERS):
             raise UserError(
                 f"Unknown section '{section}'.{hint} A setting of the trainer stands in its section: "
                 f"trainer.{section}"

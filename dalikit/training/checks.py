@@ -77,8 +77,8 @@ def check_needs(method: Method) -> None:
     family = getattr(method, "family", None)
     if not method.needs or not isinstance(family, Posterior):
         return
-    heads = [method.prior(2).new_zeros(2, size) for size in family.heads()]
-    with torch.random.fork_rng(), torch.no_grad():
+    with torch.random.fork_rng(), torch.no_grad():  # a trial must not change what is drawn after it
+        heads = [method.prior(2).new_zeros(2, size) for size in family.heads()]
         distribution = family(*heads)
         offers: dict[str, Callable[[], Tensor]] = {
             "log_prob": lambda: distribution.log_prob(method.prior(2)),

@@ -50,7 +50,7 @@ def test_a_method_without_phases():
 
 def test_a_role_that_is_not_there():
     phase = {"name": "d", "trains": ("critic", "critics")}
-    refuse(Toy(phase), r"'recorder' of toys 0\.1: phase 'd' trains 'critics', which it has not")
+    refuse(Toy(phase), r"'recorder' of toys 0\.1: phase 'd' trains 'critics', which is no module of it")
 
 
 def test_parameters_that_nobody_trains():
