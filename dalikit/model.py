@@ -94,12 +94,7 @@ class Model:
         return again.unflatten(0, z.shape[:2]).transpose(0, 1)
 
     def interpolate(
-        self,
-        a: Tensor,
-        b: Tensor,
-        steps: int,
-        labels: Labels | None = None,
-        end_labels: Labels | None = None,
+        self, a: Tensor, b: Tensor, steps: int, labels: Labels | None = None, end_labels: Labels | None = None
     ) -> Tensor:
         """Walk from a to b, both (B, *X), in a straight line between their codes: (B, steps, *X).
 
@@ -218,12 +213,7 @@ class RunModel(Model):
         return self.batch(part, size).x
 
     def neighbours(
-        self,
-        x: Tensor,
-        n: int = 9,
-        part: Part = "train",
-        among: int = 10_000,
-        labels: Labels | None = None,
+        self, x: Tensor, n: int = 9, part: Part = "train", among: int = 10_000, labels: Labels | None = None
     ) -> tuple[Tensor, Tensor]:
         """The data of one part whose codes lie nearest to those of x (B, *X), by Euclidean distance.
 

@@ -309,12 +309,7 @@ def cast(conditional=False, **roles):
     return Cast(roles, spec, 5, new, conditional=conditional).players()
 
 
-INPUTS = {
-    "x": [(1, 8, 8)],
-    "z": [(5,)],
-    "xz": [(1, 8, 8), (5,)],
-    "xx": [(1, 8, 8), (1, 8, 8)],
-}
+INPUTS = {"x": [(1, 8, 8)], "z": [(5,)], "xz": [(1, 8, 8), (5,)], "xx": [(1, 8, 8), (1, 8, 8)]}
 """What a discriminator reads: the shapes of that."""
 
 

@@ -36,12 +36,7 @@ def covariance(size: int, rng: torch.Generator) -> Tensor:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 10**6),
-    d=st.integers(1, 4),
-    n=st.integers(1, 5),
-    diagonal=st.booleans(),
-)
+@given(seed=st.integers(0, 10**6), d=st.integers(1, 4), n=st.integers(1, 5), diagonal=st.booleans())
 def test_objective_1_is_objective_5_plus_a_constant(seed: int, d: int, n: int, diagonal: bool) -> None:
     rng = torch.Generator().manual_seed(seed)
 

@@ -135,7 +135,7 @@ def test_figure_1_is_of_table_1s_runs(tmp_path):
 def test_table_2_has_the_papers_rows_in_its_order():
     rows = REGISTRY.get("study", "table2").rows
     assert [row.label for row in rows][:8] == [
-        *("GAN", "ALI", "Unrolled GAN", "VAEGAN", "VEEGAN", "SN-GAN", "DALI", "DALI-f"),
+        *("GAN", "ALI", "Unrolled GAN", "VAEGAN", "VEEGAN", "SN-GAN", "DALI", "DALI-f")
     ]
     assert rows[6].paper["grid25"] == {"modes": 25, "high quality, %": 81.1}
 

@@ -246,8 +246,7 @@ def test_the_command_trains_keeps_and_uses_the_scorer(cli, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
-    [(["svhn"], "digits alone"), (["mnist", "--out", "x.pt"], "written as .safetensors")],
+    ("words", "says"), [(["svhn"], "digits alone"), (["mnist", "--out", "x.pt"], "written as .safetensors")]
 )
 def test_the_command_refuses_at_once(cli, tmp_path, monkeypatch, words, says):
     monkeypatch.chdir(tmp_path)

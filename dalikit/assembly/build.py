@@ -79,12 +79,7 @@ def make_method(config: RunConfig, spec: DataSpec, registry: Registry, *, borrow
 
 
 def make_trainer(
-    config: RunConfig,
-    registry: Registry,
-    run: RunDirectory,
-    root: Path | None = None,
-    *,
-    borrow: bool = True,
+    config: RunConfig, registry: Registry, run: RunDirectory, root: Path | None = None, *, borrow: bool = True
 ) -> Trainer:
     """The trainer of a resolved configuration, writing into `run`; for `borrow` see `make_method`.
 

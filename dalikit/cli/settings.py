@@ -41,11 +41,7 @@ Device = Annotated[
 
 DataRoot = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FOLDER",
-        help="Where data sets lie.",
-        show_default="$DALIKIT_DATA or data",
-    ),
+    typer.Option(metavar="FOLDER", help="Where data sets lie.", show_default="$DALIKIT_DATA or data"),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a broken plugin instead of warning.")]
 

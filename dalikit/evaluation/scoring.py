@@ -56,12 +56,7 @@ def score(make: Maker, method: Method, part: Part = "test", seed: int = 0) -> Sc
 
 
 def score_all(
-    makers: Mapping[str, Maker],
-    method: Method,
-    part: Part = "test",
-    seed: int = 0,
-    *,
-    forgiving: bool = True,
+    makers: Mapping[str, Maker], method: Method, part: Part = "test", seed: int = 0, *, forgiving: bool = True
 ) -> tuple[list[Score], dict[str, str]]:
     """The scores of a method by all metrics, and by name why others were left out.
 

@@ -60,12 +60,7 @@ class Iteration:
         z: codes (B, Z).
     """
 
-    def __init__(
-        self,
-        generate: Callable[[Tensor, Tensor | None], Tensor],
-        batch: Batch,
-        z: Tensor,
-    ) -> None:
+    def __init__(self, generate: Callable[[Tensor, Tensor | None], Tensor], batch: Batch, z: Tensor) -> None:
         self.real, self.labels = batch
         self.z = z
         self._generate = generate

@@ -17,13 +17,4 @@ from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
 from dalikit.runs.folder import OWN
 from dalikit.runs.lock import LOCK
 
-__all__ = [
-    "FORMAT",
-    "LOCK",
-    "OWN",
-    "Context",
-    "DataFacts",
-    "FinalScores",
-    "RunDirectory",
-    "RunFacts",
-]
+__all__ = ["FORMAT", "LOCK", "OWN", "Context", "DataFacts", "FinalScores", "RunDirectory", "RunFacts"]

@@ -122,10 +122,7 @@ def _start(
 
 def _spawn(run: PlannedRun, words: Sequence[str], logs: Path, *, alone: bool) -> Job:
     threads = {} if alone else {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with (
-        _open_whole(logs / f"{run.name}.out") as out,
-        _open_whole(logs / f"{run.name}.err") as err,
-    ):
+    with _open_whole(logs / f"{run.name}.out") as out, _open_whole(logs / f"{run.name}.err") as err:
         process = subprocess.Popen(
             [sys.executable, "-m", "dalikit", *words], stdout=out, stderr=err, env={**os.environ, **threads}
         )

@@ -85,12 +85,7 @@ def _own(row: StudyRow, budget: str, dataset: str) -> Mapping[str, Any]:
 
 
 def _plan_run(
-    row: StudyRow,
-    dataset: str,
-    seed: int,
-    layers: Sequence[Mapping[str, Any]],
-    registry: Registry,
-    out: Path,
+    row: StudyRow, dataset: str, seed: int, layers: Sequence[Mapping[str, Any]], registry: Registry, out: Path
 ) -> PlannedRun:
     folder = out / "runs" / dataset / row.name / f"seed{seed}"
     head = {"recipe": row.recipe, "dataset": {"name": dataset}}

@@ -106,9 +106,7 @@ def test_reconstruct_and_encode(cli, conditional, model, tmp_path, label):
     found = write(cli, tmp_path / "r.npz", "reconstruct", conditional, "--n", 12, *given)
     np.testing.assert_array_equal(found["x"], x.numpy())
     check(
-        found["reconstruction"],
-        generated(model, right.mean, y),
-        generated(model, wrong.mean, (y + 1) % 10),
+        found["reconstruction"], generated(model, right.mean, y), generated(model, wrong.mean, (y + 1) % 10)
     )
     codes = write(cli, tmp_path / "z.npz", "encode", conditional, *given)
     assert codes["code"].shape == (360, 4)

@@ -157,10 +157,7 @@ RGB = DataSpec((2,), classes=CLASSES)
         (Points(6), "conditional=true needs data with labels, and dataset 'points' has none"),
         (Labelled(None, RGB), "conditional=true needs data with labels, and dataset 'points' has none"),
         (Labelled(None, RGB, [1, 1, 1]), "conditional=true needs data with labels"),
-        (
-            Labelled(torch.tensor([0, 1, 2, 0, 1, 3]), RGB),
-            "label of the data is 3, .*none of the 3 classes",
-        ),
+        (Labelled(torch.tensor([0, 1, 2, 0, 1, 3]), RGB), "label of the data is 3, .*none of the 3 classes"),
         (Labelled(torch.tensor([0, 1, 2, 0, 1, -1]), RGB), "a label of the data is -1"),
         (Labelled(torch.tensor([0, 1, 2, 0, 1, 3]), RGB, [2, 2, 2]), "gives labels 0 to 3 of 3"),
         (Labelled(torch.tensor([0, 1, 2, 0, 1, -1]), RGB, [2, 2, 2]), "gives labels -1 to 2 of 3"),

@@ -24,8 +24,7 @@ def fit_phase(name, method, **settings):
 
 def test_phases_run_in_order_as_often_as_they_say():
     method = Recorder(
-        {"name": "d", "trains": ("critic",), "repeats": 3},
-        {"name": "g", "trains": ("generator",)},
+        {"name": "d", "trains": ("critic",), "repeats": 3}, {"name": "g", "trains": ("generator",)}
     )
     Trainer(method, Points(), steps=4, batch_size=5).fit()
     assert [name for name, _, _ in method.seen] == ["d", "d", "d", "g"] * 4

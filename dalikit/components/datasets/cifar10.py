@@ -16,10 +16,7 @@ from dalikit.interfaces import DataSpec
 
 DALIKIT_API = 2
 
-CLASSES = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
+CLASSES = (*("airplane", "automobile", "bird", "cat", "deer"), *("dog", "frog", "horse", "ship", "truck"))
 
 
 class CIFAR10(PreparedImages):

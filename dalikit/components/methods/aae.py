@@ -36,11 +36,7 @@ class AAE(Inferring, Playing):
     judges = "z"
 
     def __init__(
-        self,
-        *,
-        lam: Annotated[float, Field(gt=0)] = 1.0,
-        deterministic: bool = False,
-        **players: Any,
+        self, *, lam: Annotated[float, Field(gt=0)] = 1.0, deterministic: bool = False, **players: Any
     ) -> None:
         super().__init__(**players)
         self.lam = lam

@@ -82,10 +82,7 @@ class Codes(Metric):
                 f"{len(z)} training codes of {len(y.unique())} labels and {len(z_part)} "
                 f"others are too few for {self.neighbours} neighbours and {classes} clusters"
             )
-        values = {
-            **_classify(z, y, z_part, y_part, self.neighbours),
-            **_cluster(z_part, y_part, classes),
-        }
+        values = {**_classify(z, y, z_part, y_part, self.neighbours), **_cluster(z_part, y_part, classes)}
         protocol = {
             "dataset": self.dataset.name,
             "part": self.part,

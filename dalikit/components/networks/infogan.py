@@ -34,13 +34,7 @@ class InfoGANGenerator(Generator):
     name = "infogan"
 
     def __init__(
-        self,
-        latent_size: int,
-        spec: DataSpec,
-        /,
-        *,
-        width: Width = 64,
-        hidden: Width = 1024,
+        self, latent_size: int, spec: DataSpec, /, *, width: Width = 64, hidden: Width = 1024
     ) -> None:
         super().__init__(latent_size, spec)
         channels, size = _image(spec.x_shape)
@@ -104,13 +98,7 @@ class InfoGANEncoder(Encoder):
     name = "infogan"
 
     def __init__(
-        self,
-        in_shape: Shape,
-        head_sizes: tuple[int, ...],
-        /,
-        *,
-        width: Width = 64,
-        hidden: Width = 256,
+        self, in_shape: Shape, head_sizes: tuple[int, ...], /, *, width: Width = 64, hidden: Width = 256
     ) -> None:
         super().__init__()
         if len(in_shape) != 3:

@@ -131,13 +131,7 @@ class SNResNetEncoder(Encoder):
     name = "sn-resnet"
 
     def __init__(
-        self,
-        in_shape: Shape,
-        head_sizes: tuple[int, ...],
-        /,
-        *,
-        width: Width = 256,
-        hidden: Width = 256,
+        self, in_shape: Shape, head_sizes: tuple[int, ...], /, *, width: Width = 256, hidden: Width = 256
     ) -> None:
         super().__init__()
         if len(in_shape) != 3:

@@ -31,10 +31,7 @@ def _recipe(name: str, description: str, stands_for: str, **settings: Any) -> Re
 identity = {"name": "identity"}
 dalikit_components = offer(
     _recipe(
-        "dali",
-        "DALI: the GAN game, a diagonal posterior",
-        "DALI, tables 1 and 2, row DALI",
-        method="dali",
+        "dali", "DALI: the GAN game, a diagonal posterior", "DALI, tables 1 and 2, row DALI", method="dali"
     ),
     _recipe(
         "dali-l2",

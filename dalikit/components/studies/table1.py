@@ -51,11 +51,7 @@ DCGAN = {
 }
 """Channels 1024 to 64 in G, 128 to 1024 in D's features, at 64×64."""
 
-INFOGAN = {
-    "backbone": "infogan",
-    "generator": {"latent_size": 64},
-    "discriminator": {"norm": "spectral"},
-}
+INFOGAN = {"backbone": "infogan", "generator": {"latent_size": 64}, "discriminator": {"norm": "spectral"}}
 
 
 def _paper(

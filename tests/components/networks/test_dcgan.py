@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 from layers import check_separate_heads
 from torch import nn
 
-from dalikit.components.networks.dcgan import (
-    DCGANDiscriminator,
-    DCGANEncoder,
-    DCGANGenerator,
-    doublings,
-)
+from dalikit.components.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator, doublings
 from dalikit.errors import UnfitError
 from dalikit.interfaces import DataSpec
 
