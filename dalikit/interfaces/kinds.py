@@ -1,7 +1,7 @@
 """What a kind of component is: the row that its base class carries, and that everybody else reads."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,16 @@ class Kind:
     network: bool = False
     objects: bool = False
     settings: tuple[str, ...] = ()
+
+
+def as_slot(value: Any) -> Any:
+    """A component by its name alone, as `{name: …}`; anything else as it is.
+
+    Examples:
+        >>> as_slot("gan"), as_slot({"name": "gan", "r1": 0.1})
+        ({'name': 'gan'}, {'name': 'gan', 'r1': 0.1})
+    """
+    return {"name": value} if isinstance(value, str) else value
 
 
 class Component:

@@ -33,6 +33,7 @@ from dalikit.interfaces import (
     Optimizer,
     Posterior,
 )
+from dalikit.interfaces.kinds import as_slot
 
 NETWORKS = tuple(base.kind.name for base in (Generator, Discriminator, Encoder))
 """The sections of what a backbone names."""
@@ -69,7 +70,7 @@ class Slot(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
+        return as_slot(value)
 
     @model_serializer(mode="wrap")
     def _without_unset(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -174,18 +175,14 @@ def is_slot(section: str) -> bool:
 
 def _with_slots(layer: Mapping[str, Any]) -> dict[str, Any]:
     """The layer with every name that stands alone, an optimizer's too, as a slot."""
-    settings = {section: _as_slot(value) if is_slot(section) else value for section, value in layer.items()}
+    settings = {section: as_slot(value) if is_slot(section) else value for section, value in layer.items()}
     return {**settings, "trainer": _with_optimizers(layer["trainer"])} if "trainer" in layer else settings
-
-
-def _as_slot(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
 
 
 def _with_optimizers(trainer: Any) -> Any:
     if not isinstance(trainer, Mapping):
         return trainer
-    settings = {key: _as_slot(value) if key == "optimizer" else value for key, value in trainer.items()}
+    settings = {key: as_slot(value) if key == "optimizer" else value for key, value in trainer.items()}
     if isinstance(trainer.get("roles"), Mapping):
         settings["roles"] = {role: _with_optimizers(own) for role, own in trainer["roles"].items()}
     return settings

@@ -11,14 +11,10 @@ from dalikit.components.optimizers.adam import Adam
 from dalikit.errors import UnfitError
 from dalikit.functional.schedules import Schedule, ScheduleLike
 from dalikit.interfaces import Optimizer, describe
+from dalikit.interfaces.kinds import as_slot
 
 Rate = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-
-
-def as_slot(value: Any) -> Any:
-    """A component by name alone as `{name: …}`."""
-    return {"name": value} if isinstance(value, str) else value
 
 
 class Optimization(BaseModel):
