@@ -7,29 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from dalikit.errors import RunError, UserError
 from dalikit.evaluation.scoring import Maker
 from dalikit.files import write_text
-from dalikit.interfaces import Dataset, TrainingState
-from dalikit.runs import checkpoints, folder, log
+from dalikit.interfaces import Dataset
+from dalikit.runs.checkpoints import Checkpoints
 from dalikit.runs.config import RunConfig, from_file, merge, to_yaml
 from dalikit.runs.facts import FORMAT, FinalScores, RunFacts
 from dalikit.runs.files import read_model, unwritable
-from dalikit.runs.folder import ASIDE
+from dalikit.runs.folder import ASIDE, RunFolder
 from dalikit.runs.lock import locked
+from dalikit.runs.log import RunLog
 
 
 @dataclass(frozen=True)
-class RunDirectory:
+class RunDirectory(Checkpoints, RunLog, RunFolder):
     """A run on disk, at `path`."""
-
-    path: Path
-
-    def check_free(self) -> None:
-        """Raise `UserError` if the folder holds something already. Changes nothing."""
-        folder.check_free(self.path)
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from training here inside the block; the folder is made if it is not there.
@@ -55,16 +48,6 @@ class RunDirectory:
             write_text(self.path / "config.yaml", to_yaml(config))
         except OSError as error:
             raise unwritable(self.path, error) from None
-
-    def clear(self) -> None:
-        """Remove a run, but for its lock, so that it may be made anew: one that left no checkpoint.
-
-        A folder that is no run's, as it holds something else and no config.yaml, is left as it is.
-
-        Raises:
-            UserError: a file cannot be removed.
-        """
-        folder.clear(self.path)
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
@@ -100,26 +83,6 @@ class RunDirectory:
             UserError: the file is missing or damaged.
         """
         return read_model(RunFacts, "run.json", self.path)
-
-    def log(self, record: Mapping[str, Any]) -> None:
-        """Append one line to metrics.jsonl; `time` is added to it."""
-        log.append(self.path, record)
-
-    def rewind(self, step: int) -> None:
-        """Drop the log's lines of after `step`, which a resumed run will write again.
-
-        Raises:
-            UserError: the log is damaged.
-        """
-        log.rewind(self.path, step)
-
-    def log_lines(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl, without a last one that was cut off.
-
-        Raises:
-            UserError: the log is damaged.
-        """
-        return log.lines(self.path)
 
     @property
     def scores(self) -> FinalScores:
@@ -165,30 +128,6 @@ class RunDirectory:
     def replace_config(self, config: RunConfig) -> None:
         """Write another configuration, e.g. with more steps; raises as `save_scores` does."""
         self._write("config.yaml", to_yaml(config))
-
-    def checkpoints(self) -> list[Path]:
-        """The checkpoints' folders, the oldest first."""
-        return checkpoints.found(self.path)
-
-    def save_checkpoint(self, state: TrainingState, keep: int) -> Path:
-        """Write a checkpoint whole or not at all, and drop all but the last `keep`.
-
-        Raises:
-            RunError: the disk is full or the folder cannot be written.
-        """
-        return checkpoints.save(self.path, state, keep)
-
-    def load_averaged(self) -> tuple[int, dict[str, Tensor]]:
-        """The step and the averaged weights of the last checkpoint.
-
-        Raises:
-            UserError: there is no checkpoint, or it is damaged.
-        """
-        return checkpoints.load_averaged(self.path)
-
-    def load_state(self) -> TrainingState:
-        """All of the last checkpoint; raises as `load_averaged` does."""
-        return checkpoints.load_state(self.path)
 
     def _write(self, name: str, text: str) -> None:
         try:

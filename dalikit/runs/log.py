@@ -1,7 +1,8 @@
-"""The log of a run, metrics.jsonl: a JSON object a line, each with its step. `run` is the run's folder."""
+"""The log of a run, metrics.jsonl: a JSON object a line, each with its step."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,37 +14,41 @@ LOG = "metrics.jsonl"
 """The log's file."""
 
 
-def append(run: Path, record: Mapping[str, Any]) -> None:
-    """Append one line; `time` is added to it.
+@dataclass(frozen=True)
+class RunLog:
+    """The log of a run on disk, at `path`."""
 
-    Raises:
-        RunError: a value is not finite, or the file cannot be written.
-    """
-    stamped = {**record, "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
-    try:
-        line = json.dumps(stamped, allow_nan=False)
-        with (run / LOG).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except ValueError:
-        raise RunError(f"Cannot log {record}: a value is not finite") from None
-    except OSError as error:
-        raise RunError(f"Cannot write {run / LOG}: {error.strerror}") from None
+    path: Path
 
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append one line; `time` is added to it.
 
-def rewind(run: Path, step: int) -> None:
-    """Drop the lines of after `step`.
+        Raises:
+            RunError: a value is not finite, or the file cannot be written.
+        """
+        stamped = {**record, "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        try:
+            line = json.dumps(stamped, allow_nan=False)
+            with (self.path / LOG).open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except ValueError:
+            raise RunError(f"Cannot log {record}: a value is not finite") from None
+        except OSError as error:
+            raise RunError(f"Cannot write {self.path / LOG}: {error.strerror}") from None
 
-    Raises:
-        UserError: the log is damaged.
-    """
-    if not (run / LOG).exists():
-        return
-    write_text(run / LOG, "".join(text for text, line in _read(run) if line["step"] <= step))
+    def rewind(self, step: int) -> None:
+        """Drop the lines of after `step`.
 
+        Raises:
+            UserError: the log is damaged.
+        """
+        if not (self.path / LOG).exists():
+            return
+        write_text(self.path / LOG, "".join(text for text, line in _read(self.path) if line["step"] <= step))
 
-def lines(run: Path) -> list[dict[str, Any]]:
-    """What the lines say, without a last one that was cut off; raises as `rewind` does."""
-    return [line for _, line in _read(run)]
+    def log_lines(self) -> list[dict[str, Any]]:
+        """What the lines say, without a last one that was cut off; raises as `rewind` does."""
+        return [line for _, line in _read(self.path)]
 
 
 def _read(run: Path) -> list[tuple[str, dict[str, Any]]]:
