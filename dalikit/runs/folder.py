@@ -40,7 +40,7 @@ class RunFolder:
             )
 
     def clear(self) -> None:
-        """Remove the run, but for its lock, so that it may be made anew; a folder that is no run's is left as it is.
+        """Remove the run, but for its lock, so that it may be made anew; what is no run is left as it is.
 
         Raises:
             UserError: a file cannot be removed.
