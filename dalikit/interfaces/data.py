@@ -32,7 +32,10 @@ class Split(ABC):
         """Raw data and labels at `index` (n,) int64. What is random in them is drawn from `rng` alone."""
 
     def class_counts(self, classes: int) -> Tensor:
-        """How many data bear each of `classes` labels, (classes,) int64; all are read for it."""
+        """How many data bear each of `classes` labels, (classes,) int64; all are read for it.
+
+        Of an endless source they are in proportion.
+        """
         rng, counts = torch.Generator().manual_seed(0), torch.zeros(classes, dtype=torch.int64)
         for index in torch.arange(len(self)).split(READ_AT_ONCE):
             y = self.take(index, rng).y

@@ -63,15 +63,14 @@ def test_a_metric_that_fails_is_said_and_ends_nothing(tmp_path):
 
 def test_every_callback_is_told_of_scores_losses_and_pictures(tmp_path):
     class Told(Callback):
-        name = "told"
-
-        def __init__(self) -> None:
+        def __init__(self, name: str) -> None:
+            self.name = name
             self.records = []
 
         def logged(self, fit, record):
             self.records.append(dict(record))
 
-    context, first, last = Context(RunDirectory(tmp_path), Points(), METRICS), Told(), Told()
+    context, first, last = Context(RunDirectory(tmp_path), Points(), METRICS), Told("first"), Told("last")
     watching = [
         Evaluation(context, metrics=("reconstruction",)),
         Pictures(context, every=2),
