@@ -10,7 +10,7 @@ import yaml
 from players import Points, dali
 
 import dalikit
-from dalikit.assembly.registry import Registry
+from dalikit.assembly.registry import PluginWarning, Registry
 from dalikit.errors import UnfitError
 from dalikit.runs import RunDirectory
 from dalikit.training import Trainer
@@ -475,3 +475,76 @@ def test_an_api_1_plugin_is_told_what_to_do(tmp_path, monkeypatch, cli):
     assert "fake-old 0.9: written for API 1, this is 2; docs/migrating.md says what to change" in said
     with pytest.warns(UserWarning, match=r"fake-old 0\.9: written for API 1"):
         Registry.discover()
+
+
+@pytest.fixture(scope="module")
+def ali(cli, tmp_path_factory):
+    """A run whose discriminator judges pairs."""
+    run = tmp_path_factory.mktemp("ali") / "run"
+    assert cli("train", "--method", "ali", *SMALL, *QUIET, "--out", run).returncode == 0
+    return run
+
+
+def trunk_of(run):
+    """The discriminator's trunk in a run's averaged weights, innermost names."""
+    _, weights = RunDirectory.open(run).load_averaged()
+    return {n.rsplit("trunk.", 1)[1]: t for n, t in weights.items() if n.startswith("discriminator.trunk.")}
+
+
+@pytest.mark.parametrize("method", ["ali", "inversion", "veegan"])
+def test_a_trunk_is_borrowed_wherever_it_lies(method, ali, gans, tmp_path, cli):
+    """Of a discriminator of pairs into another of pairs, or into a trunk alone, which stays as it was."""
+    words = ["train", "--method", method, *SMALL, *QUIET, "--set", f"discriminator.from_run={ali}"]
+    if method == "inversion":
+        words += ["--set", f"generator.from_run={ali}"]
+    done = cli(*words, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    if method == "inversion":
+        mine, theirs = trunk_of(tmp_path / "run"), trunk_of(ali)
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_a_source_that_no_role_takes_is_refused(ali, tmp_path, cli):
+    words = ("train", "--method", "aae", *SMALL, "--set", f"discriminator.from_run={ali}")
+    assert "discriminator.from_run means nothing to method 'aae'" in one_line(
+        cli(*words, "--out", tmp_path / "r")
+    )
+
+
+KIND = """
+from dalikit.hookspecs import offer
+from dalikit.interfaces import Component, Kind
+
+DALIKIT_API = 2
+
+class Base(Component):
+    kind = Kind({kind})
+
+class Mine(Base):
+    name = "mine"
+
+dalikit_components = offer(Mine)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [('"game"', "there is another kind 'game' already"), ('"seed", player=True', "cannot be called 'seed'")],
+)
+def test_a_kind_that_is_called_as_another_or_as_a_section(kind, says, tmp_path, monkeypatch):
+    fakes.install(tmp_path, monkeypatch, "kinds", KIND.format(kind=kind))
+    with pytest.warns(PluginWarning, match=rf"'mine' of kinds 1\.0: .*{says}"):
+        registry = Registry.discover()
+    assert registry.kinds["game"].player
+    assert registry.get("game", "gan")
+
+
+def test_weights_do_not_depend_on_the_augmentation(tmp_path, cli):
+    for name in ("none", "ada"):
+        words = ["train", *SMALL, *QUIET, "--augmentation", name, "--set", "trainer.lr=1e-30"]
+        assert cli(*words, "--out", tmp_path / name).returncode == 0
+    weights = [RunDirectory.open(tmp_path / name).load_averaged()[1] for name in ("none", "ada")]
+    own = [{n: t for n, t in w.items() if n.startswith("encoder.")} for w in weights]
+    assert own[0].keys() == own[1].keys()
+    assert all(torch.equal(own[0][n], own[1][n]) for n in own[0])

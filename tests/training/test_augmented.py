@@ -291,3 +291,13 @@ def test_adas_state_is_in_the_checkpoint_and_a_resume_goes_on_with_it():
     resumed.fit()
     for name, tensor in resumed.state().tensors.items():
         assert torch.equal(tensor, stored[name]), name
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_the_augmentation_is_told_of_real_data_once_in_each_step_of_d(name):
+    augmentation = ADA(DataSpec((1, 8, 8), (-1.0, 1.0)), every=1000)
+    method = build(name)
+    method.augmentation = augmentation
+    augmentation.forward = lambda x: x  # of points, which it does not know
+    Trainer(method, Points(), steps=3, batch_size=5).fit()
+    assert (float(augmentation.calls), float(augmentation.seen)) == (3.0, 15.0)

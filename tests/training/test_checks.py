@@ -13,7 +13,7 @@ from dalikit.components.optimizers.adamw import AdamW
 from dalikit.components.optimizers.sgd import SGD
 from dalikit.components.posteriors.diagonal import Diagonal
 from dalikit.errors import UnfitError
-from dalikit.interfaces import DataSpec, PhaseLoss, TensorSplit
+from dalikit.interfaces import Callback, DataSpec, PhaseLoss, TensorSplit
 from dalikit.training import Trainer
 
 G = {"name": "g", "trains": ("generator",)}
@@ -175,3 +175,58 @@ def test_what_is_not_conditional_may_have_labels_of_any_kind():
 def test_a_conditional_method_on_data_without_labels_cannot_be_made():
     with pytest.raises(UnfitError, match="method 'gan': conditional=true needs data with labels"):
         PlainGAN(generator=small(PlainGAN, spec=PLANE).generator, conditional=True)
+
+
+def test_a_setting_or_a_player_that_is_mistyped():
+    with pytest.raises(UnfitError, match=r"method 'dali' has no setting 'lamb', and 0\.5 is no player"):
+        DALI(lamb=0.5)
+
+
+def test_callbacks_without_a_name_of_their_own():
+    class Nameless(Callback):
+        pass
+
+    class Named(Callback):
+        name = "one"
+
+    for callbacks in ([Nameless()], [Named(), Named()]):
+        with pytest.raises(UnfitError, match="needs a name of its own"):
+            Trainer(small(PlainGAN), Points(), callbacks, steps=1)
+
+
+def test_a_callback_whose_state_is_not_as_json_has_it_is_named():
+    class Keeping(Callback):
+        name = "keeping"
+
+        def state(self):
+            return {"tensor": torch.zeros(1)}
+
+    trainer = Trainer(small(PlainGAN), Points(), [Keeping()], steps=1)
+    with pytest.raises(UnfitError, match="The state of callback 'keeping' is not as JSON has it"):
+        trainer.state()
+
+
+def test_an_optimizer_that_keeps_what_could_not_be_resumed():
+    class Counting(torch.optim.SGD):
+        def step(self):
+            super().step()
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    self.state[parameter]["n"] = self.state[parameter].get("n", 0) + 1
+
+    class Counts(SGD):
+        name = "counts"
+
+        def over(self, parameters, lr):
+            return Counting(parameters, lr)
+
+    trainer = Trainer(small(PlainGAN), Points(), steps=1, batch_size=5, make_optimizer=lambda _: Counts())
+    trainer.fit()
+    with pytest.raises(UnfitError, match=r"optimizer 'counts' keeps '0\.n', which is no tensor"):
+        trainer.state()
+
+
+def test_a_phase_that_trains_what_is_frozen():
+    method = small(PlainGAN)
+    method.generator.requires_grad_(False)
+    refuse(method, "method 'gan' trains 'generator', which is frozen")
