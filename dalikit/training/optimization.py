@@ -23,7 +23,7 @@ class Optimization(BaseModel):
     Attributes:
         lr: the rate at the start.
         schedule: of the rate; `inverse-sqrt` counts from 1 in units of `period` steps.
-        period: steps in one unit of that schedule's time; None stands for an epoch.
+        period: steps in one unit of that schedule's time, unless it has its own; None stands for an epoch.
         clip_value: the bound on each element of the gradient, or None.
         clip_norm: the bound on the gradient's norm over the role, or None.
         optimizer: the optimizer's name and its own settings.
