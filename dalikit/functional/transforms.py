@@ -1,7 +1,7 @@
 """Images moved and recoloured, each in its own way: pure maths on x (B, C, H, W), differentiable in x.
 
 All is made of sums, products and gathers, so that it can be derived twice, as penalties on gradients ask;
-`grid_sample` cannot before torch 2.14. Nothing reads a tensor's value back.
+`grid_sample` can in the newest torch alone. Nothing reads a tensor's value back.
 
 A point is (column, row) in pixels from an image's centre, as a homogeneous vector; a map of the plane is its
 matrix (B, 3, 3). No matrix product is used, for those may run in a precision too low for places.

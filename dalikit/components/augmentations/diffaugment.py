@@ -10,7 +10,7 @@ On x in units where the value range is [-1, 1], each datum drawn on its own:
 
 So 0 is the middle of the value range. Values are not clamped: they may leave the range.
 
-Source: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", section 4;
+Source: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", figure 4;
 the numbers are those of the policy "color, translation, cutout" that its authors published.
 """
 
