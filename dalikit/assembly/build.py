@@ -184,10 +184,7 @@ def _borrow(kind: str, player: torch.nn.Module, run: Path) -> None:
     trunk = player if isinstance(player, Trunk) else getattr(player, "trunk", None)
     if theirs.keys() != player.state_dict().keys() and isinstance(trunk, Trunk):
         player = trunk
-        for start in (
-            "trunk.",
-            "",
-        ):  # of a composed discriminator, whose trunk is one of these, or of a plain one
+        for start in ("trunk.", ""):  # a composed discriminator holds a whole one; a plain one is that
             inner = {n.removeprefix(start): t for n, t in theirs.items() if n.startswith(f"{start}trunk.")}
             if inner.keys() == trunk.state_dict().keys():
                 theirs = inner
