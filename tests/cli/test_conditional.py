@@ -238,3 +238,23 @@ def test_from_python_labels_go_by_name_or_index_and_must_be_there_for_every_datu
             model.reconstruct(x, labels=labels)
     with pytest.raises(dalikit.errors.UserError, match="was trained without labels"):
         dalikit.load(trained).sample(2, labels=3)
+
+
+def test_from_python_each_of_several_data_keeps_its_own_label(model, monkeypatch):
+    """In batches of 3 too, so that a label must lie where its datum does in a batch but the first."""
+    monkeypatch.setattr("dalikit.evaluation.scoring.batch_size", lambda shape: 3)
+    x, _ = model.batch("test", 10)
+    a, b, y, ends = x[:5], x[5:], torch.tensor([0, 4, 7, 2, 9]), torch.tensor([8, 3, 6, 1, 5])
+    starts = posterior(model, a, y)
+    np.testing.assert_allclose(model.code(a, y).numpy(), starts.mean.numpy(), atol=2e-5)
+
+    walk = model.interpolate(a, b, 4, y, ends).numpy()
+    finish = posterior(model, b, ends).mean
+    for step, t in enumerate((0.0, 1 / 3, 2 / 3, 1.0)):
+        between = (1 - t) * starts.mean + t * finish
+        check(walk[:, step], generated(model, between, y), generated(model, between, y.roll(1)))
+
+    around = model.vary(a, 2, seed=3, labels=y).numpy()
+    torch.manual_seed(3)
+    for place, z in enumerate(starts.sample((2,))):
+        check(around[:, place], generated(model, z, y), generated(model, z, y.roll(1)))
