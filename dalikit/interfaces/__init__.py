@@ -10,6 +10,7 @@ second place for its settings.
 
 from dalikit.interfaces.combinations import Backbone, Recipe, Study, StudyColumn, StudyRow
 from dalikit.interfaces.data import Dataset, Split, TensorSplit
+from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.games import AdversarialGame, Critic
 from dalikit.interfaces.kinds import Component, Kind, describe
 from dalikit.interfaces.measures import Metric, Score
@@ -29,6 +30,7 @@ __all__ = [
     "Critic",
     "DataSpec",
     "Dataset",
+    "Derived",
     "Discriminator",
     "Encoder",
     "Fit",

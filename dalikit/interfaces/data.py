@@ -1,11 +1,13 @@
 """Data sets, and their parts with their labels."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from dalikit.errors import UnfitError
+from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
 from dalikit.interfaces.spec import Batch, DataSpec, Part
 
@@ -79,9 +81,17 @@ class Dataset(Component, ABC):
     metrics: tuple[str, ...] = ("reconstruction",)
     """The names of the metrics that `dalikit evaluate` computes unless told otherwise."""
 
+    settled: Mapping[str, Derived] = {}
+    """Its own parameters that it chose by the data where nobody gave them; a configuration keeps them."""
+
     @abstractmethod
     def split(self, part: Part) -> Split:
         """The training, validation or test part."""
+
+    def introduction(self) -> Sequence[str]:
+        """What is trained on and what was done to it, in a line or two for whoever starts a training."""
+        counts = " / ".join(f"{len(self.split(part)):,}" for part in ("train", "validation", "test"))
+        return (f"{counts} data for training, validation and test",)
 
     def scale(self, raw: Tensor) -> Tensor:
         """Turn raw data (B, *X) into x: uint8 0 to 255 into the value range, floats as they are.
