@@ -179,7 +179,7 @@ def _digit_score(model: Any, root: Path) -> dict[str, float]:
     network, _ = scorer.load(root / "scorer-mnist.safetensors")
     x = to_uint8(model.sample(10_000, seed=0), (-1.0, 1.0))
     with torch.no_grad():
-        logits = torch.cat([network(part) for part in x.split(500)])
+        logits = torch.cat([network(part)[1] for part in x.split(500)])
     return {"score": scorer.inception_score(logits)[0]}
 
 
