@@ -97,6 +97,7 @@ class RunConfig(BaseModel):
         "log": {},
         "evaluation": {},
         "pictures": {},
+        "health": {},
         "checkpoint": {},
     }
     metrics: dict[str, dict[str, Any] | None] = {}

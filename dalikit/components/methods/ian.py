@@ -99,6 +99,13 @@ class IAN(Inferring, Watching):
         }
         return weighted_sum(terms, image=self.image_weight, features=self.feature_weight, kl=self.kl_weight)
 
+    def verdict(self, iteration: Iteration) -> tuple[Tensor, Tensor]:
+        """How much more real than generated the ternary head takes x, and G(z), for (B,)."""
+        both = [self.seen(x) for x in (iteration.real, iteration.fake_detached)]
+        logits = [self._logits(self.discriminator.trunk(x), iteration.labels) for x in both]
+        real, fake = (found[:, REAL] - found[:, GENERATED] for found in logits)
+        return real, fake
+
     def _as(self, kind: int, h: Tensor, y: Tensor | None) -> Tensor:
         """The mean cross-entropy of class `kind` for data with features h (B, *H)."""
         return cross_entropy(self._logits(h, y), torch.full((len(h),), kind, device=h.device))
