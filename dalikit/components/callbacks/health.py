@@ -99,7 +99,7 @@ class Health(Callback):
         context: Context,
         /,
         *,
-        every: Annotated[int, Field(ge=1)] = 250,
+        every: Annotated[int, Field(ge=1)] = 400,
         count: Annotated[int, Field(ge=HELD_OUT)] = 128,
         patience: Annotated[int, Field(ge=1)] = 3,
     ) -> None:
