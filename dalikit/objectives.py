@@ -109,14 +109,14 @@ def critic_phase(
     )
 
 
-def balanced(phase: Phase, weight: Balance) -> Phase:
+def measured(phase: Phase, weight: Balance) -> Phase:
     """The phase, whose loss measures in every n-th iteration what `weight` weighs, where that sets itself."""
 
-    def measured(iteration: Iteration) -> PhaseLoss:
+    def loss(iteration: Iteration) -> PhaseLoss:
         with weight.measuring():
             return phase.loss(iteration)
 
-    return replace(phase, penalised=measured, penalty_every=EVERY) if weight.moves else phase
+    return replace(phase, penalised=loss, penalty_every=EVERY) if weight.moves else phase
 
 
 class Inferring(Method):

@@ -150,6 +150,9 @@ class Method(Component, nn.Module):
     optimizers: ClassVar[Mapping[str, type[torch.optim.Optimizer]]] = {}
     """By role, torch's optimizer that it must have, where the method reads its moments."""
 
+    balanced: ClassVar[str | None] = None
+    """Its parameter that may be `balanced`, see `dalikit.functional.balance`: the weight beside a game."""
+
     generator: Generator
     class_shares: Tensor
     """How frequent each label is in the training part (C,), where the method is conditional."""

@@ -22,7 +22,7 @@ from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.functional.divergences import batch_divergence
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Inferring, balanced, weighted_sum
+from dalikit.objectives import INFERRING, Inferring, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -40,6 +40,7 @@ class AGE(Inferring):
     """
 
     name = "age"
+    balanced = "code_weight"
 
     def __init__(
         self,
@@ -59,8 +60,8 @@ class AGE(Inferring):
         """The encoder's step, then the generator's."""
         generator = Phase("generator", ("generator",), self.generator_loss, repeats=self.generator_steps)
         return (
-            balanced(Phase("encoder", INFERRING, self.encoder_loss), self.data_weight),
-            balanced(generator, self.code_weight),
+            measured(Phase("encoder", INFERRING, self.encoder_loss), self.data_weight),
+            measured(generator, self.code_weight),
         )
 
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:

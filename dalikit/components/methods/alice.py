@@ -19,7 +19,7 @@ from torch import Tensor
 from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Critic, Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import Joint, balanced, critic_loss, critic_phase, generator_loss, weighted_sum
+from dalikit.objectives import Joint, critic_loss, critic_phase, generator_loss, measured, weighted_sum
 from dalikit.players import PairDiscriminator
 
 DALIKIT_API = 2
@@ -35,6 +35,7 @@ class ALICE(Joint):
     """
 
     name = "alice"
+    balanced = "weight"
     needs = ("rsample",)
     cycle_discriminator: PairDiscriminator
 
@@ -60,7 +61,7 @@ class ALICE(Joint):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the second one's if there is one, then that of generator and encoder."""
         first, joint = super().phases()
-        both = balanced(joint, self.weight)
+        both = measured(joint, self.weight)
         if self.cycle != "adversarial":
             return first, both
         loss, role = self.cycle_discriminator_loss, "cycle_discriminator"

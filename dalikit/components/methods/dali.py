@@ -16,7 +16,7 @@ from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.functional.schedules import Schedule, ScheduleLike, schedule
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import Adversarial, Inferring, balanced, weighted_sum
+from dalikit.objectives import Adversarial, Inferring, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -34,6 +34,7 @@ class DALI(Inferring, Adversarial):
 
     name = "dali"
     needs = ("log_prob",)
+    balanced = "lam"
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class DALI(Inferring, Adversarial):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, and the joint one."""
         discriminator, both = super().phases()
-        return discriminator, balanced(both, self.lam)
+        return discriminator, measured(both, self.lam)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """L_rec = L_g + L_e of Algorithm 1, both from one pass through the features."""

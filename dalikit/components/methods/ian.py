@@ -21,7 +21,7 @@ from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import Inferring, Watching, balanced, weighted_sum
+from dalikit.objectives import Inferring, Watching, measured, weighted_sum
 from dalikit.players import Projection, Trunk
 
 DALIKIT_API = 2
@@ -43,6 +43,7 @@ class IAN(Inferring, Watching):
     """
 
     name = "ian"
+    balanced = "weight"
     needs = ("rsample", "log_prob", "mean")
     share_features = True
     discriminator: Trunk
@@ -76,7 +77,7 @@ class IAN(Inferring, Watching):
         """The step of the discriminator and its ternary head, then that of generator and encoder."""
         first = Phase("discriminator", ("discriminator", "ternary"), self.discriminator_loss)
         (both,) = super().phases()
-        return first, balanced(both, self.weight)
+        return first, measured(both, self.weight)
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The cross-entropy of each kind of data in its own class."""

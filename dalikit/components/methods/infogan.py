@@ -23,7 +23,7 @@ from dalikit.errors import UnfitError
 from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import Adversarial, Inferring, balanced, weighted_sum
+from dalikit.objectives import Adversarial, Inferring, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -41,6 +41,7 @@ class InfoGAN(Inferring, Adversarial):
     """
 
     name = "infogan"
+    balanced = "lam"
     needs = ("mean", "stddev")
     share_features = True
 
@@ -56,7 +57,7 @@ class InfoGAN(Inferring, Adversarial):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, and the joint one."""
         discriminator, both = super().phases()
-        return discriminator, balanced(both, self.lam)
+        return discriminator, measured(both, self.lam)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, and λ times -log Q(c | G(z))."""

@@ -24,10 +24,10 @@ from dalikit.objectives import (
     Adversarial,
     Inferring,
     Playing,
-    balanced,
     critic_loss,
     critic_phase,
     generator_loss,
+    measured,
     weighted_sum,
 )
 
@@ -44,6 +44,7 @@ class MDGAN(Inferring, Adversarial):
     """
 
     name = "mdgan"
+    balanced = "lam"
     deterministic = True
     diffuser: nn.Module
 
@@ -61,7 +62,7 @@ class MDGAN(Inferring, Adversarial):
         """The manifold's two steps, then the diffusion's two."""
         return (
             *Playing.phases(self),
-            balanced(Phase("manifold", ("generator", *INFERRING), self.manifold_loss), self.lam),
+            measured(Phase("manifold", ("generator", *INFERRING), self.manifold_loss), self.lam),
             critic_phase(self.game, self.diffuser, self.diffuser_loss, "diffuser"),
             Phase("diffusion", ("generator",), self.diffusion_loss),
         )

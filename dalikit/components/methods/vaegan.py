@@ -24,7 +24,7 @@ from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Adversarial, Inferring, Playing, balanced, critic_loss, weighted_sum
+from dalikit.objectives import INFERRING, Adversarial, Inferring, Playing, critic_loss, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -40,6 +40,7 @@ class VAEGAN(Inferring, Adversarial):
     """
 
     name = "vaegan"
+    balanced = "gamma"
     needs = ("rsample", "log_prob", "mean")
 
     def __init__(
@@ -59,7 +60,7 @@ class VAEGAN(Inferring, Adversarial):
         return (
             *Playing.phases(self),
             Phase("encoder", INFERRING, self.encoder_loss),
-            balanced(Phase("generator", ("generator",), self.generator_loss), self.gamma),
+            measured(Phase("generator", ("generator",), self.generator_loss), self.gamma),
         )
 
     def discriminator_loss(self, iteration: Iteration, *, penalised: bool) -> PhaseLoss:

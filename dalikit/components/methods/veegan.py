@@ -17,7 +17,7 @@ from typing import Any
 from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import Joint, balanced, weighted_sum
+from dalikit.objectives import Joint, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -34,6 +34,7 @@ class VEEGAN(Joint):
     """
 
     name = "veegan"
+    balanced = "weight"
     needs = ("rsample", "log_prob")
 
     def __init__(self, *, weight: Weight = 1.0, ratio: Ratio = 0.5, **players: Any) -> None:
@@ -43,7 +44,7 @@ class VEEGAN(Joint):
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, and the joint one."""
         discriminator, both = super().phases()
-        return discriminator, balanced(both, self.weight)
+        return discriminator, measured(both, self.weight)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G at generated pairs, and -log q(z|G(z)) a dimension."""
