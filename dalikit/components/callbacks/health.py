@@ -52,17 +52,17 @@ RULES = {
     "collapse": Rule(
         lambda found: found.get("diversity", 1.0) < 0.1,
         "samples are {diversity:.0%} as diverse as the data",
-        "a higher game.r1, a lower trainer.lr or another seed has helped",
+        "a lower trainer.lr, trainer.optimizer.betas=[0.0,0.99] or a higher game.r1 has helped",
     ),
     "blind": Rule(
         lambda found: "d_samples" in found and _accuracy(found) < 0.55 and found["distance"] > FAR,
-        "the discriminator tells samples from data by chance, and they are far from the data",
-        "a lower game.r1 or a higher trainer.roles.discriminator.lr has helped",
+        "the discriminator tells samples from data no better than by chance, and they are far from the data",
+        "a higher trainer.roles.discriminator.lr has helped",
     ),
     "perfect": Rule(
         lambda found: _accuracy(found) > 0.99 and found["distance"] > FAR,
         "the discriminator is right of {d_samples:.0%} of samples, and they are far from the data",
-        "a game.r1 above 0 or a lower trainer.roles.discriminator.lr has helped",
+        "a game.r1 between 0.1 and 1 has helped",
     ),
     "overfit": Rule(
         lambda found: found.get("d_training", 0.0) - found.get("d_held_out", 1.0) > 0.3,
@@ -72,12 +72,12 @@ RULES = {
     "unread": Rule(
         lambda found: found.get("read_most", 1.0) < 0.1,
         "the encoder reads no entry of z from samples",
-        "a higher trainer.roles.encoder.lr or weight of the codes (method.lam) has helped",
+        "a higher trainer.roles.encoder.lr, or {weight} above 0, has helped",
     ),
     "mean": Rule(
         lambda found: found.get("rebuilt", 0.0) > 0.95,
         "reconstructions are no nearer to the data than the data's mean",
-        "a higher weight of the reconstruction (method.lam) or more steps has helped",
+        "a higher {weight}, or more steps, has helped",
     ),
 }
 """By kind, in the order in which they are said."""
@@ -116,7 +116,7 @@ class Health(Callback):
             found = self._look(fit)
             wrong = [kind for kind, rule in RULES.items() if rule.wrong(found)]
             fit.log({"event": "health", "step": fit.step, **found, "wrong": wrong})
-            self._warn(fit.step, wrong, found)
+            self._warn(fit, wrong, found)
 
     def state(self) -> dict[str, Any]:
         """By kind, since which step it has been wrong, and at how many looks."""
@@ -126,16 +126,18 @@ class Health(Callback):
         """Go on counting."""
         self._since = {kind: list(counted) for kind, counted in state.get("since", {}).items()}
 
-    def _warn(self, step: int, wrong: list[str], found: Found) -> None:
-        before = self._since
+    def _warn(self, fit: Fit, wrong: list[str], found: Found) -> None:
+        before, name = self._since, fit.method.balanced
+        weight = "weight of the reconstruction" if name is None else f"method.{name}"
         self._since = {
-            kind: [before[kind][0], before[kind][1] + 1] if kind in before else [step, 1] for kind in wrong
+            kind: [before[kind][0], before[kind][1] + 1] if kind in before else [fit.step, 1]
+            for kind in wrong
         }
         for kind, (since, looks) in self._since.items():
             if looks == self.patience:
                 rule = RULES[kind]
-                said = f"{rule.says.format(**found)}, since step {since:,} ({kind}): {rule.helps}"
-                print(f"Warning: {said}", file=sys.stderr, flush=True)
+                what, helps = rule.says.format(**found), rule.helps.format(weight=weight)
+                print(f"Warning: {what}, since step {since:,} ({kind}): {helps}", file=sys.stderr, flush=True)
 
     @torch.no_grad()
     def _look(self, fit: Fit) -> dict[str, float]:

@@ -179,7 +179,7 @@ def test_each_fault_is_told_once_by_its_kind_and_since_when(kind, tmp_path, caps
     assert len(lines) == 1
     assert lines[0].startswith("Warning: ")
     assert "since step 20 " in lines[0]
-    assert lines[0].endswith(RULES[kind].helps)
+    assert lines[0].endswith(RULES[kind].helps.format(weight="weight of the reconstruction"))
     assert all(kind in record["wrong"] for record in watched.records[1:])
 
 
@@ -294,6 +294,7 @@ def test_an_encoder_that_is_not_trained_is_told_of_in_a_training(tmp_path, capsy
     Trainer(dali(), Normal(), [watcher], steps=60, batch_size=16, lr=1e-3, roles=roles).fit()
     said = capsys.readouterr().err
     assert "Warning: the encoder reads no entry of z from samples, since step 20 (unread): " in said
+    assert "method.lam above 0, has helped" in said, "the method names its weight"
     assert said.count("(unread)") == 1
 
 
