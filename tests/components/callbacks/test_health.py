@@ -15,6 +15,7 @@ from dalikit.components.methods.ali import ALI
 from dalikit.components.methods.avb import AVB
 from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.methods.ian import IAN
+from dalikit.components.methods.infogan import InfoGAN
 from dalikit.components.methods.mdgan import MDGAN
 from dalikit.components.methods.vae import VAE
 from dalikit.interfaces import Batch, Dataset, Generator, Iteration, Method, TensorSplit
@@ -119,7 +120,7 @@ class Mean(Healthy):
     """Every datum is rebuilt as the mean of all."""
 
     def code(self, x, y=None):
-        return torch.zeros_like(x) if torch.isin(x, Normal().split("validation").data).any() else x
+        return x / 1000 if torch.isin(x, Normal().split("validation").data).any() else x
 
 
 FAULTS = {
@@ -224,6 +225,13 @@ def test_what_a_method_has_not_is_left_out(tmp_path):
     plain.look()
     assert {"d_samples", "diversity", "distance"} <= set(plain.records[0])
     assert not {"read", "rebuilt"} & set(plain.records[0])
+
+
+def test_nothing_is_rebuilt_of_codes_that_mostly_stand_still(tmp_path):
+    watched = Watched(tmp_path, small(InfoGAN, latent_size=5, codes=2))
+    watched.look()
+    assert "read_most" in watched.records[0]
+    assert "rebuilt" not in watched.records[0]
 
 
 def test_few_held_out_data_say_nothing_of_d(tmp_path):
