@@ -48,6 +48,10 @@ def _accuracy(found: Found) -> float:
     return (found.get("d_held_out", found.get("d_training", 0.5)) + found.get("d_samples", 0.5)) / 2
 
 
+def _unread(found: Found) -> bool:
+    return found.get("read_most", 1.0) < 0.05
+
+
 RULES = {
     "collapse": Rule(
         lambda found: found.get("diversity", 1.0) < 0.1,
@@ -70,12 +74,12 @@ RULES = {
         "--augmentation ada or a higher game.r1 has helped",
     ),
     "unread": Rule(
-        lambda found: found.get("read_most", 1.0) < 0.05,
+        _unread,
         "the encoder reads no entry of z from samples",
         "a higher trainer.roles.encoder.lr, or {weight} above 0, has helped",
     ),
     "mean": Rule(
-        lambda found: found.get("rebuilt", 0.0) > 0.95,
+        lambda found: found.get("rebuilt", 0.0) > 0.95 and not _unread(found),
         "reconstructions are no nearer to the data than the data's mean",
         "a higher {weight}, or more steps, has helped",
     ),
