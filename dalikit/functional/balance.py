@@ -14,10 +14,17 @@ from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
-Weight = Annotated[float, Field(ge=0)] | Literal["balanced"]
+
+def _no_less_than_nothing(weight: float | str) -> float | str:
+    if isinstance(weight, float) and weight < 0:
+        raise ValueError("a weight is 0 at least, or the word balanced")
+    return weight
+
+
+Weight = Annotated[float | Literal["balanced"], AfterValidator(_no_less_than_nothing)]
 """A parameter that takes a number, or the word for one that sets itself."""
 
 Ratio = Annotated[float, Field(gt=0)]
