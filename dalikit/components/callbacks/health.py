@@ -27,6 +27,9 @@ SEED = 0
 HELD_OUT = 16
 """Held-out data at the least: what D says of fewer says nothing."""
 
+BATCHES = 4
+"""Of `scoring.batch_size` at the most, for all that is looked at lies in memory at once."""
+
 FAR = 0.1
 """The energy distance from which on samples are unlike the data; half of a grid's modes lie at 0.17."""
 
@@ -92,7 +95,7 @@ class Health(Callback):
 
     Args:
         every: steps between two looks; there is one at the end too.
-        count: data, and samples, that are looked at.
+        count: data, and samples, that are looked at; fewer of large data, see `BATCHES`.
         patience: looks.
     """
 
@@ -151,10 +154,10 @@ class Health(Callback):
             return found | _shown(fit.inference, data, held_out)
 
     def _data(self, part: Part, method: Method) -> list[Batch]:
-        """`count` data of a part, drawn at random, always the same."""
+        """`count` data of a part at most, drawn at random, always the same."""
         split, rng = self.dataset.split(part), torch.Generator().manual_seed(SEED)
-        index = torch.randperm(len(split), generator=rng)[: self.count]
         size = scoring.batch_size(self.dataset.spec.x_shape)
+        index = torch.randperm(len(split), generator=rng)[: min(self.count, BATCHES * size)]
         return [scoring.place(split.take(chunk, rng), self.dataset, method) for chunk in index.split(size)]
 
 
