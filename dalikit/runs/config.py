@@ -102,6 +102,7 @@ class RunConfig(BaseModel):
         "log": {},
         "evaluation": {},
         "pictures": {},
+        "health": {},
         "checkpoint": {},
     }
     metrics: dict[str, dict[str, Any] | None] = {}
