@@ -304,6 +304,22 @@ def test_an_encoder_that_is_not_trained_is_told_of_in_a_training(tmp_path, capsy
     assert said.count("(unread)") == 1
 
 
+def test_the_command_says_it_on_standard_error_and_in_the_log_over_a_resume(cli, train_options, tmp_path):
+    run = tmp_path / "run"
+    words = ["--set", "callbacks.health.every=5", "--set", "method.lam=0", "--steps", 10]
+    first = cli("train", *train_options, *words, "--out", run)
+    assert (first.returncode, first.stderr.count("(unread)")) == (0, 0), first.stderr
+    again = cli("train", "--resume", run, "--steps", 30)
+    assert again.returncode == 0, again.stderr
+    (said,) = [line for line in again.stderr.splitlines() if "(unread)" in line]
+    assert said.startswith("Warning: ")
+    assert "since step 5 " in said
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    looks = [record for record in records if record["event"] == "health"]
+    assert [look["step"] for look in looks] == [5, 10, 15, 20, 25, 30]
+    assert all("unread" in look["wrong"] for look in looks)
+
+
 def test_data_that_are_all_the_same_have_no_diversity_to_compare_with(tmp_path):
     class Same(Normal):
         def split(self, part):
