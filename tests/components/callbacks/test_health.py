@@ -8,7 +8,7 @@ from players import PLANE, dali, small
 
 from dalikit.assembly import build, resolve
 from dalikit.assembly.registry import Registry
-from dalikit.components.callbacks.health import RULES, Health
+from dalikit.components.callbacks.health import FAULTS, Health
 from dalikit.components.methods.aae import AAE
 from dalikit.components.methods.age import AGE
 from dalikit.components.methods.ali import ALI
@@ -123,7 +123,7 @@ class Mean(Healthy):
         return x / 1000 if torch.isin(x, Normal().split("validation").data).any() else x
 
 
-FAULTS = {
+MADE = {
     "collapse": OnePoint,
     "perfect": Perfect,
     "blind": Blind,
@@ -168,11 +168,11 @@ def test_a_healthy_training_is_told_nothing(tmp_path, capsys):
     assert (found["d_training"], found["d_held_out"], found["d_samples"]) == (0.75, 0.75, 0.75)
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", MADE)
 def test_each_fault_is_told_once_by_its_kind_and_since_when(kind, tmp_path, capsys):
     watched = Watched(tmp_path, Healthy())
     watched.look()
-    watched.inference = watched.method = FAULTS[kind]()
+    watched.inference = watched.method = MADE[kind]()
     watched.look(2)
     assert capsys.readouterr().err == "", "two looks are no warning"
     watched.look(3)
@@ -180,13 +180,13 @@ def test_each_fault_is_told_once_by_its_kind_and_since_when(kind, tmp_path, caps
     assert len(lines) == 1
     assert lines[0].startswith("Warning: ")
     assert "since step 20 " in lines[0]
-    assert lines[0].endswith(RULES[kind].helps.format(weight="weight of the reconstruction"))
+    assert lines[0].endswith(FAULTS[kind].helps.format(weight="weight of the reconstruction"))
     assert all(kind in record["wrong"] for record in watched.records[1:])
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", MADE)
 def test_no_fault_passes_for_another(kind, tmp_path):
-    watched = Watched(tmp_path, FAULTS[kind]())
+    watched = Watched(tmp_path, MADE[kind]())
     watched.look()
     also = {"unread"} if kind == "collapse" else set()  # of one point nothing can be read
     assert set(watched.records[0]["wrong"]) == {kind} | also
