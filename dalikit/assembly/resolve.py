@@ -10,7 +10,7 @@ from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError, nearest
 from dalikit.interfaces import Backbone, Method, Role, describe
 from dalikit.runs import RunDirectory
-from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
+from dalikit.runs.config import RunConfig, Slot, is_slot, merge, nest, unknown_section
 from dalikit.training.optimization import Optimization, TrainerSettings
 
 Layer = Mapping[str, Any]
@@ -66,7 +66,18 @@ def complete(config: RunConfig, registry: Registry, root: Path | None = None) ->
     fields = config.model_dump(include=set(RunConfig.model_fields))
     wanted = {name: config.metrics.get(name, {}) for name in dataset.metrics}
     fields |= {"backbone": backbone.name, "metrics": {**wanted, **config.metrics}}
-    return check(RunConfig.model_validate(fields | players), registry)
+    return _settle(check(RunConfig.model_validate(fields | players), registry), registry)
+
+
+def _settle(config: RunConfig, registry: Registry) -> RunConfig:
+    """A complete configuration with what its callbacks settle."""
+    method = registry.get("method", str(config.method.name))
+    for name, params in config.callbacks.items():
+        if params is not None:
+            found = registry.get("callback", name).settled(config.model_dump(), method)
+            layers = [nest(key, derived.value) for key, derived in found.items()]
+            config = check(merge([config.model_dump(), *layers]), registry) if layers else config
+    return config
 
 
 def check_players(config: RunConfig, registry: Registry) -> RunConfig:

@@ -96,6 +96,7 @@ class RunConfig(BaseModel):
         "progress": {},
         "log": {},
         "evaluation": {},
+        "best": {},
         "pictures": {},
         "checkpoint": {},
     }
@@ -266,9 +267,19 @@ def from_assignment(text: str) -> dict[str, Any]:
         setting = yaml.load(value, _Loader)
     except (yaml.YAMLError, ValueError):
         raise UserError(f"--set {text}: '{value}' is not a YAML value") from None
+    return nest(key, setting)
+
+
+def nest(key: str, value: Any) -> dict[str, Any]:
+    """The settings in which `value` stands at a dotted `key`.
+
+    Examples:
+        >>> nest("trainer.lr", 0.1)
+        {'trainer': {'lr': 0.1}}
+    """
     for part in reversed(key.split(".")):
-        setting = {part: setting}
-    return setting
+        value = {part: value}
+    return dict(value)
 
 
 def to_yaml(config: RunConfig) -> str:
