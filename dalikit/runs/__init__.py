@@ -14,7 +14,7 @@ Nothing here is ever loaded by running code: weights are safetensors, the rest i
 """
 
 from dalikit.runs.directory import Context, RunDirectory
-from dalikit.runs.facts import FORMAT, BestFacts, DataFacts, FinalScores, RunFacts
+from dalikit.runs.facts import FORMAT, BestFacts, BestScores, DataFacts, FinalScores, RunFacts
 from dalikit.runs.folder import OWN
 from dalikit.runs.lock import LOCK
 
@@ -23,6 +23,7 @@ __all__ = [
     "LOCK",
     "OWN",
     "BestFacts",
+    "BestScores",
     "Context",
     "DataFacts",
     "FinalScores",
