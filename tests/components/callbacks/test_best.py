@@ -168,7 +168,8 @@ DIGIT_SCORER = {"metrics": {"fidelity": {"extractor": "digits"}}}
     ("layer", "metric"),
     [
         ({}, "reconstruction"),
-        ({"dataset": "grid25"}, "reconstruction"),
+        ({"dataset": "grid25"}, "modes"),
+        ({"dataset": "grid25", "callbacks": {"best": {"metric": None}}}, "reconstruction"),
         (GAN, "pixel-frechet"),
         ({**GAN, "dataset": "grid25"}, "modes"),
         ({**GAN, "dataset": "mnist", **DIGIT_SCORER}, "fidelity"),
