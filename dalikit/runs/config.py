@@ -32,6 +32,7 @@ from dalikit.interfaces import (
     Method,
     Optimizer,
     Posterior,
+    Rules,
 )
 from dalikit.interfaces.kinds import as_slot
 
@@ -91,6 +92,10 @@ class RunConfig(BaseModel):
     method: Slot = Slot(name=Method.kind.default)
     backbone: str | None = None
     dataset: Slot = Slot(name=Dataset.kind.default)
+    rules: Slot = Slot(name=Rules.kind.default)
+    """What makes settings that nobody gave."""
+    minutes: float | None = Field(default=None, gt=0)
+    """In which a training is to be done; it says how many steps there are where nobody does."""
     trainer: dict[str, Any] = {}
     callbacks: dict[str, dict[str, Any] | None] = {
         "progress": {},
@@ -171,7 +176,7 @@ def _lay_over(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, An
 
 def is_slot(section: str) -> bool:
     """Whether a section holds a component by name."""
-    return section in ("method", "dataset") or section not in SECTIONS
+    return section in ("method", "dataset", "rules") or section not in SECTIONS
 
 
 def _with_slots(layer: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,19 +272,9 @@ def from_assignment(text: str) -> dict[str, Any]:
         setting = yaml.load(value, _Loader)
     except (yaml.YAMLError, ValueError):
         raise UserError(f"--set {text}: '{value}' is not a YAML value") from None
-    return nest(key, setting)
-
-
-def nest(key: str, value: Any) -> dict[str, Any]:
-    """The settings in which `value` stands at a dotted `key`.
-
-    Examples:
-        >>> nest("trainer.lr", 0.1)
-        {'trainer': {'lr': 0.1}}
-    """
     for part in reversed(key.split(".")):
-        value = {part: value}
-    return dict(value)
+        setting = {part: setting}
+    return setting
 
 
 def to_yaml(config: RunConfig) -> str:
