@@ -14,18 +14,18 @@ OF_CODES = "reconstruction"
 """The metric of methods that infer."""
 
 OF_SAMPLES = ("fidelity", "modes", "stacked-modes")
-"""Metrics of methods that do not infer, where the run has one of them."""
+"""Metrics of samples, for other methods and data."""
 
 ELSE = "pixel-frechet"
-"""And where it has none, for it serves every data set."""
+"""The metric of runs that score none of those, for it serves every data set."""
 
 
 class Best(Callback):
     """Keeps the averaged weights whose validation score is the best so far, as `evaluation` finds it.
 
     Args:
-        metric: whose headline decides. Unless given, reconstruction for methods that infer; for others
-            fidelity or modes where the run scores them through training, else pixel-frechet.
+        metric: whose headline decides. Unless given, of those that the run scores through training
+            reconstruction, if the method infers, else fidelity or modes; if there is none, pixel-frechet.
 
     Raises:
         UserError: the run does not have the metric, or that says nothing of which value is better.
@@ -53,13 +53,15 @@ class Best(Callback):
         if asked and (evaluation is None or asked in off):
             what = "callbacks.evaluation" if evaluation is None else f"metrics.{asked}"
             raise UserError(
-                f"callbacks.best.metric is {asked}, but {what} is off: turn it on, or leave it out"
+                f"callbacks.best.metric is {asked}, but {what} is off: turn it on, or set it to null"
             )
         if asked == OF_CODES and not method.infers:
-            raise UserError(f"callbacks.best.metric: method '{method.name}' has no {asked}: leave it out")
+            raise UserError(f"callbacks.best.metric: method '{method.name}' has no {asked}: set it to null")
         if evaluation is None:
             return {f"callbacks.{cls.name}": Derived(None, "callbacks.evaluation is off: nothing is scored")}
-        scored = evaluation["metrics"] or [name for name in metrics if name not in off]
+        scored = evaluation["metrics"]
+        if scored is None:
+            scored = [name for name in metrics if name not in off]
         metric, reason = (asked, "") if asked else _choose(method.infers, scored, off)
         if metric is None:
             return {f"callbacks.{cls.name}": Derived(None, reason)}
@@ -108,9 +110,10 @@ class Best(Callback):
 def _choose(infers: bool, scored: Collection[str], off: Collection[str] = ()) -> tuple[str | None, str]:
     """The metric that decides, and why; none where those that would are turned `off`."""
     likely = {OF_CODES: "the method infers"} if infers else {}
-    likely |= {name: "the run scores samples by it" for name in OF_SAMPLES if name in scored}
-    likely |= {ELSE: "it serves every data set"}
-    return next(((n, reason) for n, reason in likely.items() if n not in off), (None, "its metrics are off"))
+    likely |= dict.fromkeys(OF_SAMPLES, "the run scores samples by it")
+    if found := [(name, reason) for name, reason in likely.items() if name in scored]:
+        return found[0]
+    return (None, "its metrics are off") if ELSE in off else (ELSE, "it serves every data set")
 
 
 dalikit_components = offer(Best)

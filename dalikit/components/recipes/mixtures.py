@@ -24,13 +24,7 @@ _SETTINGS: dict[str, Any] = {
         "schedule": "linear",
         "roles": {"generator": {"lr": 2e-3}, "encoder": {"lr": 2e-3}},
     },
-    "callbacks": {
-        "pictures": {"every": 2000},
-        "evaluation": {"every": 2000},
-        # Points are reconstructed best while samples still lie between the modes.
-        "best": {"metric": "modes"},
-        "checkpoint": {"every": 4000},
-    },
+    "callbacks": {"pictures": {"every": 2000}, "evaluation": {"every": 2000}, "checkpoint": {"every": 4000}},
 }
 
 

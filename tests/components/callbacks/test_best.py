@@ -169,13 +169,14 @@ DIGIT_SCORER = {"metrics": {"fidelity": {"extractor": "digits"}}}
     [
         ({}, "reconstruction"),
         ({"dataset": "grid25"}, "modes"),
-        ({"dataset": "grid25", "callbacks": {"best": {"metric": None}}}, "reconstruction"),
+        ({"dataset": "grid25", "recipe": "grid25", "metrics": {"reconstruction": {}}}, "reconstruction"),
         (GAN, "pixel-frechet"),
         ({**GAN, "dataset": "grid25"}, "modes"),
         ({**GAN, "dataset": "mnist", **DIGIT_SCORER}, "fidelity"),
         ({**GAN, "dataset": "mnist", **DIGIT_SCORER, "callbacks": RESTRICTED}, "pixel-frechet"),
         ({"callbacks": {"best": {"metric": "codes"}}}, "codes"),
         ({"callbacks": {"best": {"metric": "codes"}, **RESTRICTED}}, "codes"),
+        ({"callbacks": {"evaluation": {"metrics": []}}}, "pixel-frechet"),
         ({"metrics": {"reconstruction": None}}, "pixel-frechet"),
     ],
 )
