@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dalikit.assembly.build import make_dataset
-from dalikit.assembly.derive import Derivation, fill
+from dalikit.assembly.derive import Derivation, fill, put
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError, nearest
@@ -113,7 +113,8 @@ def complete(
     config = _borrow_slots(config, registry)
     dataset = make_dataset(check_dataset(config, registry), registry, root)
     settled = {f"dataset.{name}": derived for name, derived in dataset.settled.items()}
-    named = _with_names(fill(config, settled), dataset, registry)
+    named, watched = _settle(_with_names(fill(config, settled), dataset, registry), registry)
+    settled |= watched
     seconds = None
     if named.trainer.get("steps") is None:
         minutes = Derived(MINUTES, "nobody says how long")
@@ -126,6 +127,20 @@ def complete(
     )
     derived = derivation.derive(rules)
     return check(_with_z(fill(named, derived), dataset), registry), {**settled, **derived}
+
+
+def _settle(config: RunConfig, registry: Registry) -> tuple[RunConfig, dict[str, Derived]]:
+    """The configuration with what its callbacks settle, and that by dotted path."""
+    method: type[Method] = registry.get("method", str(config.method.name))
+    found: dict[str, Derived] = {}
+    for name in [name for name, params in config.callbacks.items() if params is not None]:
+        settings = config.model_dump()
+        callbacks = {each: _check_one("callback", each, p, registry) for each, p in config.callbacks.items()}
+        own = registry.get("callback", name).settled({**settings, "callbacks": callbacks}, method)
+        for path, derived in own.items():
+            settings = put(settings, path, derived.value)
+        config, found = RunConfig.model_validate(settings), found | dict(own)
+    return config, found
 
 
 def _rules(config: RunConfig, registry: Registry) -> Rules:

@@ -26,6 +26,7 @@ Out = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what is drawn.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
+Weights = Annotated[str, typer.Option(help="last, or best: those that validation found best.")]
 Number = Annotated[int, typer.Option("--n", min=1, help="How many.")]
 Label = Annotated[
     str | None,
@@ -51,13 +52,14 @@ def sample(
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw samples: a picture (.png), an array (.npy, .npz), or a folder of single images."""
     from dalikit.pictures import count
 
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     target = output.target(out, model.run.path, "sample.png", (*PICTURE_OR_ARRAYS, ""), force)
     output.write_data(model, model.sample(n or count(model.spec), seed, label), target)
 
@@ -69,11 +71,12 @@ def reconstruct(
     label: Label = None,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw images beside their reconstructions: image files, or the first of the test part."""
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     given = _given(model, images, n, label)
     target = output.target(out, model.run.path, "reconstruct.png", PICTURE_OR_ARRAYS, force)
     output.write_pairs(model, given.x, model.reconstruct(given.x, given.labels), target)
@@ -85,13 +88,14 @@ def encode(
     label: Label = None,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Write codes: .npy has each datum's code; .npz has `code`, and the posterior's `mean` and `stddev`."""
     import torch
 
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     given = _given(model, images, None, label)
     target = output.target(out, model.run.path, "encode.npz", ARRAYS, force)
     moments = [_moments(model.encode(part.x, part.labels)) for part in given.parts(model)]
@@ -107,13 +111,14 @@ def vary(
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw a datum, and others whose codes come from its posterior q(z|x)."""
     import torch
 
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     given = _one(model, image, label)
     target = output.target(out, model.run.path, "vary.png", PICTURE_OR_ARRAYS, force)
     around = model.vary(given.x, n, seed, given.labels)[0]
@@ -128,11 +133,12 @@ def interpolate(
     label: Label = None,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Walk between two data in a straight line between their codes, under the first one's label."""
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     first, last = _one(model, start, label), _one(model, end, label)
     target = output.target(out, model.run.path, "interpolate.png", PICTURE_OR_ARRAYS, force)
     walk = model.interpolate(first.x, last.x, steps, first.labels, last.labels)[0]
@@ -151,13 +157,14 @@ def neighbours(
     label: Label = None,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw images, each followed by the training data whose codes are nearest to its own."""
     import torch
 
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     given = _given(model, images, 8, label)
     target = output.target(out, model.run.path, "neighbours.png", PICTURE_OR_ARRAYS, force)
     found, distances = model.neighbours(given.x, n, among=among, labels=given.labels)
@@ -182,6 +189,7 @@ def evaluate(
     part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     seed: Seed = 0,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
@@ -191,12 +199,12 @@ def evaluate(
 
     if part not in ("train", "validation", "test"):
         raise UserError(f"--part {part}: it is train, validation or test")
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     warn_of_other_data(model.run, model.dataset)
     chosen = _metrics(model, metric, assignments or [])
     scores, skipped = model.evaluate(chosen, part, seed)  # type: ignore[arg-type]
     if json_:
-        document = scores_document(model.run, model.step, model.dataset, scores, skipped, seed)
+        document = scores_document(model.run, model.step, model.dataset, scores, skipped, seed, model.weights)
         print(json.dumps(document, indent=2, allow_nan=False))
     else:
         scores_table(scores, skipped)
@@ -220,10 +228,10 @@ def _metrics(
     return join([chosen, given.get("metrics", {})])
 
 
-def _load(run: Path, device: str, data_root: Path | None) -> "RunModel":
+def _load(run: Path, device: str, data_root: Path | None, weights: str) -> "RunModel":
     from dalikit.model import load
 
-    return load(run, device, data_root=data_root)
+    return load(run, device, data_root=data_root, weights=weights)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ class RunConfig(BaseModel):
         "progress": {},
         "log": {},
         "evaluation": {},
+        "best": {},
         "pictures": {},
         "health": {},
         "checkpoint": {},
