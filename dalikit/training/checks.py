@@ -102,13 +102,24 @@ def check_needs(method: Method) -> None:
 
 
 def count_classes(split: Split, dataset: Dataset) -> Tensor:
-    """How many data of a split bear each label (C,); raises `UnfitError` where none do."""
+    """How many data of a split bear each label (C,).
+
+    Raises:
+        UnfitError: none do, or there are labels of which there is no second datum to learn from.
+    """
     try:
         counts = split.class_counts(len(dataset.spec.classes or ()))
     except UnfitError as error:
         raise UnfitError(f"{describe(dataset)}: {error}") from None
     if not counts.any():
         _check_labels(None, dataset)
+    names = zip(dataset.spec.classes or (), counts.tolist(), strict=True)
+    lone = [f"'{name}'" for name, count in names if count < 2]
+    if lone and int(counts.sum()) == len(split):  # those of an endless source are proportions
+        raise UnfitError(
+            f"method.conditional=true: {describe(dataset)} has fewer than 2 data to learn class {lone[0]} "
+            f"from{f', and {len(lone) - 1} more such classes' if lone[1:] else ''}"
+        )
     return counts
 
 

@@ -66,7 +66,7 @@ class Arrays(Dataset):
     def _describe_vectors(self, size: int) -> None:
         if self.flip:
             raise UserError(f"dataset 'arrays': {self.file.path} holds vectors, and flip is for images")
-        self.backbone, self.latent_size = "mlp", max(2, min(64, size))
+        self.backbone = "mlp"
         self.spec = DataSpec((size,), None, self._classes)
 
     def _describe_images(self, height: int, width: int, channels: int = 1) -> None:
