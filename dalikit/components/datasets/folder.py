@@ -95,7 +95,7 @@ class Folder(Dataset):
         own = "the test part as given, validation" if self._source.test_given else "parts"
         return (
             f"images of folder {self._called}, state {self._stamp}: {telling.parts_of(self)} for train, "
-            f"validation and test, {self._broken} left out as broken; upright, {self._fitted} by Lanczos, "
+            f"validation and test, {self._broken} left out as broken; upright, {self._made} by Lanczos, "
             f"{'grey' if self.fitting.channels == 1 else 'colour'} uint8 scaled to [-1, 1]; {own} by a hash "
             f"of each one's pixels and split_seed {self.split_seed}{FLIPPED if self.flip else ''}"
         )
@@ -115,6 +115,8 @@ class Folder(Dataset):
         counts = telling.class_counts(self)
         by = "with the test part as given" if self._source.test_given else "by a hash of their content"
         skipped = f"; {self._broken} skipped" if self._broken else ""
+        fits = (self._sizes == [self.fitting.width, self.fitting.height]).all()
+        fitted = "as they are" if fits else self._made
         remarks = [telling.lone_classes(counts)]
         if len(self._source.classes) == 1:
             remarks.append(f"one class only ({self._source.classes[0]}), which labels nothing")
@@ -123,15 +125,14 @@ class Folder(Dataset):
         said = "; ".join(remark for remark in remarks if remark)
         return (
             f"{len(self._sizes):,} images{telling.classes(counts)} → {telling.parts_of(self)} {by}; "
-            f"{telling.span(self._sizes.flatten().tolist())} px, {self._fitted}{skipped}",
+            f"{telling.sizes(self._sizes)} px, {fitted}{skipped}",
             *([said[0].upper() + said[1:]] if said else []),
         )
 
     def details(self) -> Mapping[str, str]:
         """Sizes, what size and channels follow from, and what is left out."""
-        shapes = np.unique(self._sizes, axis=0)
         found = {
-            "shapes": f"{len(shapes):,} different" if len(shapes) > 1 else "all {}×{}".format(*shapes[0]),
+            "shapes": f"{len(np.unique(self._sizes, axis=0)):,} different",
             "shorter sides": telling.histogram(self._sizes.min(1)),
             "prepared in": str(self.path),
         }
@@ -141,14 +142,9 @@ class Folder(Dataset):
         return found
 
     @property
-    def _fitted(self) -> str:
-        """What is done to their shape, in words: "centre-cropped to 32×32"."""
-        shape = f"{self.fitting.width}×{self.fitting.height}"
-        return (
-            f"{shape} as they are"
-            if (self._sizes == [self.fitting.width, self.fitting.height]).all()
-            else (f"{MADE[self.how]} to {shape}")
-        )
+    def _made(self) -> str:
+        """What is done to other sizes, in words: "centre-cropped to 32×32"."""
+        return f"{MADE[self.how]} to {self.fitting.width}×{self.fitting.height}"
 
     @property
     def _called(self) -> str:

@@ -79,8 +79,7 @@ def test_folders_are_classes_in_a_folder_and_in_a_zip(tmp_path, made, outer):
     line, *more = data.introduction()
     sizes = " / ".join(str(sum(p == part for p in parts.values())) for part in PARTS)
     assert line == (
-        f"40 images, 2 classes (cat 26, dog 14) → {sizes} by a hash of their content; "
-        "12 px, 12×12 as they are"
+        f"40 images, 2 classes (cat 26, dog 14) → {sizes} by a hash of their content; 12×12 px, as they are"
     )
     assert more == []
 
@@ -302,7 +301,7 @@ def test_enlarging_and_what_is_left_out_are_said(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         line, more = data.introduction()
-    assert line.endswith("12 px, centre-cropped to 16×16; 1 skipped")
+    assert line.endswith("12×12 px, centre-cropped to 16×16; 1 skipped")
     assert more == "40 enlarged"
     assert data.details()["left out"] == "cat/torn.png: not an image file, or damaged"
     assert data.details()["shorter sides"] == "8–15: 40"
