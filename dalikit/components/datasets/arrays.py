@@ -137,7 +137,7 @@ class Arrays(Dataset):
         """For each part which rows of its array make it."""
         train, test = self.file.data["train"], self.file.data.get("test")
         step = prepared.rows_at_once(train.shape, train.dtype)
-        found = [digests(train[start : start + step]) for start in range(0, len(train), step)]
+        found = [digests(np.asarray(train[start : start + step])) for start in range(0, len(train), step)]
         parts = divide(np.concatenate(found), self.split_seed, test is not None)
         check_count(f"Data file {self.file.path}", len(train), parts)
         rows = {part: np.flatnonzero(parts == number) for number, part in enumerate(PARTS)}

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from dalikit.data import prepared, telling
 from dalikit.data.fitting import Fitting, How
-from dalikit.data.gathering import Survey, gather, left_out, survey
+from dalikit.data.gathering import SHOWN, Survey, gather, left_out, survey
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
 from dalikit.data.sources import Source, source_of
 from dalikit.data.splits import PARTS, check_count, divide
@@ -137,8 +137,10 @@ class Folder(Dataset):
             "prepared in": str(self.path),
         }
         found |= {name: f"{d.value}: {d.reason}" for name, d in self.settled.items()}
-        if self._broken:
-            found["left out"] = left_out(self.path).read_text(errors="replace").strip().replace("\n", "; ")
+        if self._broken and (listing := left_out(self.path)).exists():
+            lines = listing.read_text(errors="replace").splitlines()
+            more = [f"and {len(lines) - SHOWN:,} more, listed in {listing}"] if len(lines) > SHOWN else []
+            found["left out"] = "; ".join([*lines[:SHOWN], *more])
         return found
 
     @property
