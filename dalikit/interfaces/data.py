@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from dalikit.errors import UnfitError
 from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
 from dalikit.interfaces.spec import Batch, DataSpec, Part
+
+if TYPE_CHECKING:
+    from dalikit.data.fitting import Fitting
 
 READ_AT_ONCE = 1000
 """Data that are read together where their labels alone are wanted."""
@@ -87,6 +91,15 @@ class Dataset(Component, ABC):
     settled: Mapping[str, Derived] = {}
     """Its own parameters that it chose by the data where nobody gave them; a configuration keeps them."""
 
+    suffixes: tuple[str, ...] = ()
+    """How paths end that `--data PATH` takes for its parameter `path`; "" is a folder."""
+
+    fitting: "Fitting | None" = None
+    """How a picture of any size becomes a datum of this set; None where the set is not made of pictures."""
+
+    standardization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """Mean and divisor of each column, x = (v - mean) / divisor, of vectors that are centred and scaled."""
+
     @abstractmethod
     def split(self, part: Part) -> Split:
         """The training, validation or test part."""
@@ -95,6 +108,10 @@ class Dataset(Component, ABC):
         """What is trained on and what was done to it, in a line or two for whoever starts a training."""
         counts = " / ".join(f"{len(self.split(part)):,}" for part in ("train", "validation", "test"))
         return (f"{counts} data for training, validation and test",)
+
+    def details(self) -> Mapping[str, str]:
+        """What more `dalikit data` shows of the data: lines by their titles."""
+        return {}
 
     def scale(self, raw: Tensor) -> Tensor:
         """Turn raw data (B, *X) into x: uint8 0 to 255 into the value range, floats as they are.
