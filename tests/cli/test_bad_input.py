@@ -50,7 +50,7 @@ BAD = {
     "--seed -3": "seed = -3",
     "--device abacus": "Device 'abacus' cannot be used",
     "--method gan --posterior diag": "Method 'gan' has no posterior, so posterior 'diag' means nothing",
-    "--dataset grid25 --backbone dcgan": "'dcgan' takes square images",
+    "--dataset grid25 --backbone dcgan": "'dcgan' takes images",
     "--set posterior.log_variance_min=5": "at least 2·knee",
     "--nonsense": "No such option: --nonsense",
     "surplus": "unexpected extra argument",
