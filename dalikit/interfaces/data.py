@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from dalikit.errors import UnfitError
 from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
 from dalikit.interfaces.spec import Batch, DataSpec, Part
+
+if TYPE_CHECKING:
+    from dalikit.data.fitting import Fitting
 
 READ_AT_ONCE = 1000
 """Data that are read together where their labels alone are wanted."""
@@ -83,6 +87,12 @@ class Dataset(Component, ABC):
 
     settled: Mapping[str, Derived] = {}
     """Its own parameters that it chose by the data where nobody gave them; a configuration keeps them."""
+
+    fitting: "Fitting | None" = None
+    """How a picture of any size becomes a datum of this set; None where the set is not made of pictures."""
+
+    standardization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """Mean and divisor of each column, x = (v - mean) / divisor, where `scale` centres and scales vectors."""
 
     @abstractmethod
     def split(self, part: Part) -> Split:

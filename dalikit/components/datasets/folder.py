@@ -13,7 +13,8 @@ from PIL import Image
 from pydantic import Field
 
 from dalikit.data import prepared
-from dalikit.data.imagefiles import fault, fit_image, open_image, reason
+from dalikit.data.fitting import MODES, Fitting
+from dalikit.data.imagefiles import fault, open_image, reason
 from dalikit.data.images import FLIPPED, AbsolutePath, PreparedImages, short_name, stream_images, track
 from dalikit.errors import RunError, UserError
 from dalikit.files import write_text
@@ -30,8 +31,6 @@ SHOWN = 10
 
 RULES = 2
 """Raised when the same files would be divided or fitted differently, so that they are prepared again."""
-
-MODES: dict[int, str] = {1: "L", 3: "RGB"}
 
 
 class Folder(PreparedImages):
@@ -170,7 +169,7 @@ class Folder(PreparedImages):
     def _image(self, file: Path) -> np.ndarray:
         try:
             with open_image(file) as image:
-                return fit_image(image, self.size, MODES[self.channels])
+                return Fitting(height=self.size, width=self.size, channels=self.channels).apply(image)
         except Exception as error:  # it was sound a moment ago
             raise UserError(f"Image {file}: {reason(error)}") from error
 

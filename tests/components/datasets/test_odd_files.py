@@ -9,9 +9,11 @@ import pytest
 from PIL import ExifTags, Image
 
 from dalikit.components.datasets.folder import Folder
-from dalikit.data.imagefiles import fault, fit_image, open_image
+from dalikit.data.fitting import Fitting
+from dalikit.data.imagefiles import fault, open_image
 from dalikit.errors import UserError
 
+CHANNELS = {"L": 1, "RGB": 3}
 RNG = np.random.default_rng(0)
 NOISE = Image.fromarray(RNG.integers(0, 256, (12, 14, 3)).astype(np.uint8))
 
@@ -43,6 +45,10 @@ def refused(done, tmp_path):
     return done.stderr
 
 
+def fit(image, size, mode):
+    return Fitting(height=size, width=size, channels=CHANNELS[mode]).apply(image)
+
+
 def grey(value, dtype):
     return Image.fromarray(np.full((9, 9), value, dtype))
 
@@ -53,8 +59,8 @@ def grey(value, dtype):
         (grey(200, np.uint8).point(lambda v: 255 * (v > 99)).convert("1"), "x.png", 255),
         (Image.new("RGB", (9, 9), (255, 255, 255)).convert("P"), "x.png", 255),
         (Image.new("CMYK", (9, 9), (0, 0, 0, 255)), "x.tiff", 0),
-        (Image.new("RGBA", (9, 9), (90, 90, 90, 0)), "x.png", 90),
-        (Image.new("LA", (9, 9), (90, 128)), "x.png", 90),
+        (Image.new("RGBA", (9, 9), (90, 90, 90, 0)), "x.png", 255),
+        (Image.new("LA", (9, 9), (90, 128)), "x.png", 172),
         (grey(40000, np.uint16), "x.png", 40000 >> 8),
         (grey(300, np.uint16), "x.tiff", 1),
         (grey(65535, np.uint16), "x.png", 255),
@@ -65,7 +71,7 @@ def test_brightness_is_kept_whatever_the_mode(tmp_path, image, name, expected, m
     image.save(tmp_path / name)
     assert fault(tmp_path / name, mode) is None
     with Image.open(tmp_path / name) as image:
-        pixels = fit_image(image, 5, mode)
+        pixels = fit(image, 5, mode)
     assert (pixels.shape, pixels.dtype) == (shape, np.uint8)
     assert (pixels == expected).all()
 
@@ -76,7 +82,7 @@ def test_lab_goes_by_way_of_rgb(tmp_path, lab, red, grey):
     for mode, expected in (("RGB", red), ("L", grey)):
         assert fault(tmp_path / "x.tiff", mode) is None
         with Image.open(tmp_path / "x.tiff") as image:
-            assert abs(int(fit_image(image, 5, mode).flat[0]) - expected) <= 5
+            assert abs(int(fit(image, 5, mode).flat[0]) - expected) <= 5
 
 
 def test_a_mode_that_leads_nowhere_makes_a_file_a_broken_one(folder, monkeypatch):
@@ -124,7 +130,7 @@ def test_photographs_are_turned_upright(tmp_path, name, number):
         lying = Image.fromarray(np.asarray(lying).astype(np.uint16) * 256)
     lying.save(tmp_path / name, exif=turned(number), **({"quality": 100} if name == "x.jpg" else {}))
     with open_image(tmp_path / name) as image:
-        found = fit_image(image, 12, "L").astype(int)
+        found = fit(image, 12, "L").astype(int)
     middle = np.asarray(lying).astype(int)[2:14] // (256 if name == "deep.png" else 1)
     assert abs(found - SEEN[number](middle)).max() <= 2
 
@@ -138,14 +144,14 @@ def test_of_several_frames_the_first_counts(tmp_path):
     first, second = (Image.new("L", (9, 9), value) for value in (255, 0))
     first.save(tmp_path / "x.gif", save_all=True, append_images=[second])
     with Image.open(tmp_path / "x.gif") as image:
-        assert (fit_image(image, 5, "L") == 255).all()
+        assert (fit(image, 5, "L") == 255).all()
 
 
 def test_a_transparent_palette_is_no_warning(tmp_path, recwarn):
     NOISE.convert("P").save(tmp_path / "x.png", transparency=bytes([0] * 128))
     assert fault(tmp_path / "x.png", "RGB") is None
     with Image.open(tmp_path / "x.png") as image:
-        assert fit_image(image, 5, "RGB").shape == (5, 5, 3)
+        assert fit(image, 5, "RGB").shape == (5, 5, 3)
     assert list(recwarn) == []
 
 
