@@ -25,6 +25,29 @@ def test_a_grid_shows_each_image_in_its_place_without_smoothing():
     assert small[0, 0] == 96  # the frame
 
 
+@pytest.mark.parametrize("size", [(8, 40), (40, 8), (24, 40), (8, 8)])
+def test_a_grid_of_images_of_any_shape_is_about_square_and_shows_each_whole(size):
+    greys = torch.arange(128, 192)  # none of them the frame's
+    x = (greys / 127.5 - 1)[:, None, None, None].expand(64, 1, *size)
+    picture = pictures.grid(x, (-1.0, 1.0))
+    assert 1 / 1.6 < picture.width / picture.height < 1.6
+    assert picture.height <= 2 * pictures.SIDE
+    shown, areas = np.unique(np.asarray(picture)[..., 0], return_counts=True)
+    found = dict(zip(shown.tolist(), areas.tolist(), strict=True))
+    own = [found[grey] for grey in greys.tolist()]
+    scale = (own[0] / (size[0] * size[1])) ** 0.5
+    assert scale == int(scale) >= 1
+    assert set(own) == {own[0]}
+
+
+def test_pairs_stay_side_by_side_whatever_the_shape():
+    spec = DataSpec((1, 24, 8), (-1.0, 1.0))
+    x = torch.full((9, 1, 24, 8), -1.0)
+    picture = np.asarray(pictures.draw_pairs(x, -x, spec))[..., 0]
+    dark, bright = ((picture == level).any(0) for level in (0, 255))
+    assert not (dark & bright).any()  # no column has originals and reconstructions
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_single_image_keeps_its_size_and_is_read_back(channels, tmp_path):
     x = (torch.randint(0, 256, (channels, 8, 8)).float() / 127.5) - 1
