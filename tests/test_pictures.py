@@ -132,7 +132,7 @@ def bad_files(folder):
     (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
     Image.new("L", (9, 7)).save(folder / "odd.png")
     (folder / "folder.png").mkdir()
-    Image.new("1", (9000, 9000)).save(folder / "huge.png")
+    Image.new("1", (12000, 12000)).save(folder / "huge.png")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def bad_files(folder):
         ("odd.png", "is 9×7, the run was trained on 8×8: resize it first"),
         ("folder.png", "Is a directory"),
         ("nowhere.png", "No such file"),
-        ("huge.png", "9000×9000 pixels are too many"),
+        ("huge.png", "12,000×12,000: more than 128 million pixels"),
     ],
 )
 def test_files_that_are_no_usable_image_are_named(tmp_path, name, says):

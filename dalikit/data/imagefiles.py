@@ -1,8 +1,10 @@
 """Image files: opened with care, and what is wrong with broken ones."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -14,31 +16,34 @@ from dalikit.errors import UserError
 from dalikit.functional.ranges import from_unit
 from dalikit.interfaces import DataSpec
 
-LIMIT = 64_000_000
-"""The most pixels an image file may claim to have."""
+LIMIT = 128_000_000
+"""The most pixels a picture may claim to have: half a gigabyte, once it is decoded."""
 
 
 @contextmanager
-def open_image(file: Path) -> Iterator[Image.Image]:
-    """An image file, not yet decoded.
+def open_image(file: Path | IO[bytes]) -> Iterator[Image.Image]:
+    """A picture, not yet decoded, from its file or an open one, which is closed afterwards.
 
     Pillow does not get its name, by which it would map some files: grey TIFF on its side would be scrambled.
+
+    Raises:
+        ValueError: it says that it has more than `LIMIT` pixels.
+        Exception: decoders raise anything on a damaged file; `reason` says what.
     """
-    with file.open("rb") as source, Image.open(source) as image:
-        yield image
+    with file.open("rb") if isinstance(file, Path) else file as source:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is nearer
+                image = Image.open(source)
+        except Image.DecompressionBombError as error:
+            raise ValueError(_TOO_LARGE) from error
+        with image:
+            if image.width * image.height > LIMIT:
+                raise ValueError(f"{image.width:,}×{image.height:,}: {_TOO_LARGE}")
+            yield image
 
 
-def fault(file: Path, mode: str) -> str | None:
-    """Why an image file cannot be had in `mode`, or None.
-
-    It is decoded whole and converted, for a torn one opens well enough, and not every mode leads to another.
-    """
-    try:
-        with open_image(file) as image:
-            convert_image(image, mode)
-    except Exception as error:  # decoders raise anything on a damaged file, and each is told of by name
-        return reason(error)
-    return None
+_TOO_LARGE = f"more than {LIMIT // 10**6} million pixels"
 
 
 def reason(error: Exception) -> str:
@@ -58,11 +63,7 @@ def read_image(path: Path, spec: DataSpec) -> Tensor:
     channels, height, width = spec.x_shape
     try:
         with open_image(path) as image:
-            if image.width * image.height > LIMIT:
-                raise UserError(f"Image {path}: {image.width}×{image.height} pixels are too many")
             picture = convert_image(image, "L" if channels == 1 else "RGB")
-    except UserError:
-        raise
     except Exception as error:  # decoders raise anything on a damaged file
         raise UserError(f"Image {path}: {reason(error)}") from None
     if picture.size != (width, height):

@@ -88,11 +88,14 @@ class Dataset(Component, ABC):
     settled: Mapping[str, Derived] = {}
     """Its own parameters that it chose by the data where nobody gave them; a configuration keeps them."""
 
+    suffixes: tuple[str, ...] = ()
+    """How paths end that `--data PATH` takes for its parameter `path`; "" is a folder."""
+
     fitting: "Fitting | None" = None
     """How a picture of any size becomes a datum of this set; None where the set is not made of pictures."""
 
     standardization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    """Mean and divisor of each column, x = (v - mean) / divisor, where `scale` centres and scales vectors."""
+    """Mean and divisor of each column, x = (v - mean) / divisor, of vectors that are centred and scaled."""
 
     @abstractmethod
     def split(self, part: Part) -> Split:
@@ -102,6 +105,10 @@ class Dataset(Component, ABC):
         """What is trained on and what was done to it, in a line or two for whoever starts a training."""
         counts = " / ".join(f"{len(self.split(part)):,}" for part in ("train", "validation", "test"))
         return (f"{counts} data for training, validation and test",)
+
+    def details(self) -> Mapping[str, str]:
+        """What more `dalikit data` shows of the data: lines by their titles."""
+        return {}
 
     def scale(self, raw: Tensor) -> Tensor:
         """Turn raw data (B, *X) into x: uint8 0 to 255 into the value range, floats as they are.
