@@ -24,12 +24,13 @@ def scores_document(
     """
     ema = run.config.trainer["ema"]
     data = run.facts.data.model_copy(update={"preparation": dataset.preparation})
+    later = {"fitting", "standardization", "float_range"}  # of what is handed in, and no part of a protocol
     return {
         "run": str(run.path),
         "step": step,
         "weights": f"averaged, decay {ema:g}" if ema else "raw",
         "seed": seed,
-        "data": data.model_dump(mode="json"),
+        "data": data.model_dump(mode="json", exclude=later),
         "versions": {"dalikit": version("dalikit"), "torch": torch.__version__},
         "metrics": {s.metric: {**s.values, "protocol": dict(s.protocol)} for s in scores},
         "skipped": dict(skipped),
