@@ -5,6 +5,7 @@ formulas.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from dalikit.functional.balance import EVERY, Balance
 from dalikit.functional.several import sum_over_samples
 from dalikit.interfaces import (
     AdversarialGame,
@@ -41,6 +43,8 @@ class CriticLoss(Protocol):
 def weighted_sum(terms: Mapping[str, Tensor], **weights: Tensor | float) -> PhaseLoss:
     """The sum of `terms`, scalars, each as many times as `weights` says, once unless told.
 
+    Weights that may move, tensors, are terms to log too: `nll weight`.
+
     Examples:
         >>> loss = weighted_sum({"loss": torch.tensor(1.0), "nll": torch.tensor(2.0)}, nll=10.0)
         >>> float(loss.total), float(loss.terms["nll"])
@@ -48,7 +52,8 @@ def weighted_sum(terms: Mapping[str, Tensor], **weights: Tensor | float) -> Phas
     """
     total = sum(weights[name] * term if name in weights else term for name, term in terms.items())
     assert isinstance(total, Tensor), "of no terms there is no sum"
-    return PhaseLoss(total, terms)
+    moving = {f"{name} weight": weight for name, weight in weights.items() if isinstance(weight, Tensor)}
+    return PhaseLoss(total, {**terms, **moving})
 
 
 def critic_loss(
@@ -102,6 +107,16 @@ def critic_phase(
         penalty_every=game.penalty_every,
         after=lambda: game.project(critic),
     )
+
+
+def measured(phase: Phase, weight: Balance) -> Phase:
+    """The phase, whose loss measures in every n-th iteration what `weight` weighs, where that sets itself."""
+
+    def loss(iteration: Iteration) -> PhaseLoss:
+        with weight.measuring():
+            return phase.loss(iteration)
+
+    return replace(phase, penalised=loss, penalty_every=EVERY) if weight.moves else phase
 
 
 class Inferring(Method):

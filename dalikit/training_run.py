@@ -14,7 +14,10 @@ import torch
 
 import dalikit
 from dalikit.assembly import build, resolve
+from dalikit.assembly.origins import origins
 from dalikit.assembly.registry import Registry
+from dalikit.assembly.resolve import Resolved
+from dalikit.assembly.timing import threads
 from dalikit.errors import UserError
 from dalikit.evaluation import scoring
 from dalikit.evaluation.scoring import Maker
@@ -48,7 +51,7 @@ class TrainingRun:
 
     def fit(self) -> None:
         """Train to the last step and score, or until the trainer is told to stop."""
-        with _threads(self.run.config.threads):
+        with threads(self.run.config.threads):
             self.trainer.fit(self._conclude)
 
     def missing(self) -> dict[str, str]:
@@ -89,17 +92,18 @@ def train(
     """
     root = None if data_root is None else Path(data_root)
     known = registry or Registry.discover()
-    config = resolve.resolve_layers([{"recipe": recipe, **settings}], known, root)
+    resolved = resolve.resolve([{"recipe": recipe, **settings}], known, root)
+    config = resolved.config
     if config.callbacks.get("checkpoint") is None:
         raise UserError("What is returned is what the last checkpoint holds: callbacks.checkpoint is needed")
-    with start(config, known, None if out is None else Path(out), root) as training:
+    with start(resolved, known, None if out is None else Path(out), root) as training:
         training.fit()
     return load(training.run.path, config.device, known, root)
 
 
 @contextmanager
 def start(
-    config: RunConfig,
+    resolved: Resolved,
     registry: Registry,
     out: Path | None = None,
     root: Path | None = None,
@@ -110,11 +114,12 @@ def start(
     Raises:
         UserError: the folder holds something, or components do not fit; nothing was written then.
     """
+    config = resolved.config
     run = RunDirectory(out or _new_folder(f"{config.method.name}-{config.dataset.name}"))
     run.check_free()
     trainer = build.make_trainer(config, registry, run, root)
     with run.locked():
-        run.create(config, _facts(trainer, registry, command))
+        run.create(config, _facts(trainer, registry, command, origins(resolved)))
         yield TrainingRun(run, trainer, _metrics(config, trainer, registry, root))
 
 
@@ -169,7 +174,9 @@ def _new_folder(what: str) -> Path:
     return folder
 
 
-def _facts(trainer: Trainer, registry: Registry, command: Sequence[str]) -> RunFacts:
+def _facts(
+    trainer: Trainer, registry: Registry, command: Sequence[str], origins: Mapping[str, str]
+) -> RunFacts:
     """What run.json says beside the configuration."""
     plugins = sorted({(row.distribution, row.version) for row in registry.rows})
     told: dict[str, Any] = {
@@ -184,17 +191,7 @@ def _facts(trainer: Trainer, registry: Registry, command: Sequence[str]) -> RunF
             "cpus": os.cpu_count(),
         },
         "command": list(command),
+        "origins": dict(origins),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     return RunFacts(data=DataFacts.of(trainer.dataset), **told)
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Compute with `count` CPU threads inside the block, or with as many as torch chooses."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

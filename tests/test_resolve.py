@@ -148,8 +148,8 @@ def test_a_resolved_configuration_is_a_fixed_point_and_survives_its_file(recipe,
     again = merge([from_file(path)])
     assert yaml.safe_load(to_yaml(again)) == yaml.safe_load(to_yaml(config))
     assert resolve.check(again, REGISTRY) == config
-    assert resolve.complete(again, REGISTRY) == config
-    assert resolve.complete(config, REGISTRY) == config
+    assert resolve.complete(again, REGISTRY)[0] == config
+    assert resolve.complete(config, REGISTRY)[0] == config
     assert resolve.resolve_layers([from_file(path)], REGISTRY) == config
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 import dalikit
 from dalikit import training_run
 from dalikit.assembly.registry import Registry
-from dalikit.assembly.resolve import resolve_layers
+from dalikit.assembly.resolve import resolve
 from dalikit.errors import UserError
 from dalikit.interfaces import Callback
 
@@ -226,7 +226,7 @@ def test_final_scores_are_logged_before_the_end_is_told(plugin, tmp_path):
 def test_a_training_that_is_stopped_logs_no_final_scores(plugin, tmp_path):
     callbacks = {**SMALL["callbacks"], "witness": {}}
     registry = Registry.discover()
-    config = resolve_layers([{**SMALL, "callbacks": callbacks, "trainer": {"steps": 9}}], registry)
+    config = resolve([{**SMALL, "callbacks": callbacks, "trainer": {"steps": 9}}], registry)
     with training_run.start(config, registry, tmp_path / "run") as training:
         training.trainer.callbacks = [*training.trainer.callbacks, Ending(5)]
         training.fit()
@@ -282,7 +282,7 @@ def undisturbed(tmp_path_factory):
 def test_a_stopped_run_leaves_no_trace_of_it(plugin, undisturbed, tmp_path, ends, error):
     run, registry = tmp_path / "run", Registry.discover()
     for number, step in enumerate(ends):
-        starting = training_run.start(resolve_layers([WATCHED], registry), registry, run)
+        starting = training_run.start(resolve([WATCHED], registry), registry, run)
         with training_run.resume(run, registry) if number else starting as training:
             training.trainer.callbacks = [*training.trainer.callbacks, Ending(step, error=error)]
             if error:
@@ -301,7 +301,7 @@ def test_a_stopped_run_leaves_no_trace_of_it(plugin, undisturbed, tmp_path, ends
 def test_a_run_that_was_killed_by_the_command_line_leaves_no_trace_of_it(plugin, cli, undisturbed, tmp_path):
     """Resumed by the command line too, which knows nothing of how it ended."""
     run, registry = tmp_path / "run", Registry.discover()
-    with training_run.start(resolve_layers([WATCHED], registry), registry, run) as training:
+    with training_run.start(resolve([WATCHED], registry), registry, run) as training:
         training.trainer.callbacks = [*training.trainer.callbacks, Ending(16, error=True)]
         with pytest.raises(SystemError):
             training.fit()

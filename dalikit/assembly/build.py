@@ -1,6 +1,6 @@
 """From a resolved configuration and a registry to a trainer: the only place that knows both sides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from dalikit.assembly.registry import Registry
 from dalikit.assembly.trial import try_player, try_posterior
 from dalikit.errors import DalikitError, UnfitError, UserError
 from dalikit.evaluation.scoring import Maker
-from dalikit.interfaces import Dataset, DataSpec, Method, Metric, Optimizer, Part, Role, describe
+from dalikit.interfaces import Callback, Dataset, DataSpec, Method, Metric, Optimizer, Part, Role, describe
 from dalikit.players.casting import Cast
 from dalikit.players.trunks import Trunk
 from dalikit.randomness import RandomState, derived_seed
@@ -87,7 +87,6 @@ def make_trainer(
         UserError: the device is not there, or components do not fit.
     """
     dataset = make_dataset(config, registry, root)
-    method = make_method(config, dataset.spec, registry, borrow=borrow)
     metrics = make_metrics(config.metrics, dataset, registry, root)
     for make in metrics.values():
         make("validation")  # one that does not fit is to fail before anything is written
@@ -97,9 +96,21 @@ def make_trainer(
         for name, params in config.callbacks.items()
         if params is not None
     ]
-    placed = method.to(find_device(config.device))
+    return watched_trainer(config, registry, dataset, callbacks, borrow=borrow)
+
+
+def watched_trainer(
+    config: RunConfig,
+    registry: Registry,
+    dataset: Dataset,
+    callbacks: Sequence[Callback],
+    *,
+    borrow: bool = True,
+) -> Trainer:
+    """The trainer of a resolved configuration on its data set, watched by these; raises as `make_trainer`."""
+    method = make_method(config, dataset.spec, registry, borrow=borrow).to(find_device(config.device))
     make_optimizer = partial(_make_optimizer, registry)
-    return Trainer(placed, dataset, callbacks, config.seed, make_optimizer, **config.trainer)
+    return Trainer(method, dataset, callbacks, config.seed, make_optimizer, **config.trainer)
 
 
 def find_device(name: str) -> torch.device:

@@ -148,9 +148,16 @@ def _type_name(annotation: Any) -> str:
 
 def _first_fault(owner: str, model: type[BaseModel], error: ValidationError) -> str:
     fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"])
+    place = ".".join(str(part) for part in _without_choices(fault["loc"], model))
     takes = _summarise(model) or "nothing"
     if fault["type"] == "extra_forbidden":
         hint = nearest(place, list(model.model_fields))
         return f"{owner} has no parameter '{place}'.{hint} It takes: {takes}"
     return f"{owner}: parameter '{place}' = {fault['input']!r}: {fault['msg']}. It takes: {takes}"
+
+
+def _without_choices(place: tuple[int | str, ...], model: type[BaseModel]) -> tuple[int | str, ...]:
+    """The place of a fault without the names that pydantic gives to what a parameter may be one of."""
+    field = model.model_fields.get(str(place[0])) if place else None
+    kinds = get_args(field.annotation) if field and get_origin(field.annotation) in (Union, UnionType) else ()
+    return place[:1] if len([kind for kind in kinds if kind is not type(None)]) > 1 else place

@@ -1,14 +1,17 @@
 """From layers of settings and a registry to a complete configuration: every name and parameter filled in."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dalikit.assembly.build import make_dataset
+from dalikit.assembly.derive import Derivation, fill
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError, nearest
-from dalikit.interfaces import Backbone, Method, Role, describe
+from dalikit.interfaces import Backbone, Dataset, Derived, Method, Role, Rules, describe
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
 from dalikit.training.optimization import Optimization, TrainerSettings
@@ -16,8 +19,33 @@ from dalikit.training.optimization import Optimization, TrainerSettings
 Layer = Mapping[str, Any]
 
 
+MINUTES = 10.0
+"""Of a training of which nobody says how long it is."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A complete configuration, and where its settings came from.
+
+    Attributes:
+        layers: what was said, the weakest first, each with who said it.
+        derived: by dotted path, what was found where nobody said anything.
+    """
+
+    config: RunConfig
+    layers: Sequence[tuple[str, Layer]]
+    derived: Mapping[str, Derived]
+
+
 def resolve_layers(layers: Sequence[Layer], registry: Registry, root: Path | None = None) -> RunConfig:
-    """The complete configuration that `layers`, the weakest first, make on top of their recipes.
+    """The complete configuration that `layers`, the weakest first, make on top of their recipes."""
+    return resolve(layers, registry, root).config
+
+
+def resolve(
+    layers: Sequence[Layer], registry: Registry, root: Path | None = None, *, spent: float = 0.0
+) -> Resolved:
+    """What `layers`, the weakest first, make on top of their recipes, where some seconds are `spent` already.
 
     The weakest recipe is the one that bears the data set's name, where there is one: it knows networks and
     rates for those data. On it lies the one that the layers name: a method's, or another for the same data.
@@ -25,6 +53,7 @@ def resolve_layers(layers: Sequence[Layer], registry: Registry, root: Path | Non
     Raises:
         UserError: a name or a parameter is unknown, or a combination means nothing.
     """
+    begun = time.monotonic() - spent
     name = _last_name("recipe", layers)
     named: Layer = {} if name is None else registry.get("recipe", name).settings
     dataset = _last_name("dataset", [named, *layers]) or registry.kinds["dataset"].default
@@ -37,8 +66,33 @@ def resolve_layers(layers: Sequence[Layer], registry: Registry, root: Path | Non
         _refuse_unused(layer, roles, str(together.method.name), registry)
     borrowed = {kind for kind, slot in merge(layers).players.items() if slot.from_run}
     recipes = [_prune(recipe, roles, borrowed, registry) for recipe in (own, named)]
+    told = [
+        (f"recipe '{dataset}'", recipes[0]),
+        (f"recipe '{name}'", recipes[1]),
+        *(("given", layer) for layer in layers),
+    ]
+    told = _by_time(told)
     stamp = {"recipe": name or (dataset if known else None)}
-    return complete(merge([*recipes, *layers, stamp]), registry, root)
+    config, derived = complete(merge([*(layer for _, layer in told), stamp]), registry, root, begun)
+    return Resolved(config, told, derived)
+
+
+def _by_time(told: Sequence[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
+    """The layers without a number of steps, and what counts in steps, below one that gives a time instead."""
+    timed = [i for i, (_, layer) in enumerate(told) if layer.get("minutes") is not None]
+    if not timed:
+        return list(told)
+    last = timed[-1]
+    return [(who, _without_steps(layer) if i < last else layer) for i, (who, layer) in enumerate(told)]
+
+
+def _without_steps(layer: Layer) -> Layer:
+    trainer = {key: value for key, value in (layer.get("trainer") or {}).items() if key != "steps"}
+    callbacks = {
+        name: params and {key: value for key, value in params.items() if key != "every"}
+        for name, params in (layer.get("callbacks") or {}).items()
+    }
+    return {**layer, "trainer": trainer, "callbacks": callbacks}
 
 
 def _last_name(section: str, layers: Sequence[Layer]) -> str | None:
@@ -48,25 +102,57 @@ def _last_name(section: str, layers: Sequence[Layer]) -> str | None:
     return next((str(name) for name in reversed(names) if name is not None), None)
 
 
-def complete(config: RunConfig, registry: Registry, root: Path | None = None) -> RunConfig:
-    """The configuration with every component named and every parameter filled in and checked."""
+def complete(
+    config: RunConfig, registry: Registry, root: Path | None = None, begun: float | None = None
+) -> tuple[RunConfig, Mapping[str, Derived]]:
+    """The configuration with every component named and every parameter set and checked; what was derived.
+
+    `begun` is when the time began to run that a training is to take, as `time.monotonic` has it.
+    """
     _check_sections(config, registry)
     config = _borrow_slots(config, registry)
-    needed = _kinds(_roles(config, registry))
     dataset = make_dataset(check_dataset(config, registry), registry, root)
+    settled = {f"dataset.{name}": derived for name, derived in dataset.settled.items()}
+    named = _with_names(fill(config, settled), dataset, registry)
+    seconds = None
+    if named.trainer.get("steps") is None:
+        minutes = Derived(MINUTES, "nobody says how long")
+        settled, named = {"minutes": minutes, **settled}, fill(named, {"minutes": minutes})
+        elapsed = 0.0 if begun is None else time.monotonic() - begun
+        seconds = max(1.0, 60 * float(named.minutes or MINUTES) - elapsed)
+    rules = _rules(named, registry)
+    derivation = Derivation(
+        named, dataset, registry, lambda one: check(_with_z(one, dataset), registry), seconds
+    )
+    derived = derivation.derive(rules)
+    return check(_with_z(fill(named, derived), dataset), registry), {**settled, **derived}
+
+
+def _rules(config: RunConfig, registry: Registry) -> Rules:
+    slot = _fill("rules", config.rules, registry)
+    return registry.get("rules", str(slot.name))(**slot.params)
+
+
+def _with_names(config: RunConfig, dataset: Dataset, registry: Registry) -> RunConfig:
+    """The configuration with each component named, and its data set's metrics."""
+    needed = _kinds(_roles(config, registry))
     backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
     players = {}
     for kind in sorted(needed, key=registry.players.index):
         row = registry.kinds[kind]
         default = getattr(backbone, kind, None) if row.network else row.default
         slot = config.players.get(kind, Slot())
-        if kind == "generator" and slot.latent_size is None:
-            slot = slot.model_copy(update={"latent_size": dataset.latent_size})
         players[kind] = slot.model_copy(update={"name": slot.name or default})
     fields = config.model_dump(include=set(RunConfig.model_fields))
     wanted = {name: config.metrics.get(name, {}) for name in dataset.metrics}
     fields |= {"backbone": backbone.name, "metrics": {**wanted, **config.metrics}}
-    return check(RunConfig.model_validate(fields | players), registry)
+    return RunConfig.model_validate(fields | players)
+
+
+def _with_z(config: RunConfig, dataset: Dataset) -> RunConfig:
+    """The configuration with the data set's own Z, where it says one and nobody else does."""
+    z = Derived(dataset.latent_size, "the data set's own")
+    return config if dataset.latent_size is None else fill(config, {"generator.latent_size": z})
 
 
 def check_players(config: RunConfig, registry: Registry) -> RunConfig:
@@ -92,6 +178,7 @@ def check(config: RunConfig, registry: Registry) -> RunConfig:
         given: dict[str, dict[str, Any] | None] = getattr(config, section)
         kind = section[:-1]
         changes[section] = {name: _check_one(kind, name, params, registry) for name, params in given.items()}
+    changes["rules"] = _fill("rules", config.rules, registry)
     return check_players(check_dataset(config, registry), registry).model_copy(update=changes)
 
 

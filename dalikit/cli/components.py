@@ -1,11 +1,17 @@
 """`dalikit plugins`, `recipes` and `config`: what there is, and what a run would be."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dalikit.cli import settings
+
+if TYPE_CHECKING:
+    from dalikit.assembly.resolve import Resolved
+
+WIDE = 30
+"""Letters of a value up to which those of all settings are told in one column."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -59,7 +65,11 @@ def print_config(
     assignments: settings.Assignments = None,
     seed: settings.Seed = None,
     steps: settings.Steps = None,
+    minutes: settings.Minutes = None,
     device: settings.Device = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each setting where it came from, and why.")
+    ] = False,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of a configuration.")
     ] = False,
@@ -76,8 +86,23 @@ def print_config(
         print(json.dumps(resolve.json_schema(registry), indent=2))
         return
     networks = (method, game, posterior, backbone, dataset, augmentation)
-    given = settings.layers(*networks, recipe, config, assignments, seed, steps, device)
-    print(to_yaml(resolve.resolve_layers(given, registry, data_root)), end="")
+    given = settings.layers(*networks, recipe, config, assignments, seed, steps, minutes, device)
+    resolved = resolve.resolve(given, registry, data_root)
+    if explain:
+        _print_origins(resolved)
+    else:
+        print(to_yaml(resolved.config), end="")
+
+
+def _print_origins(resolved: "Resolved") -> None:
+    from dalikit.assembly.origins import origins, settings_of
+
+    found = origins(resolved)
+    values = {path: json.dumps(value, ensure_ascii=False) for path, value in settings_of(resolved)}
+    width = max(len(f"{path}: {value}") for path, value in values.items() if len(value) <= WIDE)
+    for path, value in values.items():
+        line = f"{path}: {value}"
+        print(f"{line:<{width}}  # {found[path]}")
 
 
 def _print_table(rows: list[dict[str, Any]], fields: tuple[str, ...]) -> None:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dalikit.errors import UserError
+
 Method = Annotated[str | None, typer.Option(help="Objective, e.g. dali, gan.", show_default="dali")]
 Game = Annotated[
     str | None, typer.Option(help="Adversarial game, e.g. gan, fkl, wgan, hinge.", show_default="gan")
@@ -34,6 +36,13 @@ Assignments = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and noise.", show_default="0")]
 Steps = Annotated[int | None, typer.Option(help="Iterations in all.", show_default="the recipe's")]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        help="Minutes until all is done: how many steps that is, is measured.",
+        show_default="10, where neither --steps nor a recipe says",
+    ),
+]
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1, …", show_default="a GPU if there is one")
 ]
@@ -58,6 +67,7 @@ def layers(
     assignments: list[str] | None = None,
     seed: int | None = None,
     steps: int | None = None,
+    minutes: float | None = None,
     device: str | None = None,
 ) -> list[dict[str, Any]]:
     """The layers of settings that the options make, the weakest first."""
@@ -66,7 +76,9 @@ def layers(
     named = {"method": method, "game": game, "posterior": posterior, "dataset": dataset}
     named["augmentation"] = augmentation
     options: dict[str, Any] = {key: {"name": value} for key, value in named.items() if value is not None}
-    plain = {"backbone": backbone, "recipe": recipe, "seed": seed, "device": device}
+    if steps is not None and minutes is not None:
+        raise UserError("--steps and --minutes both say how long to train: give one of them")
+    plain = {"backbone": backbone, "recipe": recipe, "seed": seed, "device": device, "minutes": minutes}
     options |= {key: value for key, value in plain.items() if value is not None}
     if steps is not None:
         options["trainer"] = {"steps": steps}

@@ -15,6 +15,7 @@ from dalikit.cli import settings
 from dalikit.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
+    from dalikit.assembly.resolve import Resolved
     from dalikit.runs import RunDirectory
     from dalikit.training import Trainer
     from dalikit.training_run import TrainingRun
@@ -40,6 +41,7 @@ def train(
     assignments: settings.Assignments = None,
     seed: settings.Seed = None,
     steps: settings.Steps = None,
+    minutes: settings.Minutes = None,
     device: settings.Device = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run.", show_default="a new one under runs/")
@@ -47,6 +49,9 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with this run; only --steps may change.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be trained and how long it would take, no more.")
+    ] = False,
     data_root: settings.DataRoot = None,
     strict: settings.Strict = False,
 ) -> int:
@@ -54,12 +59,12 @@ def train(
     started = time.monotonic()
     from dalikit import training_run
     from dalikit.assembly.registry import Registry
-    from dalikit.assembly.resolve import resolve_layers
+    from dalikit.assembly.resolve import resolve
 
     registry = Registry.discover(strict=strict)
     others = (method, game, posterior, backbone, dataset, augmentation, recipe, config, assignments, seed)
     if resume is not None:
-        if any(option is not None for option in (*others, device, out)):
+        if any(option is not None for option in (*others, minutes, device, out)) or dry_run:
             raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
         with training_run.resume(resume, registry, steps, data_root) as training:
             trainer = training.trainer
@@ -68,11 +73,30 @@ def train(
             warn_of_other_data(training.run, trainer.dataset)
             print(f"Going on with {resume} at step {trainer.step} of {trainer.steps}", flush=True)
             return _fit(training, started)
-    resolved = resolve_layers(settings.layers(*others, steps, device), registry, data_root)
+    given = settings.layers(*others, steps, minutes, device)
+    resolved = resolve(given, registry, data_root, spent=time.monotonic() - started)
+    if dry_run:
+        from dalikit.cli.dry_run import print_plan
+
+        print_plan(resolved.config, registry, data_root)
+        return 0
     with training_run.start(resolved, registry, out, data_root, sys.argv[1:]) as training:
-        what = f"{resolved.method.name} on {resolved.dataset.name}"
-        print(f"Training {what} into {training.run.path}", flush=True)
+        _introduce(resolved, training)
         return _fit(training, started)
+
+
+def _introduce(resolved: "Resolved", training: "TrainingRun") -> None:
+    """Say what is trained on what, and how long it will take, before it begins."""
+    config, trainer = resolved.config, training.trainer
+    for line in trainer.dataset.introduction():
+        print(line)
+    length = f"{trainer.steps:,} steps of {trainer.stream.batch_size}, {trainer.epochs:.3g} epochs"
+    steps = resolved.derived.get("trainer.steps")
+    timed = (
+        "" if steps is None else f" in about {config.minutes:g} minutes (--minutes or --steps say otherwise)"
+    )
+    what = f"{config.method.name} on {config.dataset.name}"
+    print(f"Training {what} into {training.run.path}: {length}{timed}", flush=True)
 
 
 def _fit(training: "TrainingRun", started: float) -> int:

@@ -17,6 +17,7 @@ from dalikit.interfaces.measures import Metric, Score
 from dalikit.interfaces.methods import Iteration, Method, Phase, PhaseLoss, Role
 from dalikit.interfaces.optimizers import Optimizer
 from dalikit.interfaces.players import Augmentation, Discriminator, Encoder, Generator, Posterior
+from dalikit.interfaces.rules import Pace, Rules, Situation
 from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Shape
 from dalikit.interfaces.watching import Callback, Fit, TrainingState
 
@@ -40,6 +41,7 @@ __all__ = [
     "Method",
     "Metric",
     "Optimizer",
+    "Pace",
     "Part",
     "Phase",
     "PhaseLoss",
@@ -47,8 +49,10 @@ __all__ = [
     "Range",
     "Recipe",
     "Role",
+    "Rules",
     "Score",
     "Shape",
+    "Situation",
     "Split",
     "Study",
     "StudyColumn",

@@ -77,8 +77,11 @@ class Dataset(Component, ABC):
     preparation: str
     """One sentence: where the data come from, how they are split and scaled. Stored beside scores."""
 
-    latent_size: int = 64
-    """Z unless the user sets one."""
+    latent_size: int | None = None
+    """Z unless the user sets one; the rules know one for data that say none."""
+
+    train_count: int | None = None
+    """How many data there are to train on, where that is known before any are read."""
 
     backbone: str = "dcgan"
     """The network family unless the user names one."""

@@ -104,8 +104,8 @@ class Phase:
         trains: names of roles; nothing else gets a gradient.
         loss: takes the `Iteration`, returns a `PhaseLoss`.
         repeats: optimizer steps in one iteration, each on a fresh draw.
-        penalised: the loss together with its penalty, taken instead in every `penalty_every`-th iteration:
-            what an iteration will run is known before it runs.
+        penalised: the loss together with its penalty, or with what else is due now and then, taken instead in
+            every `penalty_every`-th iteration: what an iteration will run is known before it runs.
         penalty_every: see there.
         after: called once after each step, e.g. a game's `project`.
     """
@@ -149,6 +149,9 @@ class Method(Component, nn.Module):
 
     optimizers: ClassVar[Mapping[str, type[torch.optim.Optimizer]]] = {}
     """By role, torch's optimizer that it must have, where the method reads its moments."""
+
+    balanced: ClassVar[str | None] = None
+    """Its parameter that may be `balanced`, see `dalikit.functional.balance`: the weight beside a game."""
 
     generator: Generator
     class_shares: Tensor

@@ -32,6 +32,7 @@ from dalikit.interfaces import (
     Method,
     Optimizer,
     Posterior,
+    Rules,
 )
 from dalikit.interfaces.kinds import as_slot
 
@@ -91,6 +92,10 @@ class RunConfig(BaseModel):
     method: Slot = Slot(name=Method.kind.default)
     backbone: str | None = None
     dataset: Slot = Slot(name=Dataset.kind.default)
+    rules: Slot = Slot(name=Rules.kind.default)
+    """What makes settings that nobody gave."""
+    minutes: float | None = Field(default=None, gt=0)
+    """In which a training is to be done; it says how many steps there are where nobody does."""
     trainer: dict[str, Any] = {}
     callbacks: dict[str, dict[str, Any] | None] = {
         "progress": {},
@@ -170,7 +175,7 @@ def _lay_over(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, An
 
 def is_slot(section: str) -> bool:
     """Whether a section holds a component by name."""
-    return section in ("method", "dataset") or section not in SECTIONS
+    return section in ("method", "dataset", "rules") or section not in SECTIONS
 
 
 def _with_slots(layer: Mapping[str, Any]) -> dict[str, Any]:

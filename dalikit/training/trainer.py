@@ -102,6 +102,11 @@ class Trainer:
         """Whether another iteration will follow."""
         return self.step < self.steps and not self._stopping
 
+    @property
+    def epochs(self) -> float:
+        """How often each datum will have been read in all."""
+        return self.steps / self.stream.epoch
+
     def stop(self) -> None:
         """Ask training to end after the iteration it is in."""
         self._stopping = True

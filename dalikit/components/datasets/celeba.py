@@ -40,6 +40,7 @@ class CelebA(PreparedImages):
     """
 
     name = "celeba"
+    train_count = 162_770
 
     def __init__(
         self,

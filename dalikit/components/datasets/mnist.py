@@ -30,6 +30,7 @@ class MNIST(PreparedImages):
     name = "mnist"
     spec = DataSpec((1, 28, 28), (-1.0, 1.0), tuple("0123456789"))
     preparation = f"MNIST, {_PREPARATION}"
+    train_count = 55_000
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from torchvision's."""
@@ -42,6 +43,7 @@ class FashionMNIST(PreparedImages):
     name = "fashion-mnist"
     spec = DataSpec((1, 28, 28), (-1.0, 1.0), CLOTHES)
     preparation = f"Fashion-MNIST, {_PREPARATION}"
+    train_count = 55_000
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from torchvision's."""

@@ -51,6 +51,7 @@ class StackedMNIST(Dataset):
     """(3, 28, 28) in [-1, 1], the digits drawn anew for every image."""
 
     name = "stacked-mnist"
+    train_count = 55_000
     spec = DataSpec((3, 28, 28), (-1.0, 1.0), tuple(f"{mode:03d}" for mode in range(1000)))
     preparation = (
         "three MNIST digits drawn independently, uniformly, as the channels of each image, 28×28, scaled "

@@ -1,0 +1,39 @@
+"""Where each setting of a configuration came from."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dalikit.assembly.derive import look_up
+from dalikit.assembly.resolve import Resolved
+from dalikit.runs.config import join
+
+
+def origins(resolved: Resolved) -> dict[str, str]:
+    """By dotted path, who gave each setting: the user, a recipe, a rule with its reason, or a component."""
+    layers = [(who, join([layer])) for who, layer in resolved.layers]
+    return {path: _origin(path, value, layers, resolved) for path, value in settings_of(resolved)}
+
+
+def settings_of(resolved: Resolved) -> Iterator[tuple[str, Any]]:
+    """Every setting of the configuration by its dotted path, as JSON has it."""
+    return _leaves(json.loads(resolved.config.model_dump_json()), "")
+
+
+def _leaves(settings: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{place}{name}.")
+        else:
+            yield f"{place}{name}", value
+
+
+def _origin(path: str, value: Any, layers: list[tuple[str, dict[str, Any]]], resolved: Resolved) -> str:
+    for who, layer in reversed(layers):
+        given = look_up(layer, path)
+        # What a layer says of a component that a later one has replaced, says nothing of this one.
+        if given is not None and json.loads(json.dumps(given, default=list)) == value:
+            return who
+    if path in resolved.derived:
+        return f"derived: {resolved.derived[path].reason}"
+    return "default"

@@ -1,0 +1,150 @@
+"""The settings that follow from the data, the machine and the time.
+
+Each stands here once, with its reason. What no rule names keeps its component's own default.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from dalikit.hookspecs import offer
+from dalikit.interfaces import Derived, Pace, Rules, Situation
+
+DALIKIT_API = 2
+
+PAUSES = 10
+"""Stops for scores, pictures and a checkpoint that a training has where they are cheap."""
+
+PAUSED = 0.1
+"""The share of the time that they may take together."""
+
+SLACK = 0.98
+"""The share of the time that is planned for."""
+
+WIDTHS = ("generator.width", "discriminator.width")
+NARROWEST, WIDEST = 8, 128
+FIRST = {"cpu": 16, "cuda": 64}
+"""The width that is tried first, and taken where no time is to be kept."""
+
+COSTLIER = 3.2
+"""How many times as long networks of twice the width take, at most by what was measured."""
+
+
+class Standard(Rules):
+    """Settings for images and for points, found on data that no rule names; see docs/defaults.md.
+
+    Args:
+        wanted: the fewest steps for which networks are made as wide as time allows.
+        r1: R1's weight at 28×28 and a batch of 64; it follows resolution and batch from there.
+        ratio: how hard a reconstruction pulls beside the game.
+    """
+
+    name = "standard"
+
+    def __init__(self, *, wanted: int = 4000, r1: float = 0.3, ratio: float = 0.5) -> None:
+        self.wanted = wanted
+        self.r1 = r1
+        self.ratio = ratio
+
+    def derive(self, known: Situation) -> Mapping[str, Derived]:
+        """Those of the data, then of the machine, then of the time, for which all others must be known."""
+        own = {**self._training(known), **self._penalties(known), **_codes(known), **_machine(known)}
+        return {**own, **self._time(known, {path: each.value for path, each in own.items()})}
+
+    def _training(self, known: Situation) -> dict[str, Derived]:
+        image = len(known.spec.x_shape) == 3
+        batch, why = (64, "for images") if image else (256, "for points, which are cheap")
+        return {
+            "trainer.batch_size": Derived(batch, why),
+            "trainer.lr": Derived(2e-3, "Adam's, falling to 0: short trainings want ten times DCGAN's"),
+            "trainer.schedule": Derived("linear", "the last steps settle what the first have found"),
+            "trainer.optimizer.betas": Derived(
+                [0.5 if image else 0.0, 0.99],
+                "DCGAN's first beta for images, none for points; StyleGAN's second",
+            ),
+        }
+
+    def _penalties(self, known: Situation) -> dict[str, Derived]:
+        """R1 by resolution and batch, as StyleGAN2-ADA sets it: γ ∝ pixels / batch."""
+        image = len(known.spec.x_shape) == 3
+        batch = known.given("trainer.batch_size") or (64 if image else 256)
+        pixels = math.prod(known.spec.x_shape[1:])
+        weight = self.r1 * (pixels / 28**2) * (64 / batch) if image else 1.5e-4
+        why = "as pixels / batch (StyleGAN2-ADA)" if image else "for points of unit variance"
+        found = {
+            "game.r1": Derived(_rounded(weight), why),
+            "game.penalty_every": Derived(4, "lazily, at a fraction of the cost (StyleGAN2)"),
+            "posterior.log_variance_min": Derived(-6.0, "a code is told to 5 % of its prior's width at best"),
+            "posterior.log_variance_max": Derived(2.0, "the prior's own variance lies well below"),
+        }
+        if image and known.takes("game.r1", 0.1):
+            found["discriminator.norm"] = Derived(
+                "batch", "R1 keeps D smooth, so that it may be fast to learn"
+            )
+        if (weight_of := known.method.balanced) is not None:
+            path = f"method.{weight_of}"
+            found[path] = Derived("balanced", "the two parts of the objective on one scale (DALI, section 4)")
+            if known.given(path) in (None, "balanced"):
+                found["method.ratio"] = Derived(self.ratio, "samples as a GAN's, at a small cost in error")
+        return found
+
+    def _time(self, known: Situation, own: Mapping[str, Any]) -> dict[str, Derived]:
+        """Networks as wide as leaves `wanted` steps, and as many steps as the time holds."""
+        image = len(known.spec.x_shape) == 3
+        paths = [path for path in WIDTHS if image and known.takes(path, NARROWEST)]
+        width = FIRST[known.device]
+        if known.seconds is None:
+            return {path: Derived(width, f"for images on {known.device}") for path in paths}
+        seconds = known.seconds
+
+        def plan(width: int) -> tuple[Pace, int, int]:
+            pace = known.measure({**own, **dict.fromkeys(paths, width)})
+            return pace, *_steps(seconds, pace)
+
+        pace, steps, pauses = plan(width)
+        while paths and steps < self.wanted and width > NARROWEST:
+            width //= 2
+            pace, steps, pauses = plan(width)
+        while paths and steps > COSTLIER * self.wanted and width < WIDEST:
+            width *= 2
+            pace, steps, pauses = plan(width)
+        why = f"the widest that leaves {self.wanted:,} steps in the time"
+        return {**{path: Derived(width, why) for path in paths}, **_schedule(seconds, pace, steps, pauses)}
+
+
+def _codes(known: Situation) -> dict[str, Derived]:
+    """Z: twice the root of x's dimension, as a power of two, and never more than that."""
+    dimension = math.prod(known.spec.x_shape)
+    size = min(dimension, 2 ** round(math.log2(2 * math.sqrt(dimension))))
+    return {
+        "generator.latent_size": Derived(size, f"twice the root of {dimension} values, as a power of two")
+    }
+
+
+def _machine(known: Situation) -> dict[str, Derived]:
+    if known.device != "cpu":
+        return {}
+    return {"threads": Derived(1, "a second one gains little, and loses much on a busy machine")}
+
+
+def _steps(seconds: float, pace: Pace) -> tuple[int, int]:
+    """How many steps, and how many pauses, the time holds; one of each at least."""
+    left = seconds * SLACK - pace.end
+    pauses = max(1, min(PAUSES, int(PAUSED * left / max(pace.pause, 1e-9))))
+    return max(1, int((left - (pauses + 1) * pace.pause) / pace.step)), pauses
+
+
+def _schedule(seconds: float, pace: Pace, steps: int, pauses: int) -> dict[str, Derived]:
+    """The number of steps, and when training pauses."""
+    why = f"{seconds / 60:.1f} minutes, at {1000 * pace.step:.3g} ms a step and {pace.pause:.2g} s a pause"
+    every = Derived(max(1, steps // pauses), f"{pauses} pauses, in a tenth of the time at most")
+    paths = [f"callbacks.{callback}.every" for callback in ("evaluation", "pictures", "checkpoint")]
+    return {"trainer.steps": Derived(steps, why), **dict.fromkeys(paths, every)}
+
+
+def _rounded(value: float) -> float:
+    """To two digits, as people would write it."""
+    return float(f"{value:.2g}")
+
+
+dalikit_components = offer(Standard)
