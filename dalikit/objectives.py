@@ -242,6 +242,11 @@ class Playing(Watching):
         """What D is to tell from it, without a graph."""
         return iteration.fake_detached
 
+    def verdict(self, iteration: Iteration) -> tuple[Tensor, Tensor]:
+        """D's logits (B,) of what it takes for real, and of what was generated, as it sees them."""
+        critic = self.critic(iteration)
+        return critic(self.real(iteration)), critic(self.fake(iteration))
+
     def adversarial_loss(self, iteration: Iteration, logits: Tensor) -> Tensor:
         """The game's loss, a scalar, of whoever generates, at D's logits (B,) of what was generated."""
         return generator_loss(self.game, self.critic(iteration), logits, lambda: self.real(iteration))

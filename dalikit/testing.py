@@ -21,12 +21,14 @@ from dalikit.evaluation.scoring import Maker, score
 from dalikit.interfaces import (
     AdversarialGame,
     Augmentation,
+    Batch,
     Callback,
     Dataset,
     DataSpec,
     Discriminator,
     Encoder,
     Generator,
+    Iteration,
     Method,
     Optimizer,
     Phase,
@@ -205,6 +207,7 @@ def check_method(build: Callable[[], Method], dataset: Dataset) -> None:
             pass
         else:
             raise AssertionError("a method with a posterior says infers = True")
+    _check_verdict(first, dataset)
     check_saving(build)
 
 
@@ -304,6 +307,15 @@ def _check_phase(method: Method, position: int, phase: Phase, dataset: Dataset) 
             assert not moved, f"phase '{phase.name}' does not train {role}, yet its parameters changed"
         elif new:
             assert moved, f"phase '{phase.name}' trains {role}, yet none of its parameters changed"
+
+
+def _check_verdict(method: Method, dataset: Dataset) -> None:
+    raw = dataset.split("train").take(torch.arange(B), torch.Generator().manual_seed(0))
+    batch = Batch(dataset.scale(raw.x), raw.y)
+    with torch.no_grad():
+        logits = method.verdict(Iteration(method.generate, batch, method.prior(B)))
+    for which, found in zip(("real", "generated"), logits or (), strict=False):
+        _shape(f"verdict, {which}", found, (B,))
 
 
 def _train(method: Method, dataset: Dataset, callbacks: Sequence[Callback] = (), steps: int = 2) -> Method:

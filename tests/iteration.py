@@ -15,6 +15,9 @@ from dalikit.training import Trainer
 
 SEED, BATCH, RATE, BETAS = 3, 6, 1e-2, (0.5, 0.9)
 
+RATIO = 0.3
+"""Of weights that set themselves."""
+
 OPTIONS = {"lr": RATE, "optimizer": {"name": "adam", "betas": BETAS}}
 """Of a trainer that steps like `adam` here."""
 
@@ -38,6 +41,28 @@ def check_one_iteration(restate: Callable[..., None], cls: type[Method], **setti
         restate(mine, x, noise(), *labels)
     for (name, a), b in zip(trained.named_parameters(), mine.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-9, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def weigher(weight: float | str) -> Callable[..., Any]:
+    """What gives a term's weight: the number; for `balanced` RATIO times how hard the game pulls beside it.
+
+    Pulls are lengths of gradients at what was generated, their squares averaged over the batch and over all
+    the times that it was asked.
+    """
+    squares: list[Tensor] = []
+
+    def pull(loss: Tensor, at: Tensor) -> Tensor:
+        (slopes,) = torch.autograd.grad(loss, at, retain_graph=True)
+        return sum(slope.norm() ** 2 for slope in slopes) / BATCH
+
+    def weigh(term: Tensor, game: Tensor, at: Tensor, judged: Tensor | None = None) -> Tensor | float:
+        if weight != "balanced":
+            return weight
+        squares.append(torch.stack([pull(term, at), pull(game, at if judged is None else judged)]))
+        of_term, of_game = torch.stack(squares).mean(0)
+        return RATIO * (of_game / of_term).sqrt()
+
+    return weigh
 
 
 def adam(module: nn.Module) -> Adam:

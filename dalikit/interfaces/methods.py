@@ -239,5 +239,12 @@ class Method(Component, nn.Module):
         """The code z (B, Z) that stands for x (B, *X) in a reconstruction."""
         return self.posterior(x, y).mean
 
+    def verdict(self, iteration: Iteration) -> tuple[Tensor, Tensor] | None:
+        """D's logits (B,) of what it is to take for real, and (B,) of what it is to tell from it.
+
+        None where there is no discriminator. It is asked in training's modes and without a graph.
+        """
+        return None
+
     def bind(self, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
         """Called once with each role's optimizer, for a method that differentiates through one."""

@@ -104,6 +104,7 @@ class RunConfig(BaseModel):
         "log": {},
         "evaluation": {},
         "pictures": {},
+        "health": {},
         "checkpoint": {},
     }
     metrics: dict[str, dict[str, Any] | None] = {}

@@ -18,10 +18,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.functional.divergences import batch_divergence
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Inferring, weighted_sum
+from dalikit.objectives import INFERRING, Inferring, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -30,49 +31,59 @@ class AGE(Inferring):
     """A generator against an encoder on data. Only the posterior's code is trained, never its spread.
 
     Args:
-        data_weight: μ, what the reconstruction of data counts for the encoder.
-        code_weight: λ, what the reconstruction of codes counts for the generator.
+        data_weight: μ, what the reconstruction of data counts for the encoder; or `balanced`, see
+            `dalikit.functional.balance`.
+        code_weight: λ, what the reconstruction of codes counts for the generator; or `balanced`.
+        ratio: how hard, where they are balanced, the one pulls at G(E(x)) and the other at G(z), beside
+            Δ(E(G(z))) at G(z).
         generator_steps: the generator's steps for one of the encoder's.
     """
 
     name = "age"
+    balanced = "code_weight"
 
     def __init__(
         self,
         *,
-        data_weight: Annotated[float, Field(ge=0)] = 10.0,
-        code_weight: Annotated[float, Field(ge=0)] = 10.0,
+        data_weight: Weight = 10.0,
+        code_weight: Weight = 10.0,
+        ratio: Ratio = 0.5,
         generator_steps: Annotated[int, Field(ge=1)] = 2,
         **players: Any,
     ) -> None:
         super().__init__(**players)
-        self.data_weight = data_weight
-        self.code_weight = code_weight
+        self.data_weight = Balance(data_weight, ratio)
+        self.code_weight = Balance(code_weight, ratio)
         self.generator_steps = generator_steps
 
     def phases(self) -> Sequence[Phase]:
         """The encoder's step, then the generator's."""
+        generator = Phase("generator", ("generator",), self.generator_loss, repeats=self.generator_steps)
         return (
-            Phase("encoder", INFERRING, self.encoder_loss),
-            Phase("generator", ("generator",), self.generator_loss, repeats=self.generator_steps),
+            measured(Phase("encoder", INFERRING, self.encoder_loss), self.data_weight),
+            measured(generator, self.code_weight),
         )
 
     def encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """Real codes towards the prior, generated ones away from it, and the reconstruction of x."""
         x, y = iteration.real, iteration.labels
         codes = self.code(x, y)
+        fake = iteration.fake_detached.detach().requires_grad_(self.data_weight.moves)
+        again = self.generate(codes, y)
         terms = {
             "real": batch_divergence(codes),
-            "fake": batch_divergence(self.code(iteration.fake_detached, y)),
-            "reconstruction": (x - self.generate(codes, y)).square().mean(),
+            "fake": batch_divergence(self.code(fake, y)),
+            "reconstruction": (x - again).square().mean(),
         }
-        return weighted_sum(terms, fake=-1.0, reconstruction=self.data_weight)
+        weight = self.data_weight(terms["reconstruction"], terms["fake"], again, fake)
+        return weighted_sum(terms, fake=-1.0, reconstruction=weight)
 
     def generator_loss(self, iteration: Iteration) -> PhaseLoss:
         """Generated codes towards the prior, and the reconstruction of z."""
         codes = self.code(iteration.fake, iteration.labels)
         terms = {"fake": batch_divergence(codes), "reconstruction": (iteration.z - codes).square().mean()}
-        return weighted_sum(terms, reconstruction=self.code_weight)
+        weight = self.code_weight(terms["reconstruction"], terms["fake"], iteration.fake)
+        return weighted_sum(terms, reconstruction=weight)
 
 
 dalikit_components = offer(AGE)

@@ -12,14 +12,14 @@ sections 3 and 4.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
 from torch import Tensor
 
+from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Critic, Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import Joint, critic_loss, critic_phase, generator_loss, weighted_sum
+from dalikit.objectives import Joint, critic_loss, critic_phase, generator_loss, measured, weighted_sum
 from dalikit.players import PairDiscriminator
 
 DALIKIT_API = 2
@@ -30,10 +30,12 @@ class ALICE(Joint):
 
     Args:
         cycle: `l2` or `l1`, an explicit norm, or `adversarial`, by a second discriminator on pairs of data.
-        weight: what the cycle counts.
+        weight: what the cycle counts, or `balanced`, see `dalikit.functional.balance`.
+        ratio: how hard it pulls at G(E(x)) beside the game at G(z), where it is balanced.
     """
 
     name = "alice"
+    balanced = "weight"
     needs = ("rsample",)
     cycle_discriminator: PairDiscriminator
 
@@ -41,12 +43,13 @@ class ALICE(Joint):
         self,
         *,
         cycle: Literal["l2", "l1", "adversarial"] = "l2",
-        weight: Annotated[float, Field(ge=0)] = 1.0,
+        weight: Weight = 1.0,
+        ratio: Ratio = 0.5,
         **players: Any,
     ) -> None:
         super().__init__(**players)
         self.cycle = cycle
-        self.weight = weight
+        self.weight = Balance(weight, ratio)
 
     @classmethod
     def roles(cls, **settings: Any) -> dict[str, Role]:
@@ -57,7 +60,8 @@ class ALICE(Joint):
 
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the second one's if there is one, then that of generator and encoder."""
-        first, both = super().phases()
+        first, joint = super().phases()
+        both = measured(joint, self.weight)
         if self.cycle != "adversarial":
             return first, both
         loss, role = self.cycle_discriminator_loss, "cycle_discriminator"
@@ -73,8 +77,10 @@ class ALICE(Joint):
         """ALI's loss of both sides, and the cycle on the same draw of E(x)."""
         z = self.draw(iteration)
         adversarial = self.joint_loss(iteration, z)
-        cycle = self._cycle(iteration, self.generate(z, iteration.labels))
-        return weighted_sum({"loss": adversarial, "cycle": cycle}, cycle=self.weight)
+        again = self.generate(z, iteration.labels)
+        cycle = self._cycle(iteration, again)
+        weight = self.weight(cycle, adversarial, again, iteration.fake)
+        return weighted_sum({"loss": adversarial, "cycle": cycle}, cycle=weight)
 
     def _cycle(self, iteration: Iteration, again: Tensor) -> Tensor:
         x = iteration.real

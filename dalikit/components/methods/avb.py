@@ -69,12 +69,15 @@ class AVB(Inferring, Watching):
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """Logistic regression of inferred codes against the prior's, each beside the same data."""
+        inferred, drawn = self.verdict(iteration)
+        self.observe(inferred.detach())
+        return weighted_sum({"loss": (softplus(-inferred) + softplus(drawn)).mean()})
+
+    def verdict(self, iteration: Iteration) -> tuple[Tensor, Tensor]:
+        """T (B,) of x beside an inferred code, and beside the prior's."""
         with torch.no_grad():
             inferred = self.posterior(iteration.real, iteration.labels).rsample()
-        t = self._t(iteration, inferred)
-        self.observe(t.detach())
-        loss = softplus(-t) + softplus(self._t(iteration, iteration.z))
-        return weighted_sum({"loss": loss.mean()})
+        return self._t(iteration, inferred), self._t(iteration, iteration.z)
 
     def autoencoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The negative evidence lower bound a value of x, times σ², less its constants."""

@@ -17,10 +17,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
-from dalikit.objectives import Inferring, Watching, weighted_sum
+from dalikit.objectives import Inferring, Watching, measured, weighted_sum
 from dalikit.players import Projection, Trunk
 
 DALIKIT_API = 2
@@ -36,9 +37,13 @@ class IAN(Inferring, Watching):
         image_weight: λ_img, of the absolute error of reconstructions, a mean over their values.
         feature_weight: λ_feature, of the squared error in D's features, a mean over them.
         kl_weight: λ_kl, in units of 1/Z.
+        weight: what both reconstructions together count besides, or `balanced`, see
+            `dalikit.functional.balance`.
+        ratio: how hard they pull at x̂ beside the game there, where their weight is balanced.
     """
 
     name = "ian"
+    balanced = "weight"
     needs = ("rsample", "log_prob", "mean")
     share_features = True
     discriminator: Trunk
@@ -49,6 +54,8 @@ class IAN(Inferring, Watching):
         image_weight: Annotated[float, Field(ge=0)] = 3.0,
         feature_weight: Annotated[float, Field(ge=0)] = 1.0,
         kl_weight: Annotated[float, Field(ge=0)] = 1.0,
+        weight: Weight = 1.0,
+        ratio: Ratio = 0.5,
         **players: Any,
     ) -> None:
         super().__init__(**players)
@@ -59,6 +66,7 @@ class IAN(Inferring, Watching):
         self.image_weight = image_weight
         self.feature_weight = feature_weight
         self.kl_weight = kl_weight
+        self.weight = Balance(weight, ratio)
 
     @classmethod
     def roles(cls, **settings: Any) -> dict[str, Role]:
@@ -67,8 +75,9 @@ class IAN(Inferring, Watching):
 
     def phases(self) -> Sequence[Phase]:
         """The step of the discriminator and its ternary head, then that of generator and encoder."""
-        both = Phase("discriminator", ("discriminator", "ternary"), self.discriminator_loss)
-        return both, *super().phases()
+        first = Phase("discriminator", ("discriminator", "ternary"), self.discriminator_loss)
+        (both,) = super().phases()
+        return first, measured(both, self.weight)
 
     def discriminator_loss(self, iteration: Iteration) -> PhaseLoss:
         """The cross-entropy of each kind of data in its own class."""
@@ -97,7 +106,17 @@ class IAN(Inferring, Watching):
             "features": (h - again).square().mean(),
             "kl": kl_to_standard_normal(posterior).mean() / self.latent_size,
         }
-        return weighted_sum(terms, image=self.image_weight, features=self.feature_weight, kl=self.kl_weight)
+        image, feature = self.image_weight, self.feature_weight
+        reconstruction = image * terms["image"] + feature * terms["features"]
+        weight = self.weight(reconstruction, terms["loss"], rebuilt)
+        return weighted_sum(terms, image=weight * image, features=weight * feature, kl=self.kl_weight)
+
+    def verdict(self, iteration: Iteration) -> tuple[Tensor, Tensor]:
+        """How much more real than generated the ternary head takes x, and G(z), for (B,)."""
+        both = [self.seen(x) for x in (iteration.real, iteration.fake_detached)]
+        logits = [self._logits(self.discriminator.trunk(x), iteration.labels) for x in both]
+        real, fake = (found[:, REAL] - found[:, GENERATED] for found in logits)
+        return real, fake
 
     def _as(self, kind: int, h: Tensor, y: Tensor | None) -> Tensor:
         """The mean cross-entropy of class `kind` for data with features h (B, *H)."""

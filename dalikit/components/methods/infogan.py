@@ -11,6 +11,7 @@ Source: Chen et al. 2016, "InfoGAN: Interpretable Representation Learning by Inf
 Adversarial Nets", sections 4 to 6.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import torch
@@ -19,9 +20,10 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from dalikit.errors import UnfitError
+from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Iteration, PhaseLoss
-from dalikit.objectives import Adversarial, Inferring, weighted_sum
+from dalikit.interfaces import Iteration, Phase, PhaseLoss
+from dalikit.objectives import Adversarial, Inferring, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -31,28 +33,31 @@ class InfoGAN(Inferring, Adversarial):
 
     Args:
         codes: how many entries of z are the code.
-        lam: λ in units of 1/codes.
+        lam: λ in units of 1/codes, or `balanced`, see `dalikit.functional.balance`.
+        ratio: how hard -log Q pulls at G(z) beside the game, where λ is balanced.
 
     Raises:
         UnfitError: z has fewer entries than `codes`.
     """
 
     name = "infogan"
+    balanced = "lam"
     needs = ("mean", "stddev")
     share_features = True
 
     def __init__(
-        self,
-        *,
-        codes: Annotated[int, Field(ge=1)] = 2,
-        lam: Annotated[float, Field(ge=0)] = 0.1,
-        **players: Any,
+        self, *, codes: Annotated[int, Field(ge=1)] = 2, lam: Weight = 0.1, ratio: Ratio = 0.5, **players: Any
     ) -> None:
         super().__init__(**players)
         if codes > self.latent_size:
             raise UnfitError(f"method 'infogan': codes={codes}, but z has {self.latent_size} entries")
         self.codes = codes
-        self.lam = lam
+        self.lam = Balance(lam, ratio)
+
+    def phases(self) -> Sequence[Phase]:
+        """The discriminator's step, and the joint one."""
+        discriminator, both = super().phases()
+        return discriminator, measured(both, self.lam)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G, and λ times -log Q(c | G(z))."""
@@ -61,7 +66,8 @@ class InfoGAN(Inferring, Adversarial):
         q = super().inferred(h, iteration.labels)
         own = Normal(q.mean[:, : self.codes], q.stddev[:, : self.codes], validate_args=False)
         nll = -own.log_prob(iteration.z[:, : self.codes]).sum(1).mean()
-        return weighted_sum({"loss": adversarial, "nll": nll}, nll=self.lam / self.codes)
+        lam = self.lam(nll / self.codes, adversarial, iteration.fake)
+        return weighted_sum({"loss": adversarial, "nll": nll}, nll=lam / self.codes)
 
     def inferred(self, h: Tensor, y: Tensor | None) -> Distribution:
         """q(z|x): Q on the code, and on the noise, which nobody reads, the prior."""

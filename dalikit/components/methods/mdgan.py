@@ -12,11 +12,11 @@ Source: Che et al. 2016, "Mode Regularized Generative Adversarial Networks", man
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from torch import Tensor, nn
 
+from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss, Role
 from dalikit.objectives import (
@@ -27,6 +27,7 @@ from dalikit.objectives import (
     critic_loss,
     critic_phase,
     generator_loss,
+    measured,
     weighted_sum,
 )
 
@@ -37,16 +38,19 @@ class MDGAN(Inferring, Adversarial):
     """Two discriminators on data, one game for both. Only the posterior's code is trained, never its spread.
 
     Args:
-        lam: λ, what the reconstruction counts against the game.
+        lam: λ, what the reconstruction counts against the game, or `balanced`, see
+            `dalikit.functional.balance`.
+        ratio: how hard it pulls at G(E(x)) beside the game, where λ is balanced.
     """
 
     name = "mdgan"
+    balanced = "lam"
     deterministic = True
     diffuser: nn.Module
 
-    def __init__(self, *, lam: Annotated[float, Field(ge=0)] = 10.0, **players: Any) -> None:
+    def __init__(self, *, lam: Weight = 10.0, ratio: Ratio = 0.5, **players: Any) -> None:
         super().__init__(**players)
-        self.lam = lam
+        self.lam = Balance(lam, ratio)
 
     @classmethod
     def roles(cls, **settings: Any) -> dict[str, Role]:
@@ -58,7 +62,7 @@ class MDGAN(Inferring, Adversarial):
         """The manifold's two steps, then the diffusion's two."""
         return (
             *Playing.phases(self),
-            Phase("manifold", ("generator", *INFERRING), self.manifold_loss),
+            measured(Phase("manifold", ("generator", *INFERRING), self.manifold_loss), self.lam),
             critic_phase(self.game, self.diffuser, self.diffuser_loss, "diffuser"),
             Phase("diffusion", ("generator",), self.diffusion_loss),
         )
@@ -73,7 +77,8 @@ class MDGAN(Inferring, Adversarial):
         again = self.generate(self.draw(iteration), iteration.labels)
         loss = self.adversarial_loss(iteration, self.critic(iteration)(again))
         reconstruction = (x - again).square().mean()
-        return weighted_sum({"reconstruction": reconstruction, "loss": loss}, reconstruction=self.lam)
+        lam = self.lam(reconstruction, loss, again)
+        return weighted_sum({"reconstruction": reconstruction, "loss": loss}, reconstruction=lam)
 
     def diffuser_loss(self, iteration: Iteration, *, penalised: bool) -> PhaseLoss:
         """The game's loss of D2 on G(E(x)), then G(z)."""

@@ -20,10 +20,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.functional.divergences import kl_to_standard_normal
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Iteration, Phase, PhaseLoss
-from dalikit.objectives import INFERRING, Adversarial, Inferring, Playing, critic_loss, weighted_sum
+from dalikit.objectives import INFERRING, Adversarial, Inferring, Playing, critic_loss, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -33,29 +34,33 @@ class VAEGAN(Inferring, Adversarial):
 
     Args:
         beta: what the prior counts against the features' reconstruction, both a mean over their dimensions.
-        gamma: what that reconstruction counts for the decoder against the game.
+        gamma: what that reconstruction counts for the decoder against the game, or `balanced`, see
+            `dalikit.functional.balance`.
+        ratio: how hard it pulls at reconstructions beside the game there, where gamma is balanced.
     """
 
     name = "vaegan"
+    balanced = "gamma"
     needs = ("rsample", "log_prob", "mean")
 
     def __init__(
         self,
         *,
         beta: Annotated[float, Field(ge=0)] = 0.01,
-        gamma: Annotated[float, Field(ge=0)] = 1.0,
+        gamma: Weight = 1.0,
+        ratio: Ratio = 0.5,
         **players: Any,
     ) -> None:
         super().__init__(**players)
         self.beta = beta
-        self.gamma = gamma
+        self.gamma = Balance(gamma, ratio)
 
     def phases(self) -> Sequence[Phase]:
         """The discriminator's step, the encoder's, the generator's."""
         return (
             *Playing.phases(self),
             Phase("encoder", INFERRING, self.encoder_loss),
-            Phase("generator", ("generator",), self.generator_loss),
+            measured(Phase("generator", ("generator",), self.generator_loss), self.gamma),
         )
 
     def discriminator_loss(self, iteration: Iteration, *, penalised: bool) -> PhaseLoss:
@@ -83,8 +88,8 @@ class VAEGAN(Inferring, Adversarial):
         again = self.generate(z, y)
         sampled = self.adversarial_loss(iteration, critic(iteration.fake))
         rebuilt = self.adversarial_loss(iteration, critic(again))
-        like = self._apart(x, again)
-        return weighted_sum({"features": like, "loss": (sampled + rebuilt) / 2}, features=self.gamma)
+        like, game = self._apart(x, again), (sampled + rebuilt) / 2
+        return weighted_sum({"features": like, "loss": game}, features=self.gamma(like, game, again))
 
     def _apart(self, x: Tensor, again: Tensor) -> Tensor:
         features = self.discriminator.trunk

@@ -11,13 +11,13 @@ Source: Srivastava et al. 2017, "VEEGAN: Reducing Mode Collapse in GANs using Im
 section 3, algorithm 1.
 """
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Any
 
-from pydantic import Field
-
+from dalikit.functional.balance import Balance, Ratio, Weight
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Iteration, PhaseLoss
-from dalikit.objectives import Joint, weighted_sum
+from dalikit.interfaces import Iteration, Phase, PhaseLoss
+from dalikit.objectives import Joint, measured, weighted_sum
 
 DALIKIT_API = 2
 
@@ -28,15 +28,23 @@ class VEEGAN(Joint):
     The paper's loss of G is that of the game `gan` with `generator_loss=kl`.
 
     Args:
-        weight: what the reconstruction of codes counts, in units of 1/Z.
+        weight: what the reconstruction of codes counts, in units of 1/Z; or `balanced`, see
+            `dalikit.functional.balance`.
+        ratio: how hard it pulls at G(z) beside the game, where it is balanced.
     """
 
     name = "veegan"
+    balanced = "weight"
     needs = ("rsample", "log_prob")
 
-    def __init__(self, *, weight: Annotated[float, Field(ge=0)] = 1.0, **players: Any) -> None:
+    def __init__(self, *, weight: Weight = 1.0, ratio: Ratio = 0.5, **players: Any) -> None:
         super().__init__(**players)
-        self.weight = weight
+        self.weight = Balance(weight, ratio)
+
+    def phases(self) -> Sequence[Phase]:
+        """The discriminator's step, and the joint one."""
+        discriminator, both = super().phases()
+        return discriminator, measured(both, self.weight)
 
     def generator_encoder_loss(self, iteration: Iteration) -> PhaseLoss:
         """The game's loss of G at generated pairs, and -log q(z|G(z)) a dimension."""
@@ -44,7 +52,8 @@ class VEEGAN(Joint):
         logits = self.critic(iteration)(self.discriminator.pairs(fake, z))
         adversarial = self.adversarial_loss(iteration, logits)
         nll = -self.posterior(fake, iteration.labels).log_prob(z).mean()
-        return weighted_sum({"loss": adversarial, "nll": nll}, nll=self.weight / self.latent_size)
+        weight = self.weight(nll / self.latent_size, adversarial, fake)
+        return weighted_sum({"loss": adversarial, "nll": nll}, nll=weight / self.latent_size)
 
 
 dalikit_components = offer(VEEGAN)

@@ -9,12 +9,12 @@ DALIKIT_API = 2
 settings = {
     "dataset": {"name": "digits"},
     "method": {"name": "dali", "lam": 0.15},
-    "game": {"name": "gan"},
+    "game": {"name": "gan", "r1": 0.0},
     "posterior": {"name": "diag", "log_variance_min": -6.0, "log_variance_max": 2.0},
     "backbone": "dcgan",
     "threads": 1,
     "generator": {"width": 32},
-    "discriminator": {"width": 32},
+    "discriminator": {"width": 32, "norm": "spectral"},
     "encoder": {"convs": 0},  # at 8×8 a single convolution is all that precedes the features
     "trainer": {
         "steps": 3600,

@@ -21,6 +21,9 @@ PAUSED = 0.1
 SLACK = 0.98
 """The share of the time that is planned for."""
 
+BATCH, POINTS = 64, 256
+"""Images, and points, in a batch."""
+
 WIDTHS = ("generator.width", "discriminator.width")
 NARROWEST, WIDEST = 8, 128
 FIRST = {"cpu": 16, "cuda": 64}
@@ -52,46 +55,45 @@ class Standard(Rules):
         return {**own, **self._time(known, {path: each.value for path, each in own.items()})}
 
     def _training(self, known: Situation) -> dict[str, Derived]:
-        image = len(known.spec.x_shape) == 3
-        batch, why = (64, "for images") if image else (256, "for points, which are cheap")
+        batch, beta, of = (BATCH, 0.5, "images") if _image(known) else (POINTS, 0.0, "points")
         return {
-            "trainer.batch_size": Derived(batch, why),
-            "trainer.lr": Derived(2e-3, "Adam's, falling to 0: short trainings want ten times DCGAN's"),
+            "trainer.batch_size": Derived(batch, f"for {of}"),
+            "trainer.lr": Derived(2e-3, "falling to 0: short trainings want ten times DCGAN's rate"),
             "trainer.schedule": Derived("linear", "the last steps settle what the first have found"),
-            "trainer.optimizer.betas": Derived(
-                [0.5 if image else 0.0, 0.99],
-                "DCGAN's first beta for images, none for points; StyleGAN's second",
-            ),
+            "trainer.optimizer.betas": Derived([beta, 0.99], f"DCGAN's first beta for images; here: {of}"),
         }
 
     def _penalties(self, known: Situation) -> dict[str, Derived]:
-        """R1 by resolution and batch, as StyleGAN2-ADA sets it: γ ∝ pixels / batch."""
-        image = len(known.spec.x_shape) == 3
-        batch = known.given("trainer.batch_size") or (64 if image else 256)
-        pixels = math.prod(known.spec.x_shape[1:])
-        weight = self.r1 * (pixels / 28**2) * (64 / batch) if image else 1.5e-4
-        why = "as pixels / batch (StyleGAN2-ADA)" if image else "for points of unit variance"
+        """R1 by resolution and batch, as StyleGAN2-ADA sets it: γ ∝ pixels / batch; λ by its gradient."""
+        return {**(self._of_images(known) if _image(known) else _of_points()), **self._weight(known)}
+
+    def _of_images(self, known: Situation) -> dict[str, Derived]:
+        pixels, batch = math.prod(known.spec.x_shape[1:]), known.given("trainer.batch_size") or BATCH
+        weight = self.r1 * (pixels / 28**2) * (BATCH / batch)
         found = {
-            "game.r1": Derived(_rounded(weight), why),
+            "game.r1": Derived(_rounded(weight), "as pixels / batch (StyleGAN2-ADA)"),
             "game.penalty_every": Derived(4, "lazily, at a fraction of the cost (StyleGAN2)"),
             "posterior.log_variance_min": Derived(-6.0, "a code is told to 5 % of its prior's width at best"),
             "posterior.log_variance_max": Derived(2.0, "the prior's own variance lies well below"),
         }
-        if image and known.takes("game.r1", 0.1):
-            found["discriminator.norm"] = Derived(
-                "batch", "R1 keeps D smooth, so that it may be fast to learn"
-            )
-        if (weight_of := known.method.balanced) is not None:
-            path = f"method.{weight_of}"
-            found[path] = Derived("balanced", "the two parts of the objective on one scale (DALI, section 4)")
-            if known.given(path) in (None, "balanced"):
-                found["method.ratio"] = Derived(self.ratio, "samples as a GAN's, at a small cost in error")
+        if known.takes("game.r1", weight) or known.given("game.r1"):
+            why = "R1 keeps D smooth, and batch norm makes it learn fast"
+            found["discriminator.norm"] = Derived("batch", why)
+        return found
+
+    def _weight(self, known: Situation) -> dict[str, Derived]:
+        """The weight of what a method adds to its game."""
+        if known.method.balanced is None:
+            return {}
+        path = f"method.{known.method.balanced}"
+        found = {path: Derived("balanced", "both parts of the objective on one scale (DALI, section 4)")}
+        if known.given(path) in (None, "balanced"):
+            found["method.ratio"] = Derived(self.ratio, "samples like a GAN's, at a small cost in error")
         return found
 
     def _time(self, known: Situation, own: Mapping[str, Any]) -> dict[str, Derived]:
         """Networks as wide as leaves `wanted` steps, and as many steps as the time holds."""
-        image = len(known.spec.x_shape) == 3
-        paths = [path for path in WIDTHS if image and known.takes(path, NARROWEST)]
+        paths = [path for path in WIDTHS if _image(known) and known.takes(path, NARROWEST)]
         width = FIRST[known.device]
         if known.seconds is None:
             return {path: Derived(width, f"for images on {known.device}") for path in paths}
@@ -110,6 +112,17 @@ class Standard(Rules):
             pace, steps, pauses = plan(width)
         why = f"the widest that leaves {self.wanted:,} steps in the time"
         return {**{path: Derived(width, why) for path in paths}, **_schedule(seconds, pace, steps, pauses)}
+
+
+def _image(known: Situation) -> bool:
+    return len(known.spec.x_shape) == 3
+
+
+def _of_points() -> dict[str, Derived]:
+    return {
+        "game.r1": Derived(1.5e-4, "for points of unit variance"),
+        "game.penalty_every": Derived(4, "lazily, at a fraction of the cost (StyleGAN2)"),
+    }
 
 
 def _codes(known: Situation) -> dict[str, Derived]:

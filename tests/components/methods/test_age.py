@@ -1,8 +1,12 @@
 """AGE against its two losses written out, where codes coincide, and on the ring of 8."""
 
+from collections.abc import Callable
+from functools import partial
+
+import pytest
 import torch
 from adam import descend
-from iteration import BATCH, adam, check_one_iteration, noise
+from iteration import BATCH, RATIO, adam, check_one_iteration, noise, weigher
 from players import Points, Z, small
 from ring import check_ring
 from torch import Tensor
@@ -19,20 +23,27 @@ def divergence(codes: Tensor) -> Tensor:
     return ((variance + mean**2 - 1) / 2 - torch.log(variance**0.5)).sum()
 
 
-def restate(mine: AGE, x: Tensor, z: Tensor) -> None:
+def restate(
+    weigh_data: Callable[..., Tensor], weigh_codes: Callable[..., Tensor], mine: AGE, x: Tensor, z: Tensor
+) -> None:
     g, e = mine.generator, mine.encoder
     e_adam, g_adam = adam(e), adam(g)
     codes = e(x)[0]
-    loss = divergence(codes) - divergence(e(g(z))[0]) + 4 * ((x - g(codes)) ** 2).sum() / (2 * BATCH)
-    descend(loss, e_adam)
+    again, fake = g(codes), g(z)
+    of_fake, apart = divergence(e(fake)[0]), ((x - again) ** 2).sum() / (2 * BATCH)
+    descend(divergence(codes) - of_fake + weigh_data(apart, of_fake, again, fake) * apart, e_adam)
     for step in range(3):
         z = noise() if step else z
-        codes = e(g(z))[0]
-        descend(divergence(codes) + 7 * ((z - codes) ** 2).sum() / (Z * BATCH), g_adam)
+        fake = g(z)
+        codes = e(fake)[0]
+        of_fake, apart = divergence(codes), ((z - codes) ** 2).sum() / (Z * BATCH)
+        descend(of_fake + weigh_codes(apart, of_fake, fake) * apart, g_adam)
 
 
-def test_one_iteration_is_the_papers() -> None:
-    check_one_iteration(restate, AGE, data_weight=4.0, code_weight=7.0, generator_steps=3)
+@pytest.mark.parametrize(("data", "codes"), [(4.0, 7.0), ("balanced", 7.0), (4.0, "balanced")])
+def test_one_iteration_is_the_papers(data: float | str, codes: float | str) -> None:
+    restated = partial(restate, weigher(data), weigher(codes))
+    check_one_iteration(restated, AGE, data_weight=data, code_weight=codes, ratio=RATIO, generator_steps=3)
 
 
 def test_codes_that_coincide_have_a_finite_divergence() -> None:

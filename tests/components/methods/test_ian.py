@@ -1,8 +1,12 @@
 """The introspective adversarial network against its losses written out, and on the ring of 8."""
 
+from collections.abc import Callable
+from functools import partial
+
+import pytest
 import torch
 from adam import descend
-from iteration import BATCH, adam, check_one_iteration, draw
+from iteration import BATCH, RATIO, adam, check_one_iteration, draw, weigher
 from players import Points, Z, small
 from ring import check_ring
 from torch import Tensor
@@ -12,7 +16,7 @@ from dalikit.components.datasets.mixtures import Ring8
 from dalikit.components.methods.ian import IAN
 
 
-def restate(mine: IAN, x: Tensor, z: Tensor) -> None:
+def restate(weigh: Callable[..., Tensor], mine: IAN, x: Tensor, z: Tensor) -> None:
     g, d, e, ternary = mine.generator, mine.discriminator, mine.encoder, mine.ternary[0][1]
     g_adam, d_adam, e_adam, t_adam = adam(g), adam(d), adam(e), adam(ternary)
 
@@ -32,13 +36,15 @@ def restate(mine: IAN, x: Tensor, z: Tensor) -> None:
     again, mean, log_variance = rebuilt(h)
     h_again = d.trunk(again)
     kl = (torch.exp(log_variance) + mean**2 - 1 - log_variance).sum() / 2 / BATCH
-    loss = entropy(d.trunk(g(z)), 0) + entropy(h_again, 0) + 2 * (x - again).abs().sum() / (2 * BATCH)
-    loss = loss + 0.6 * ((h - h_again) ** 2).sum() / (8 * BATCH) + 0.3 / Z * kl
-    descend(loss, g_adam, e_adam)
+    game = entropy(d.trunk(g(z)), 0) + entropy(h_again, 0)
+    apart = 2 * (x - again).abs().sum() / (2 * BATCH) + 0.6 * ((h - h_again) ** 2).sum() / (8 * BATCH)
+    descend(game + weigh(apart, game, again) * apart + 0.3 / Z * kl, g_adam, e_adam)
 
 
-def test_one_iteration_is_the_papers() -> None:
-    check_one_iteration(restate, IAN, image_weight=2.0, feature_weight=0.6, kl_weight=0.3)
+@pytest.mark.parametrize("weight", [1.0, "balanced"])
+def test_one_iteration_is_the_papers(weight: float | str) -> None:
+    weights = {"image_weight": 2.0, "feature_weight": 0.6, "kl_weight": 0.3, "weight": weight}
+    check_one_iteration(partial(restate, weigher(weight)), IAN, ratio=RATIO, **weights)
 
 
 def test_ring_of_8() -> None:

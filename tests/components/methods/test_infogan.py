@@ -1,11 +1,13 @@
 """InfoGAN against its two losses written out, and on the ring of 8."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from adam import descend, softplus
-from iteration import BATCH, adam, check_one_iteration
+from iteration import BATCH, RATIO, adam, check_one_iteration, weigher
 from players import Points, Z, small
 from ring import check_ring
 from torch import Tensor
@@ -17,18 +19,21 @@ from dalikit.components.methods.infogan import InfoGAN
 from dalikit.errors import UnfitError
 
 
-def restate(mine: InfoGAN, x: Tensor, z: Tensor) -> None:
+def restate(weigh: Callable[..., Tensor], mine: InfoGAN, x: Tensor, z: Tensor) -> None:
     g, d, e = mine.generator, mine.discriminator, mine.encoder
     g_adam, d_adam, e_adam = adam(g), adam(d), adam(e)
     descend((softplus(-d(x)) + softplus(d(g(z)))).sum() / BATCH, d_adam)
-    h = d.trunk(g(z))
+    fake = g(z)
+    h = d.trunk(fake)
     mean, log_variance = (head[:, :2] for head in e(h))
     nll = ((z[:, :2] - mean) ** 2 / torch.exp(log_variance) + log_variance + math.log(2 * math.pi)).sum(1) / 2
-    descend((softplus(-d.head(h)) + 0.7 / 2 * nll).sum() / BATCH, g_adam, e_adam)
+    game, nll = softplus(-d.head(h)).sum() / BATCH, nll.sum() / BATCH / 2
+    descend(game + weigh(nll, game, fake) * nll, g_adam, e_adam)
 
 
-def test_one_iteration_is_the_papers() -> None:
-    check_one_iteration(restate, InfoGAN, codes=2, lam=0.7)
+@pytest.mark.parametrize("weight", [0.7, "balanced"])
+def test_one_iteration_is_the_papers(weight: float | str) -> None:
+    check_one_iteration(partial(restate, weigher(weight)), InfoGAN, codes=2, lam=weight, ratio=RATIO)
 
 
 def test_what_is_not_code_is_the_priors() -> None:

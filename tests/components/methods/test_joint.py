@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from adam import descend, softplus
-from iteration import adam, check_one_iteration, draw
+from iteration import RATIO, adam, check_one_iteration, draw, weigher
 from players import Points, Z, small
 from ring import check_ring
 from torch import Tensor
@@ -60,20 +60,26 @@ def test_ali_and_bigan(deterministic: bool) -> None:
     check_one_iteration(restate, ALI, deterministic=deterministic)
 
 
+@pytest.mark.parametrize("weight", [0.7, "balanced"])
 @pytest.mark.parametrize("norm", ["l1", "l2"])
-def test_alice_explicit(norm: str) -> None:
+def test_alice_explicit(norm: str, weight: float | str) -> None:
+    weigh = weigher(weight)
+
     def restate(mine: ALICE, x: Tensor, z: Tensor) -> None:
         r = Restated(mine, x, z)
         r.descend_d(r.draw())
         z_hat = r.draw()
-        apart = x - r.g(z_hat)
-        cycle = (apart**2).mean() if norm == "l2" else apart.abs().mean()
-        descend(r.both(z_hat) + 0.7 * cycle, adam(r.g), adam(r.e))
+        again, both = r.g(z_hat), r.both(z_hat)
+        cycle = ((x - again) ** 2).mean() if norm == "l2" else (x - again).abs().mean()
+        descend(both + weigh(cycle, both, again, r.fake) * cycle, adam(r.g), adam(r.e))
 
-    check_one_iteration(restate, ALICE, cycle=norm, weight=0.7)
+    check_one_iteration(restate, ALICE, cycle=norm, weight=weight, ratio=RATIO)
 
 
-def test_alice_adversarial() -> None:
+@pytest.mark.parametrize("weight", [1.0, "balanced"])
+def test_alice_adversarial(weight: float | str) -> None:
+    weigh = weigher(weight)
+
     def restate(mine: ALICE, x: Tensor, z: Tensor) -> None:
         r, c = Restated(mine, x, z), mine.cycle_discriminator
 
@@ -81,24 +87,29 @@ def test_alice_adversarial() -> None:
             return c.joint(torch.cat([c.trunk(x), c.trunk(y)], 1))[:, 0]
 
         r.descend_d(r.draw())
-        again = r.g(r.draw()).detach()
-        descend((softplus(-logits(x)) + softplus(logits(again))).mean(), adam(c))
+        old = r.g(r.draw()).detach()
+        descend((softplus(-logits(x)) + softplus(logits(old))).mean(), adam(c))
         z_hat = r.draw()
-        cycle = softplus(-logits(r.g(z_hat))).mean()
-        descend(r.both(z_hat) + cycle, adam(r.g), adam(r.e))
+        again, both = r.g(z_hat), r.both(z_hat)
+        cycle = softplus(-logits(again)).mean()
+        descend(both + weigh(cycle, both, again, r.fake) * cycle, adam(r.g), adam(r.e))
 
-    check_one_iteration(restate, ALICE, cycle="adversarial")
+    check_one_iteration(restate, ALICE, cycle="adversarial", weight=weight, ratio=RATIO)
 
 
-def test_veegan() -> None:
+@pytest.mark.parametrize("weight", [0.9, "balanced"])
+def test_veegan(weight: float | str) -> None:
+    weigh = weigher(weight)
+
     def restate(mine: VEEGAN, x: Tensor, z: Tensor) -> None:
         r = Restated(mine, x, z)
         r.descend_d(r.draw())
         mean, log_variance = r.heads(r.fake)
         nll = 0.5 * ((z - mean) ** 2 / log_variance.exp() + log_variance + math.log(2 * math.pi)).sum(1)
-        descend(-r.logits(r.fake, z).mean() + 0.9 / Z * nll.mean(), adam(r.g), adam(r.e))
+        game, nll = -r.logits(r.fake, z).mean(), nll.mean() / Z
+        descend(game + weigh(nll, game, r.fake) * nll, adam(r.g), adam(r.e))
 
-    check_one_iteration(restate, VEEGAN, game=GAN(generator_loss="kl"), weight=0.9)
+    check_one_iteration(restate, VEEGAN, game=GAN(generator_loss="kl"), weight=weight, ratio=RATIO)
 
 
 def test_veegans_reconstructor_learns_from_generated_codes_alone() -> None:

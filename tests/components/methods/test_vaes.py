@@ -1,7 +1,8 @@
 """VAE and VAE/GAN against their papers' losses written out, and on the ring of 8."""
 
+import pytest
 from adam import descend, softplus
-from iteration import adam, check_one_iteration, draw
+from iteration import RATIO, adam, check_one_iteration, draw, weigher
 from players import Z
 from ring import check_ring
 from torch import Tensor
@@ -27,7 +28,10 @@ def test_vae() -> None:
     check_one_iteration(restate, VAE, sigma=0.4)
 
 
-def test_vaegan() -> None:
+@pytest.mark.parametrize("gamma", [0.3, "balanced"])
+def test_vaegan(gamma: float | str) -> None:
+    weigh = weigher(gamma)
+
     def restate(mine: VAEGAN, x: Tensor, z: Tensor) -> None:
         g, d, e = mine.generator, mine.discriminator, mine.encoder
         again, sampled = g(draw(*e(x))).detach(), g(z)
@@ -39,10 +43,10 @@ def test_vaegan() -> None:
 
         descend(apart(g(draw(*e(x)))) + 0.2 * kl(*e(x)).mean() / Z, adam(e))
         again = g(draw(*e(x)).detach())
-        g_loss = 0.5 * (softplus(-d(sampled)) + softplus(-d(again))).mean() + 0.3 * apart(again)
-        descend(g_loss, adam(g))
+        game, like = 0.5 * (softplus(-d(sampled)) + softplus(-d(again))).mean(), apart(again)
+        descend(game + weigh(like, game, again) * like, adam(g))
 
-    check_one_iteration(restate, VAEGAN, beta=0.2, gamma=0.3)
+    check_one_iteration(restate, VAEGAN, beta=0.2, gamma=gamma, ratio=RATIO)
 
 
 def test_vae_on_the_ring_of_8() -> None:

@@ -1,0 +1,203 @@
+"""Settings that nobody gave: what the rules make of a situation, and what resolution makes of rules."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dalikit.assembly import resolve, timing
+from dalikit.assembly.derive import look_up
+from dalikit.assembly.origins import origins
+from dalikit.assembly.registry import Registry
+from dalikit.components.methods.dali import DALI
+from dalikit.components.methods.gan import PlainGAN
+from dalikit.components.rules.standard import Standard
+from dalikit.errors import UserError
+from dalikit.interfaces import DataSpec, Pace, Situation
+
+REGISTRY = Registry.discover()
+STEP_AT_16 = 0.01
+"""Seconds."""
+
+
+def situation(shape=(1, 28, 28), seconds=None, method=DALI, given=None, device="cpu", step=STEP_AT_16):
+    """One in which everything is taken, and networks of twice the width take three times as long."""
+    said = given or {}
+
+    def measure(settings):
+        width = said.get("generator.width") or settings.get("generator.width", 16)
+        return Pace(step * 3 ** np.log2(width / 16), 0.5, 2.0)
+
+    return Situation(
+        spec=DataSpec(shape, (-1.0, 1.0)),
+        count=lambda: 1000,
+        method=method,
+        device=device,
+        seconds=seconds,
+        takes=lambda path, value: path not in said,
+        given=said.get,
+        measure=measure,
+    )
+
+
+def derived(*args, **kwargs):
+    return {path: each.value for path, each in Standard().derive(situation(*args, **kwargs)).items()}
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((1, 8, 8), 16), ((1, 28, 28), 64), ((3, 32, 32), 128), ((3, 64, 64), 256), ((2,), 2)]
+)
+def test_the_code_grows_as_the_root_of_the_data(shape, size):
+    assert derived(shape)["generator.latent_size"] == size
+
+
+def test_r1_follows_pixels_and_batch():
+    assert derived((1, 28, 28))["game.r1"] == 0.3
+    assert derived((3, 56, 56))["game.r1"] == 1.2
+    assert derived((1, 28, 28), given={"trainer.batch_size": 32})["game.r1"] == 0.6
+
+
+def test_a_method_without_a_weight_has_none_balanced():
+    assert "method.ratio" not in derived(method=PlainGAN)
+    assert derived(method=DALI)["method.lam"] == "balanced"
+    assert "method.ratio" not in derived(method=DALI, given={"method.lam": 0.5})
+
+
+@given(st.floats(30, 3600), st.floats(1e-4, 1.0))
+def test_a_training_fits_into_its_time_and_uses_it(seconds, step):
+    found = derived(seconds=seconds, step=step)
+    known = situation(seconds=seconds, step=step)
+    pace = known.measure({"generator.width": found["generator.width"]})
+    steps, every = found["trainer.steps"], found["callbacks.evaluation.every"]
+    taken = steps * pace.step + (steps // every) * pace.pause + pace.end
+    assert taken <= seconds or steps == 1
+    assert taken >= 0.85 * seconds or pace.step * 2 + pace.pause + pace.end > 0.1 * seconds
+
+
+@given(st.floats(60, 3600), st.floats(1e-3, 0.2))
+def test_networks_are_as_wide_as_leaves_enough_steps(seconds, step):
+    found = derived(seconds=seconds, step=step)
+    width, steps = found["generator.width"], found["trainer.steps"]
+    assert found["discriminator.width"] == width
+    assert steps >= Standard().wanted or width == 8
+    wider = situation(seconds=seconds, step=step).measure({"generator.width": 2 * width}).step
+    # By the rule's guess of 3.2, where this machine takes 3 times as long, a little room is left.
+    assert width == 128 or seconds / wider < Standard().wanted * 1.3
+
+
+def test_widths_that_are_given_stand():
+    found = derived(seconds=600, given={"generator.width": 16, "discriminator.width": 16})
+    assert "generator.width" not in found
+
+
+def test_without_a_time_no_steps_are_made_up():
+    assert "trainer.steps" not in derived()
+    assert derived()["generator.width"] == 16
+    assert derived(device="cuda")["generator.width"] == 64
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """An .npz file of grey pictures that no recipe names."""
+    path = tmp_path_factory.mktemp("pictures") / "pictures.npz"
+    rng = np.random.default_rng(0)
+    np.savez(path, images=rng.integers(0, 256, (60, 8, 8), dtype=np.uint8))
+    return path
+
+
+@pytest.fixture
+def clockwork(monkeypatch):
+    """Measurements that take no time: ten milliseconds a step."""
+    found = []
+
+    def measure(config, registry, dataset):
+        found.append(config)
+        return Pace(0.01, 0.1, 0.2)
+
+    monkeypatch.setattr("dalikit.assembly.derive.measure_pace", measure)
+    return found
+
+
+def settings(path, **more):
+    return {"dataset": {"name": "arrays", "path": str(path)}, **more}
+
+
+def test_what_nobody_gives_is_derived_and_the_user_and_recipes_overrule(pictures, clockwork):
+    plain = resolve.resolve_layers([settings(pictures, trainer={"steps": 5})], REGISTRY)
+    assert not clockwork
+    assert (plain.method.params["lam"], plain.players["discriminator"].params["norm"]) == (
+        "balanced",
+        "batch",
+    )
+    dali = {"name": "dali", "lam": 0.25}
+    said = settings(pictures, trainer={"steps": 5, "lr": 0.5}, method=dali, recipe="sn-gan")
+    config = resolve.resolve_layers([said], REGISTRY)
+    assert (config.trainer["lr"], config.method.params["lam"]) == (0.5, 0.25)
+    assert config.players["discriminator"].params["norm"] == "spectral"  # the recipe's
+    assert config.players["game"].params["r1"] == 0.0
+
+
+def test_a_time_becomes_plain_numbers(pictures, clockwork):
+    config = resolve.resolve_layers([settings(pictures, minutes=2)], REGISTRY)
+    assert config.minutes == 2
+    assert 10_000 < config.trainer["steps"] <= 12_000
+    assert config.callbacks["checkpoint"]["every"] == config.callbacks["pictures"]["every"]
+    asked = len(clockwork)
+    assert asked >= 1
+    again = resolve.resolve_layers([config.model_dump()], REGISTRY)
+    assert again == config
+    assert len(clockwork) == asked  # what is written down is not measured again
+
+
+def test_ten_minutes_where_nobody_says_anything(pictures, clockwork):
+    assert resolve.resolve_layers([settings(pictures)], REGISTRY).minutes == 10
+
+
+def test_a_time_outranks_the_steps_of_a_weaker_layer_and_steps_of_a_stronger_one_stand(clockwork):
+    assert resolve.resolve_layers([{"minutes": 1}], REGISTRY).trainer["steps"] != 3600
+    over = resolve.resolve_layers([{"minutes": 1}, {"trainer": {"steps": 7}}], REGISTRY)
+    assert over.trainer["steps"] == 7
+
+
+def test_a_callback_that_is_switched_off_stays_off(pictures, clockwork):
+    config = resolve.resolve_layers([settings(pictures, callbacks={"pictures": None})], REGISTRY)
+    assert config.callbacks["pictures"] is None
+
+
+def test_what_means_nothing_to_a_component_is_not_set(pictures, clockwork):
+    config = resolve.resolve_layers([settings(pictures, game="wgan", trainer={"optimizer": "sgd"})], REGISTRY)
+    assert "r1" not in config.players["game"].params
+    assert config.players["discriminator"].params["norm"] == "spectral"
+    assert "betas" not in config.trainer["optimizer"]
+
+
+def test_rules_are_a_component_with_settings(pictures, clockwork):
+    given = settings(pictures, rules={"r1": 3.0}, trainer={"steps": 5})
+    config = resolve.resolve_layers([given], REGISTRY)
+    assert config.players["game"].params["r1"] == pytest.approx(3.0 * 64 / 784, rel=0.05)
+    with pytest.raises(UserError, match="rules 'standard' has no parameter 'speed'"):
+        resolve.resolve_layers([settings(pictures, rules={"speed": 1})], REGISTRY)
+
+
+def test_origins_say_who_gave_each_setting(pictures, clockwork):
+    found = origins(resolve.resolve([settings(pictures, trainer={"lr": 0.5}, recipe="sn-gan")], REGISTRY))
+    assert found["trainer.lr"] == "given"
+    assert found["discriminator.norm"] == "recipe 'sn-gan'"
+    assert found["trainer.schedule"].startswith("derived: ")
+    assert found["discriminator.hidden"] == "default"
+    config = resolve.resolve_layers([settings(pictures, trainer={"lr": 0.5}, recipe="sn-gan")], REGISTRY)
+    assert all(look_up(config.model_dump(), path.rpartition(".")[0] or path) is not None for path in found)
+
+
+def test_a_measured_pace_is_of_the_training_itself(pictures):
+    config = resolve.resolve_layers([settings(pictures, trainer={"steps": 5, "batch_size": 8})], REGISTRY)
+    from dalikit.assembly.build import make_dataset
+
+    timing.SECONDS, before = 0.0, timing.SECONDS
+    try:
+        pace = timing.measure_pace(config, REGISTRY, make_dataset(config, REGISTRY))
+    finally:
+        timing.SECONDS = before
+    assert 0 < pace.step < 5
+    assert 0 < pace.pause < 5
+    assert pace.end > 0
