@@ -15,7 +15,7 @@ from dalikit.data.fitting import Fitting, How
 from dalikit.data.gathering import SHOWN, Survey, gather, left_out, survey
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
 from dalikit.data.sources import Source, source_of
-from dalikit.data.splits import PARTS, check_count, divide
+from dalikit.data.splits import check_count, check_parts, divide
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Derived, Part
@@ -107,8 +107,8 @@ class Folder(Dataset):
 
     def split(self, part: Part) -> ImageSplit:
         """The part as uint8 images."""
-        rows = np.flatnonzero(self._parts == PARTS.index(part))
-        return ImageSplit(self._arrays["images"], self._labels, self.flip and part == "train", rows)
+        flip, rows = self.flip and part == "train", self._rows[part]
+        return ImageSplit(self._arrays["images"], self._labels, flip, rows)
 
     def introduction(self) -> Sequence[str]:
         """How many pictures and classes, how they are divided and fitted; and what is odd about them."""
@@ -192,17 +192,14 @@ class Folder(Dataset):
         return np.array([numbers[str(e.label)] for e in self._source.entries]) if numbers else None
 
     @cached_property
-    def _parts(self) -> np.ndarray:
-        """The part of each picture, as its index in `PARTS`; 255 of those that are left out."""
-        test = np.array([entry.part == "test" for entry in self._source.entries])
-        own = self._arrays["sound"] & ~test
-        parts = np.full(len(test), 255, np.uint8)
-        parts[self._arrays["sound"] & test] = PARTS.index("test")
-        parts[own] = divide(self._arrays["digests"][own], self.split_seed, self._source.test_given)
-        check_count(f"dataset 'folder': {self.folder} has too few images", int(own.sum()), parts[own])
-        if not (parts == PARTS.index("test")).any():
-            raise UserError(f"dataset 'folder': no image of the test part in {self.folder} can be read")
-        return parts
+    def _rows(self) -> dict[Part, np.ndarray]:
+        """For each part which pictures make it."""
+        where, sound = f"dataset 'folder': {self.folder}", np.flatnonzero(self._arrays["sound"])
+        test = np.array([entry.part == "test" for entry in self._source.entries])[sound]
+        check_count(f"{where} has too few images", int((~test).sum()))
+        rows = divide(self._arrays["digests"][sound], self.split_seed, test)
+        check_parts(where, rows)
+        return {part: sound[own] for part, own in rows.items()}
 
 
 SETTLED = ("size", "channels")
