@@ -7,14 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dalikit.data.splits import PARTS, check_count, digests, divide
+from dalikit.data.splits import PARTS, check_count, check_parts, digests, divide
 from dalikit.errors import UserError
 
 MANY = np.random.default_rng(0).integers(0, 256, (4000, 3, 3)).astype(np.uint8)
 
 
 def parts_of(rows, seed=0, test_given=False):
-    return divide(digests(rows), seed, test_given)
+    given = np.arange(len(rows) + 9) >= len(rows)
+    found = divide(
+        digests(np.concatenate([rows, rows[:1].repeat(9, 0)]) if test_given else rows),
+        seed,
+        given if test_given else None,
+    )
+    assert sorted(np.concatenate(list(found.values()))) == list(range(len(rows) + 9 * test_given))
+    parts = np.full(len(rows), 9)
+    for number, part in enumerate(PARTS):
+        own = found[part]
+        parts[own[own < len(rows)]] = number
+    return parts
 
 
 def by_hand(row, seed):
@@ -77,5 +88,18 @@ def test_too_few_data_and_data_that_are_all_alike():
     with pytest.raises(UserError, match="here: 19 data, 20 at least are needed"):
         check_count("here", 19)
     check_count("here", 20)
-    with pytest.raises(UserError, match="its 30 data are all alike"):
-        check_count("here", 30, parts_of(np.zeros((30, 2), np.uint8)))
+    alike = divide(digests(np.zeros((30, 2), np.uint8)), 0)
+    with pytest.raises(UserError, match="here: nothing is left for the train part: its 30 data are too"):
+        check_parts("here", alike)
+    check_parts("here", divide(digests(np.arange(30, dtype=np.uint8)[:, None]), 0))
+
+
+def test_the_first_of_a_part_are_any_of_it_however_the_data_lay():
+    rows = np.sort(MANY.reshape(-1, 9), 0)  # as data are that are sorted by class
+    found = divide(digests(rows), 0)
+    order = np.random.default_rng(1).permutation(len(rows))
+    again = divide(digests(rows[order]), 0)
+    for part in PARTS:
+        np.testing.assert_array_equal(rows[found[part]], rows[order][again[part]])
+        first = found[part][: len(found[part]) // 4]
+        assert abs(first.mean() / len(rows) - 0.5) < 5 * 0.29 / len(first) ** 0.5

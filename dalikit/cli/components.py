@@ -59,6 +59,7 @@ def print_config(
     posterior: settings.Posterior = None,
     backbone: settings.Backbone = None,
     dataset: settings.Dataset = None,
+    data: settings.Data = None,
     augmentation: settings.Augmentation = None,
     recipe: settings.Recipe = None,
     config: settings.ConfigFile = None,
@@ -86,7 +87,8 @@ def print_config(
     if schema:
         print(json.dumps(resolve.json_schema(registry), indent=2))
         return
-    networks = (method, game, posterior, backbone, dataset, augmentation)
+    source = settings.dataset_of(data, dataset, registry)
+    networks = (method, game, posterior, backbone, source, augmentation)
     given = settings.layers(*networks, recipe, config, assignments, seed, steps, minutes, device, from_run)
     resolved = resolve.resolve(given, registry, data_root)
     if explain:

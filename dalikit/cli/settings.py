@@ -1,11 +1,15 @@
 """The options from which a configuration is made, shared by `train` and `config`."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dalikit.errors import UserError
+
+if TYPE_CHECKING:
+    from dalikit.assembly.registry import Registry
 
 Method = Annotated[str | None, typer.Option(help="Objective, e.g. dali, gan.", show_default="dali")]
 Game = Annotated[
@@ -19,6 +23,9 @@ Backbone = Annotated[
 ]
 Dataset = Annotated[
     str | None, typer.Option(help="Data set, e.g. digits, grid25, ring8.", show_default="digits")
+]
+Data = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Your own: a folder, .zip, .parquet, .npy or .npz.")
 ]
 Augmentation = Annotated[
     str | None,
@@ -59,12 +66,35 @@ DataRoot = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a broken plugin instead of warning.")]
 
 
+def dataset_of(data: Path | None, dataset: str | None, registry: "Registry") -> str | dict[str, Any] | None:
+    """The data set that `--dataset` names, or the one that takes what lies at `--data`, with its path.
+
+    Raises:
+        UserError: there is nothing, or no data set takes it.
+    """
+    if data is None:
+        return dataset
+    if not os.path.lexists(data):
+        raise UserError(f"--data {data}: there is nothing")
+    known = [registry.get("dataset", dataset)] if dataset else registry.all("dataset")
+    suffix = "" if data.is_dir() else data.suffix.lower() or "no ending"
+    found = [component.name for component in known if suffix in component.suffixes]
+    if len(found) != 1:
+        taken = sorted({suffix or "a folder" for component in known for suffix in component.suffixes})
+        raise UserError(
+            f"--data {data}: --dataset says which of {', '.join(found)} it is"
+            if found
+            else f"--data {data}: what can be read is {', '.join(taken) or 'nothing'}"
+        )
+    return {"name": found[0], "path": str(data)}
+
+
 def layers(
     method: str | None = None,
     game: str | None = None,
     posterior: str | None = None,
     backbone: str | None = None,
-    dataset: str | None = None,
+    dataset: str | dict[str, Any] | None = None,
     augmentation: str | None = None,
     recipe: str | None = None,
     config: Path | None = None,
@@ -80,7 +110,11 @@ def layers(
 
     named = {"method": method, "game": game, "posterior": posterior, "dataset": dataset}
     named["augmentation"] = augmentation
-    options: dict[str, Any] = {key: {"name": value} for key, value in named.items() if value is not None}
+    options: dict[str, Any] = {
+        key: value if isinstance(value, dict) else {"name": value}
+        for key, value in named.items()
+        if value is not None
+    }
     if steps is not None and minutes is not None:
         raise UserError("--steps and --minutes both say how long to train: give one of them")
     plain = {"backbone": backbone, "recipe": recipe, "seed": seed, "device": device, "minutes": minutes}

@@ -35,6 +35,7 @@ def train(
     posterior: settings.Posterior = None,
     backbone: settings.Backbone = None,
     dataset: settings.Dataset = None,
+    data: settings.Data = None,
     augmentation: settings.Augmentation = None,
     recipe: settings.Recipe = None,
     config: settings.ConfigFile = None,
@@ -63,7 +64,8 @@ def train(
     from dalikit.assembly.resolve import resolve
 
     registry = Registry.discover(strict=strict)
-    others = (method, game, posterior, backbone, dataset, augmentation, recipe, config, assignments, seed)
+    source = settings.dataset_of(data, dataset, registry)
+    others = (method, game, posterior, backbone, source, augmentation, recipe, config, assignments, seed)
     if resume is not None:
         if any(option is not None for option in (*others, minutes, device, from_run, out)) or dry_run:
             raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")

@@ -58,9 +58,9 @@ def read(path: Path, low: float, high: float) -> ArrayFile:
     Raises:
         UserError: it cannot be read, or holds something else.
     """
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"dataset 'arrays': '{path}' is no .npy or .npz: --set dataset.path=FILE names one")
-    arrays = prepared.read(path) if path.suffix == ".npz" else {"images": prepared.read_array(path)}
+    arrays = prepared.read(path) if path.suffix.lower() == ".npz" else {"images": prepared.read_array(path)}
     names = [name for name in arrays if not name.endswith("labels")]
     if "train_images" in names and "test_images" in names:
         sources = {part: (f"{part}_images", f"{part}_labels") for part in ("train", "test")}

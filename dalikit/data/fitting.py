@@ -58,25 +58,31 @@ class Fitting(BaseModel):
         """
         # Large photographs are decoded several times faster so; what is no JPEG file yet to be decoded stays.
         image.draft(None, (SHARPNESS * max(self.height, self.width),) * 2)
-        image = self._shaped(convert_image(image, MODES[self.channels]))
-        size = (self.width, self.height)
-        return np.array(image if image.size == size else image.resize(size, Image.Resampling.LANCZOS))
-
-    def _shaped(self, image: Image.Image) -> Image.Image:
-        """The picture cut or padded about its middle to the shape that is wanted, within half a pixel."""
-        if self.how == "stretch":
-            return image
-        narrow = image.width * self.height < image.height * self.width
-        if narrow == (self.how == "crop"):
-            width, height = image.width, max(1, round(image.width * self.height / self.width))
-        else:
-            width, height = max(1, round(image.height * self.width / self.height)), image.height
-        left, top = (image.width - width) // 2, (image.height - height) // 2
+        image, size = convert_image(image, MODES[self.channels]), (self.width, self.height)
         if self.how == "crop":
-            return image.crop((left, top, left + width, top + height))
-        padded = Image.new(image.mode, (width, height), (BACKGROUND,) * len(image.getbands()))
-        padded.paste(image, (-left, -top))
-        return padded
+            image = _about_the_middle(image, *_within(size, image.size))
+        inner = _within(image.size, size) if self.how == "pad" else size
+        if image.size != inner:
+            image = image.resize(inner, Image.Resampling.LANCZOS)
+        return np.array(image if inner == size else _about_the_middle(image, *size))
+
+
+def _within(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """The largest width and height within `size` that have the shape of another, within half a pixel."""
+    (w, h), (width, height) = shape, size
+    if width * h < height * w:
+        return width, max(1, round(width * h / w))
+    return max(1, round(height * w / h)), height
+
+
+def _about_the_middle(image: Image.Image, width: int, height: int) -> Image.Image:
+    """The image cut to a smaller size, or put on white of a larger one."""
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    if left >= 0 and top >= 0:
+        return image.crop((left, top, left + width, top + height))
+    padded = Image.new(image.mode, (width, height), (BACKGROUND,) * len(image.getbands()))
+    padded.paste(image, (-left, -top))
+    return padded
 
 
 def convert_image(image: Image.Image, mode: str) -> Image.Image:

@@ -52,7 +52,7 @@ class Survey:
             return Derived(_side(height, width), f"all pictures are {width}×{height}")
         middle = median(min(size) for size in self.sizes)
         short = max(STEP, min(UNASKED, int(middle) // STEP * STEP))
-        why = f"the median shorter side is {middle:g} px; {UNASKED} at most unless told, for time's sake"
+        why = f"the median shorter side is {middle:g} px; {UNASKED} at most unless told, for a CPU's sake"
         shapes = {w / h for w, h in self.sizes}
         if max(shapes) / min(shapes) > 1.01 or not 0.5 <= min(shapes) <= 2:
             return Derived(short, why)

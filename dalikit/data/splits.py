@@ -4,7 +4,7 @@ About 81 % are trained on, 9 % are the validation part and 10 % the test part; w
 about a tenth of the others is the validation part.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from hashlib import blake2b
 
 import numpy as np
@@ -24,39 +24,54 @@ LEAST = 20
 """The fewest data that make three parts worth the name."""
 
 
-def digests(rows: Iterable[np.ndarray]) -> np.ndarray:
+def digests(rows: np.ndarray) -> np.ndarray:
     """What stands for the content of each row, (N, 16) uint8: the same for equal rows of any byte order."""
-    found = [blake2b(_plain(row).tobytes(), digest_size=DIGEST).digest() for row in rows]
+    plain = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).reshape(len(rows), -1)
+    found = [blake2b(row.data, digest_size=DIGEST).digest() for row in plain]
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, DIGEST)
 
 
-def divide(digests: np.ndarray, seed: int, test_given: bool = False) -> np.ndarray:
-    """The part of each datum (N,), as its index in `PARTS`, by its digest (N, 16) and a seed.
+def divide(digests: np.ndarray, seed: int, test: np.ndarray | None = None) -> dict[Part, np.ndarray]:
+    """The rows (n,) of each part, in the order of their hashes, by digests (N, 16) and a seed.
 
-    A part that would be empty, as may be where there are few data, gets those whose hash is least. Without a
-    test part of their own (`test_given`), data are divided into all three, else into training and validation.
+    That order is any, so that the first of a part stand for all of it, and the same however the data lay.
+    Rows (N,) that are the `test` part by somebody else's decree stay so, where there are any; the others make
+    the other parts. A part that would be empty, as may be where there are few data, gets those whose hash is
+    least.
     """
     salt = seed.to_bytes(blake2b.SALT_SIZE, "little")
-    hashes = (blake2b(digest.tobytes(), digest_size=8, salt=salt).digest() for digest in digests)
-    numbers = np.fromiter((int.from_bytes(found, "little") for found in hashes), np.uint64, len(digests))
-    parts = np.zeros(len(numbers), np.uint8)
-    bounds = BOUNDS_BESIDE_A_TEST_PART if test_given else BOUNDS
+    found = (blake2b(digest.tobytes(), digest_size=8, salt=salt).digest() for digest in digests)
+    hashes = np.fromiter((int.from_bytes(one, "little") for one in found), np.uint64, len(digests))
+    given = np.zeros(len(hashes), bool) if test is None else test
+    parts = np.full(len(hashes), PARTS.index("test"))
+    parts[~given] = _parts(hashes[~given], BOUNDS_BESIDE_A_TEST_PART if given.any() else BOUNDS)
+    order = np.argsort(hashes, kind="stable")
+    return {part: order[parts[order] == number] for number, part in enumerate(PARTS)}
+
+
+def _parts(hashes: np.ndarray, bounds: dict[Part, float]) -> np.ndarray:
+    """The part of each hash (N,), as its index in `PARTS`."""
+    parts = np.zeros(len(hashes), np.int64)
     for part, bound in bounds.items():
-        parts[numbers < np.uint64(int(bound * 2**64))] = PARTS.index(part)
+        parts[hashes < np.uint64(int(bound * 2**64))] = PARTS.index(part)
     for part in reversed(bounds):
-        rest = numbers[parts == 0]
+        rest = hashes[parts == 0]
         if not (parts == PARTS.index(part)).any() and len(rest):
-            parts[numbers == rest.min()] = PARTS.index(part)
+            parts[hashes == rest.min()] = PARTS.index(part)
     return parts
 
 
-def check_count(where: str, count: int, parts: np.ndarray | None = None) -> None:
-    """Raise `UserError` where there are too few data, or too few different ones, for three parts."""
+def check_count(where: str, count: int) -> None:
+    """Raise `UserError` where there are too few data to make three parts of."""
     if count < LEAST:
         raise UserError(f"{where}: {count} data, {LEAST} at least are needed")
-    if parts is not None and not (parts == 0).any():
-        raise UserError(f"{where}: its {count} data are all alike, and nothing is left to train on")
 
 
-def _plain(row: np.ndarray) -> np.ndarray:
-    return row.astype(row.dtype.newbyteorder("<"), copy=False)
+def check_parts(where: str, rows: Mapping[Part, np.ndarray]) -> None:
+    """Raise `UserError` where a part is empty."""
+    if missing := next((part for part in PARTS if not len(rows[part])), None):
+        count = sum(map(len, rows.values()))
+        raise UserError(
+            f"{where}: nothing is left for the {missing} part: its {count} data are too much alike, or what "
+            "was given for that part cannot be read"
+        )

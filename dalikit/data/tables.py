@@ -36,6 +36,7 @@ class Parquet(Source):
         divided = {"train", "test"} <= starts
         found = []
         for file in self._files:
+            self._column(file)  # which raises where there is none
             labels = self._labels(file)
             part: Literal["train", "test"] | None = None
             if divided:

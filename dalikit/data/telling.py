@@ -48,6 +48,12 @@ def span(numbers: Sequence[int]) -> str:
     return f"{least:,}" if least == greatest else f"{least:,}–{greatest:,}"
 
 
+def sizes(found: np.ndarray) -> str:
+    """Of widths and heights (n, 2): "28×28" where all are one, else the least and the greatest."""
+    (width, height), *others = np.unique(found, axis=0).tolist()
+    return span(found.flatten().tolist()) if others else f"{width:,}×{height:,}"
+
+
 def histogram(numbers: np.ndarray) -> str:
     """How many numbers there are between one power of two and the next: "64–127: 300, 128–255: 100"."""
     powers, counts = np.unique(np.log2(np.maximum(numbers, 1)).astype(int), return_counts=True)

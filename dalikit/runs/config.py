@@ -89,11 +89,11 @@ class RunConfig(BaseModel):
     __pydantic_extra__: dict[str, Slot] = Field(init=False)
 
     recipe: str | None = None
-    from_run: str | None = None
-    """The run that all players start from, with its averaged weights; each one's slot names it too."""
     method: Slot = Slot(name=Method.kind.default)
     backbone: str | None = None
     dataset: Slot = Slot(name=Dataset.kind.default)
+    from_run: str | None = None
+    """The run that all players start from, with its averaged weights; each one's slot names it too."""
     rules: Slot = Slot(name=Rules.kind.default)
     """What makes settings that nobody gave."""
     minutes: float | None = Field(default=None, gt=0)

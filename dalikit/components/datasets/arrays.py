@@ -14,7 +14,7 @@ from torch import Tensor
 from dalikit.data import arrayfiles, prepared, telling
 from dalikit.data.fitting import MODES, Fitting
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
-from dalikit.data.splits import PARTS, check_count, digests, divide
+from dalikit.data.splits import check_parts, digests, divide
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Part
@@ -67,7 +67,7 @@ class Arrays(Dataset):
     def _describe_vectors(self, size: int) -> None:
         if self.flip:
             raise UserError(f"dataset 'arrays': {self.file.path} holds vectors, and flip is for images")
-        self.backbone, self.latent_size = "mlp", max(2, min(64, size))
+        self.backbone = "mlp"
         self.spec = DataSpec((size,), None, self._classes)
 
     def _describe_images(self, height: int, width: int, channels: int = 1) -> None:
@@ -136,13 +136,11 @@ class Arrays(Dataset):
     @cached_property
     def _rows(self) -> dict[Part, np.ndarray]:
         """For each part which rows of its array make it."""
-        train, test = self.file.data["train"], self.file.data.get("test")
-        step = prepared.rows_at_once(train.shape, train.dtype)
-        found = [digests(train[start : start + step]) for start in range(0, len(train), step)]
-        parts = divide(np.concatenate(found), self.split_seed, test is not None)
-        check_count(f"Data file {self.file.path}", len(train), parts)
-        rows = {part: np.flatnonzero(parts == number) for number, part in enumerate(PARTS)}
-        return rows if test is None else {**rows, "test": np.arange(len(test))}
+        found = np.concatenate([_digests(array) for array in self.file.data.values()])
+        count = len(self.file.data["train"])
+        rows = divide(found, self.split_seed, np.arange(len(found)) >= count)
+        check_parts(f"Data file {self.file.path}", rows)
+        return {**rows, "test": rows["test"] - (count if "test" in self.file.data else 0)}
 
     @cached_property
     def _labels(self) -> np.ndarray:
@@ -170,6 +168,14 @@ class VectorSplit(ImageSplit):
 
 def _whole(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.int64)
+
+
+def _digests(data: np.ndarray) -> np.ndarray:
+    """What stands for the content of each row, some read at once."""
+    step = prepared.rows_at_once(data.shape, data.dtype)
+    return np.concatenate(
+        [digests(np.asarray(data[start : start + step])) for start in range(0, len(data), step)]
+    )
 
 
 def _chunks(data: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:

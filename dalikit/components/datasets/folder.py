@@ -12,10 +12,10 @@ from pydantic import Field
 
 from dalikit.data import prepared, telling
 from dalikit.data.fitting import Fitting, How
-from dalikit.data.gathering import Survey, gather, left_out, survey
+from dalikit.data.gathering import SHOWN, Survey, gather, left_out, survey
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
 from dalikit.data.sources import Source, source_of
-from dalikit.data.splits import PARTS, check_count, divide
+from dalikit.data.splits import check_count, check_parts, divide
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Derived, Part
@@ -95,7 +95,7 @@ class Folder(Dataset):
         own = "the test part as given, validation" if self._source.test_given else "parts"
         return (
             f"images of folder {self._called}, state {self._stamp}: {telling.parts_of(self)} for train, "
-            f"validation and test, {self._broken} left out as broken; upright, {self._fitted} by Lanczos, "
+            f"validation and test, {self._broken} left out as broken; upright, {self._made} by Lanczos, "
             f"{'grey' if self.fitting.channels == 1 else 'colour'} uint8 scaled to [-1, 1]; {own} by a hash "
             f"of each one's pixels and split_seed {self.split_seed}{FLIPPED if self.flip else ''}"
         )
@@ -107,14 +107,16 @@ class Folder(Dataset):
 
     def split(self, part: Part) -> ImageSplit:
         """The part as uint8 images."""
-        rows = np.flatnonzero(self._parts == PARTS.index(part))
-        return ImageSplit(self._arrays["images"], self._labels, self.flip and part == "train", rows)
+        flip, rows = self.flip and part == "train", self._rows[part]
+        return ImageSplit(self._arrays["images"], self._labels, flip, rows)
 
     def introduction(self) -> Sequence[str]:
         """How many pictures and classes, how they are divided and fitted; and what is odd about them."""
         counts = telling.class_counts(self)
         by = "with the test part as given" if self._source.test_given else "by a hash of their content"
         skipped = f"; {self._broken} skipped" if self._broken else ""
+        fits = (self._sizes == [self.fitting.width, self.fitting.height]).all()
+        fitted = "as they are" if fits else self._made
         remarks = [telling.lone_classes(counts)]
         if len(self._source.classes) == 1:
             remarks.append(f"one class only ({self._source.classes[0]}), which labels nothing")
@@ -123,32 +125,28 @@ class Folder(Dataset):
         said = "; ".join(remark for remark in remarks if remark)
         return (
             f"{len(self._sizes):,} images{telling.classes(counts)} → {telling.parts_of(self)} {by}; "
-            f"{telling.span(self._sizes.flatten().tolist())} px, {self._fitted}{skipped}",
+            f"{telling.sizes(self._sizes)} px, {fitted}{skipped}",
             *([said[0].upper() + said[1:]] if said else []),
         )
 
     def details(self) -> Mapping[str, str]:
         """Sizes, what size and channels follow from, and what is left out."""
-        shapes = np.unique(self._sizes, axis=0)
         found = {
-            "shapes": f"{len(shapes):,} different" if len(shapes) > 1 else "all {}×{}".format(*shapes[0]),
+            "shapes": f"{len(np.unique(self._sizes, axis=0)):,} different",
             "shorter sides": telling.histogram(self._sizes.min(1)),
             "prepared in": str(self.path),
         }
         found |= {name: f"{d.value}: {d.reason}" for name, d in self.settled.items()}
-        if self._broken:
-            found["left out"] = left_out(self.path).read_text(errors="replace").strip().replace("\n", "; ")
+        if self._broken and (listing := left_out(self.path)).exists():
+            lines = listing.read_text(errors="replace").splitlines()
+            more = [f"and {len(lines) - SHOWN:,} more, listed in {listing}"] if len(lines) > SHOWN else []
+            found["left out"] = "; ".join([*lines[:SHOWN], *more])
         return found
 
     @property
-    def _fitted(self) -> str:
-        """What is done to their shape, in words: "centre-cropped to 32×32"."""
-        shape = f"{self.fitting.width}×{self.fitting.height}"
-        return (
-            f"{shape} as they are"
-            if (self._sizes == [self.fitting.width, self.fitting.height]).all()
-            else (f"{MADE[self.how]} to {shape}")
-        )
+    def _made(self) -> str:
+        """What is done to other sizes, in words: "centre-cropped to 32×32"."""
+        return f"{MADE[self.how]} to {self.fitting.width}×{self.fitting.height}"
 
     @property
     def _called(self) -> str:
@@ -194,17 +192,14 @@ class Folder(Dataset):
         return np.array([numbers[str(e.label)] for e in self._source.entries]) if numbers else None
 
     @cached_property
-    def _parts(self) -> np.ndarray:
-        """The part of each picture, as its index in `PARTS`; 255 of those that are left out."""
-        test = np.array([entry.part == "test" for entry in self._source.entries])
-        own = self._arrays["sound"] & ~test
-        parts = np.full(len(test), 255, np.uint8)
-        parts[self._arrays["sound"] & test] = PARTS.index("test")
-        parts[own] = divide(self._arrays["digests"][own], self.split_seed, self._source.test_given)
-        check_count(f"dataset 'folder': {self.folder} has too few images", int(own.sum()), parts[own])
-        if not (parts == PARTS.index("test")).any():
-            raise UserError(f"dataset 'folder': no image of the test part in {self.folder} can be read")
-        return parts
+    def _rows(self) -> dict[Part, np.ndarray]:
+        """For each part which pictures make it."""
+        where, sound = f"dataset 'folder': {self.folder}", np.flatnonzero(self._arrays["sound"])
+        test = np.array([entry.part == "test" for entry in self._source.entries])[sound]
+        check_count(f"{where} has too few images", int((~test).sum()))
+        rows = divide(self._arrays["digests"][sound], self.split_seed, test)
+        check_parts(where, rows)
+        return {part: sound[own] for part, own in rows.items()}
 
 
 SETTLED = ("size", "channels")

@@ -307,7 +307,7 @@ BAD_ARRAYS = {
     "words": (np.array([["a", "b"]] * 40), "vectors are <U1, numbers are needed"),
     "complex vectors": (np.zeros((40, 8), complex), "vectors are complex128, numbers are needed"),
     "vectors with a NaN": (spoilt(3, np.nan)[:, 1], "data hold values that are NaN or infinite"),
-    "data that are all alike": (np.zeros((40, 8, 8), np.uint8), "its 40 data are all alike"),
+    "data that are all alike": (np.zeros((40, 8, 8), np.uint8), "its 40 data are too much alike"),
     "one value late": (spoilt(1100, 7), "to 7 lie outside dataset.low 0 and dataset.high 1"),
 }
 
