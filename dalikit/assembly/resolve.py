@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dalikit.assembly.borrowing import borrow_slots, check_sources, from_run_layer, settle_as_there, unread
 from dalikit.assembly.build import make_dataset
 from dalikit.assembly.derive import Derivation, fill, put
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError, nearest
 from dalikit.interfaces import Backbone, Dataset, Derived, Method, Role, Rules, describe
-from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig, Slot, is_slot, merge, unknown_section
 from dalikit.training.optimization import Optimization, TrainerSettings
 
@@ -49,6 +49,7 @@ def resolve(
 
     The weakest recipe is the one that bears the data set's name, where there is one: it knows networks and
     rates for those data. On it lies the one that the layers name: a method's, or another for the same data.
+    On those lies the run that the layers start from, where they name one.
 
     Raises:
         UserError: a name or a parameter is unknown, or a combination means nothing.
@@ -59,16 +60,19 @@ def resolve(
     dataset = _last_name("dataset", [named, *layers]) or registry.kinds["dataset"].default
     known = dataset in registry.names("recipe") and dataset != name
     own: Layer = registry.get("recipe", str(dataset)).settings if known else {}
-    together = merge([own, named, *layers])
+    whole = from_run_layer(layers, registry)
+    together = merge([own, named, whole, *layers])
     _check_sections(together, registry)
     roles = _roles(together, registry)
     for layer in layers:
         _refuse_unused(layer, roles, str(together.method.name), registry)
-    borrowed = {kind for kind, slot in merge(layers).players.items() if slot.from_run}
+    borrowed = {kind for kind, slot in merge([whole, *layers]).players.items() if slot.from_run}
     recipes = [_prune(recipe, roles, borrowed, registry) for recipe in (own, named)]
+    whole = _prune(whole, roles, (), registry)
     told = [
         (f"recipe '{dataset}'", recipes[0]),
         (f"recipe '{name}'", recipes[1]),
+        (f"run {together.from_run}", whole),
         *(("given", layer) for layer in layers),
     ]
     told = _by_time(told)
@@ -110,9 +114,13 @@ def complete(
     `begun` is when the time began to run that a training is to take, as `time.monotonic` has it.
     """
     _check_sections(config, registry)
-    config = _borrow_slots(config, registry)
+    sources, config = unread(config), borrow_slots(config)
     dataset = make_dataset(check_dataset(config, registry), registry, root)
     settled = {f"dataset.{name}": derived for name, derived in dataset.settled.items()}
+    if there := settle_as_there(sources, dataset):
+        settled |= {f"dataset.{name}": derived for name, derived in there.items()}
+        dataset = make_dataset(check_dataset(fill(config, settled), registry), registry, root)
+    check_sources(sources, dataset, bool(config.method.params.get("conditional")))
     named, watched = _settle(_with_names(fill(config, settled), dataset, registry), registry)
     settled |= watched
     seconds = None
@@ -122,11 +130,12 @@ def complete(
         elapsed = 0.0 if begun is None else time.monotonic() - begun
         seconds = max(1.0, 60 * float(named.minutes or MINUTES) - elapsed)
     rules = _rules(named, registry)
-    derivation = Derivation(
-        named, dataset, registry, lambda one: check(_with_z(one, dataset), registry), seconds
-    )
-    derived = derivation.derive(rules)
-    return check(_with_z(fill(named, derived), dataset), registry), {**settled, **derived}
+
+    def whole(one: RunConfig) -> RunConfig:
+        return check(_with_z(one, dataset), registry)
+
+    derived = Derivation(named, dataset, registry, whole, seconds).derive(rules)
+    return whole(fill(named, derived)), {**settled, **derived}
 
 
 def _settle(config: RunConfig, registry: Registry) -> tuple[RunConfig, dict[str, Derived]]:
@@ -288,44 +297,6 @@ def _prune(
         own = {role: options for role, options in kept["trainer"]["roles"].items() if role in trained}
         kept["trainer"] = {**kept["trainer"], "roles": own}
     return kept
-
-
-def _borrow_slots(config: RunConfig, registry: Registry) -> RunConfig:
-    """The configuration with slots of a trained run's networks as that run had them.
-
-    Once: afterwards the run itself is no longer needed. What reads labels there reads them here.
-
-    Raises:
-        UnfitError: the run has no such network, or settings contradict it.
-    """
-    changes: dict[str, Any] = {}
-    for kind, slot in config.players.items():
-        if slot.from_run is None or slot.name is not None:
-            continue
-        theirs = RunDirectory.open(Path(slot.from_run)).config
-        changes[kind] = _borrow(kind, slot, theirs.players.get(kind))
-        conditional = bool(theirs.method.params.get("conditional"))
-        said = changes.get("method", config.method).params.get("conditional", conditional)
-        if said != conditional:
-            raise UnfitError(
-                f"method.conditional contradicts {kind}.from_run: the networks of {slot.from_run} read "
-                f"{'labels' if conditional else 'no labels'}; leave it out"
-            )
-        changes["method"] = config.method.model_copy(update={"conditional": conditional})
-    return config.model_copy(update=changes)
-
-
-def _borrow(kind: str, slot: Slot, theirs: Slot | None) -> Slot:
-    if theirs is None:
-        raise UnfitError(f"{kind}.from_run: run {slot.from_run} has no {kind}")
-    there = {**theirs.settings, **theirs.params}
-    for key, value in {**slot.settings, **slot.params}.items():
-        if key != "from_run" and there.get(key) != value:
-            raise UnfitError(
-                f"{kind}.{key} = {value!r} does not go with {kind}.from_run: that run has "
-                f"{there.get(key)!r}; leave it out"
-            )
-    return theirs.model_copy(update={"from_run": slot.from_run})
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:

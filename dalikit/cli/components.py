@@ -68,6 +68,7 @@ def print_config(
     steps: settings.Steps = None,
     minutes: settings.Minutes = None,
     device: settings.Device = None,
+    from_run: settings.FromRun = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say of each setting where it came from, and why.")
     ] = False,
@@ -88,7 +89,7 @@ def print_config(
         return
     source = settings.dataset_of(data, dataset, registry)
     networks = (method, game, posterior, backbone, source, augmentation)
-    given = settings.layers(*networks, recipe, config, assignments, seed, steps, minutes, device)
+    given = settings.layers(*networks, recipe, config, assignments, seed, steps, minutes, device, from_run)
     resolved = resolve.resolve(given, registry, data_root)
     if explain:
         _print_origins(resolved)

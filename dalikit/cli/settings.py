@@ -41,6 +41,10 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. method.lam=0.5; may be repeated."),
 ]
+FromRun = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="RUN", help="Start all players from a run's, on data of the same shape."),
+]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and noise.", show_default="0")]
 Steps = Annotated[int | None, typer.Option(help="Iterations in all.", show_default="the recipe's")]
 Minutes = Annotated[
@@ -99,6 +103,7 @@ def layers(
     steps: int | None = None,
     minutes: float | None = None,
     device: str | None = None,
+    from_run: Path | None = None,
 ) -> list[dict[str, Any]]:
     """The layers of settings that the options make, the weakest first."""
     from dalikit.runs.config import from_assignment, from_file, join
@@ -114,6 +119,8 @@ def layers(
         raise UserError("--steps and --minutes both say how long to train: give one of them")
     plain = {"backbone": backbone, "recipe": recipe, "seed": seed, "device": device, "minutes": minutes}
     options |= {key: value for key, value in plain.items() if value is not None}
+    if from_run is not None:
+        options["from_run"] = str(from_run)
     if steps is not None:
         options["trainer"] = {"steps": steps}
     file = [] if config is None else [from_file(config)]

@@ -6,15 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-import torch
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
-
-from dalikit.data.fitting import convert_image
-from dalikit.errors import UserError
-from dalikit.functional.ranges import from_unit
-from dalikit.interfaces import DataSpec
 
 LIMIT = 128_000_000
 """The most pixels a picture may claim to have: half a gigabyte, once it is decoded."""
@@ -52,24 +44,3 @@ def reason(error: Exception) -> str:
         return "not an image file, or damaged"  # Pillow repeats the name
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(words.split())[:100] or type(error).__name__
-
-
-def read_image(path: Path, spec: DataSpec) -> Tensor:
-    """An image file as x (*X). Its size must be the data's; grey and colour are converted, as data sets do.
-
-    Raises:
-        UserError: the file is missing, no image, damaged, or of another size.
-    """
-    channels, height, width = spec.x_shape
-    try:
-        with open_image(path) as image:
-            picture = convert_image(image, "L" if channels == 1 else "RGB")
-    except Exception as error:  # decoders raise anything on a damaged file
-        raise UserError(f"Image {path}: {reason(error)}") from None
-    if picture.size != (width, height):
-        raise UserError(
-            f"Image {path} is {picture.width}×{picture.height}, the run was trained on {width}×{height}: "
-            "resize it first"
-        )
-    planes = torch.from_numpy(np.array(picture)).reshape(height, width, channels).permute(2, 0, 1)
-    return from_unit(planes.float() / 255, spec.value_range or (0.0, 1.0))

@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 
 from dalikit.errors import UnfitError
+from dalikit.functional.ranges import from_uint8
 from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
-from dalikit.interfaces.spec import Batch, DataSpec, Part
+from dalikit.interfaces.spec import Batch, DataSpec, Part, Range
+
+if TYPE_CHECKING:
+    from dalikit.data.fitting import Fitting
 
 if TYPE_CHECKING:
     from dalikit.data.fitting import Fitting
@@ -100,6 +104,9 @@ class Dataset(Component, ABC):
     standardization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """Mean and divisor of each column, x = (v - mean) / divisor, of vectors that are centred and scaled."""
 
+    float_range: Range | None = None
+    """What the ends of the value range stand for where its raw data are floats that `scale` scales."""
+
     @abstractmethod
     def split(self, part: Part) -> Split:
         """The training, validation or test part."""
@@ -123,5 +130,4 @@ class Dataset(Component, ABC):
             return raw
         if self.spec.value_range is None:
             raise UnfitError(f"Data set '{self.name}' has uint8 data but no value_range to scale them to")
-        low, high = self.spec.value_range
-        return raw.float().div_(255 / (high - low)).add_(low)
+        return from_uint8(raw, self.spec.value_range)

@@ -54,6 +54,7 @@ class Arrays(Dataset):
         if not -math.inf < low < high < math.inf:
             raise UserError(f"dataset 'arrays': low {low} must be less than high {high}, and both finite")
         self.low, self.high = low, high
+        self.float_range = (low, high)
         self.flip = flip
         self.split_seed = split_seed
         self.file = arrayfiles.read(Path(path), low, high)
