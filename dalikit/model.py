@@ -1,7 +1,8 @@
 """A trained run as an object that samples, infers and reconstructs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -9,32 +10,35 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from dalikit.assembly import build, resolve
+from dalikit.assembly import build, checking
 from dalikit.assembly.registry import Registry
-from dalikit.errors import UserError, nearest
+from dalikit.data.inputs import Data, Inputs, Prepared
+from dalikit.data.labels import Labels, label_indices
+from dalikit.errors import UserError
 from dalikit.evaluation import scoring
-from dalikit.interfaces import Batch, Dataset, DataSpec, Method, Part, Score
+from dalikit.interfaces import Batch, Dataset, DataSpec, Method, Part, Range, Score
 from dalikit.randomness import RandomState
 from dalikit.runs import RunDirectory
 from dalikit.runs.checkpoints import Which
 from dalikit.runs.config import RunConfig
 
-Labels = Tensor | Sequence[int | str] | int | str
-"""Labels (B,) by index or by name, or one for all."""
-
-
-LISTED = 10
-"""Labels that an error lists at most."""
-
 
 class Model:
-    """A method for use: in eval mode, without gradients, on data x (B, *X) in the data's range.
+    """A method for use: in eval mode, without gradients.
+
+    What is to be encoded is x (B, *X) in the data's range, or whatever `Inputs.prepare` makes x of: files of
+    any size, folders, PIL pictures, arrays of uint8; it also says what `value_range` is for.
 
     Where the method is conditional, whatever encodes or decodes takes `labels`, a label for each datum.
+
+    Attributes:
+        method: what is used.
+        inputs: how what is handed in is prepared.
     """
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: Method, inputs: Inputs | None = None) -> None:
         self.method = method.eval()
+        self.inputs = inputs or Inputs(method.spec)
 
     @property
     def spec(self) -> DataSpec:
@@ -65,45 +69,65 @@ class Model:
         """Map codes z (B, Z) to x (B, *X)."""
         if z.dim() != 2 or z.shape[1] != self.latent_size:
             raise UserError(f"Codes have shape {tuple(z.shape)}, (B, {self.latent_size}) is needed")
-        z = z.to(self.device, scoring.dtype_of(self.method))
-        return self._by_batches(self.method.generate, z, self.indices(labels, len(z)))
+        return self._by_batches(self.method.generate, z.split(self._size), self.indices(labels, len(z)))
 
     @torch.no_grad()
-    def encode(self, x: Tensor, labels: Labels | None = None) -> Distribution:
-        """The posterior q(z|x) of x (B, *X): batch shape (B,), event shape (Z,)."""
-        return self.method.posterior(self._checked(x), self.indices(labels, len(x)))
+    def encode(
+        self, x: Data, labels: Labels | None = None, *, value_range: Range | None = None
+    ) -> Distribution:
+        """The posterior q(z|x) of x (B, *X), at once: batch shape (B,), event shape (Z,)."""
+        given = self.inputs.prepare(x, value_range)
+        return self.method.posterior(self._placed(given.whole()), self.indices(labels, len(given)))
 
     @torch.no_grad()
-    def code(self, x: Tensor, labels: Labels | None = None) -> Tensor:
-        """The code z (B, Z) that stands for x (B, *X) in reconstructions."""
-        return self._by_batches(self.method.code, self._checked(x), self.indices(labels, len(x)))
+    def code(self, x: Data, labels: Labels | None = None, *, value_range: Range | None = None) -> Tensor:
+        """The code z (B, Z) that stands for x (B, *X) in reconstructions; x is read by batches."""
+        given = self.inputs.prepare(x, value_range)
+        return self._by_batches(self.method.code, given.parts(self._size), self.indices(labels, len(given)))
 
-    def reconstruct(self, x: Tensor, labels: Labels | None = None) -> Tensor:
+    def reconstruct(
+        self, x: Data, labels: Labels | None = None, *, value_range: Range | None = None
+    ) -> Tensor:
         """G(code(x)) (B, *X) for x (B, *X)."""
-        return self.generate(self.code(x, labels), labels)
+        return self.generate(self.code(x, labels, value_range=value_range), labels)
 
     @torch.no_grad()
-    def vary(self, x: Tensor, n: int, seed: int | None = None, labels: Labels | None = None) -> Tensor:
+    def vary(
+        self,
+        x: Data,
+        n: int,
+        seed: int | None = None,
+        labels: Labels | None = None,
+        *,
+        value_range: Range | None = None,
+    ) -> Tensor:
         """Draw n codes from q(z|x) for each x (B, *X), and generate from them: (B, n, *X).
 
         Source: DALI, section 3.5.
         """
-        posterior = self.encode(x, labels)
+        posterior = self.encode(x, labels, value_range=value_range)
         z = self._drawn(seed, lambda: posterior.sample((_positive("n", n),)))
-        y = self.indices(labels, len(x))
+        y = self.indices(labels, z.shape[1])
         again = self.generate(z.flatten(0, 1), None if y is None else y.repeat(n))
         return again.unflatten(0, z.shape[:2]).transpose(0, 1)
 
     def interpolate(
-        self, a: Tensor, b: Tensor, steps: int, labels: Labels | None = None, end_labels: Labels | None = None
+        self,
+        a: Data,
+        b: Data,
+        steps: int,
+        labels: Labels | None = None,
+        end_labels: Labels | None = None,
+        *,
+        value_range: Range | None = None,
     ) -> Tensor:
         """Walk from a to b, both (B, *X), in a straight line between their codes: (B, steps, *X).
 
         The first and last are the reconstructions of a and b. Where the method is conditional `labels` are
         those of a, under which all is generated, b too, and `end_labels` those under which b is encoded.
         """
-        start = self.code(a, labels)
-        end = self.code(b, labels if end_labels is None else end_labels)
+        start = self.code(a, labels, value_range=value_range)
+        end = self.code(b, labels if end_labels is None else end_labels, value_range=value_range)
         if start.shape != end.shape:
             raise UserError(f"Interpolation needs as many starts as ends, not {len(start)} and {len(end)}")
         t = torch.linspace(0, 1, _positive("steps", steps), device=self.device)[:, None]
@@ -117,11 +141,17 @@ class Model:
         self.method.to(device)
         return self
 
-    def _by_batches(self, call: Callable[..., Tensor], x: Tensor, y: Tensor | None) -> Tensor:
-        """In parts, for memory is not to grow with what is asked for."""
-        size = scoring.batch_size(self.spec.x_shape)
-        parts = range(0, max(1, len(x)), size)
-        return torch.cat([call(x[i : i + size], None if y is None else y[i : i + size]) for i in parts])
+    @property
+    def _size(self) -> int:
+        return scoring.batch_size(self.spec.x_shape)
+
+    def _placed(self, x: Tensor) -> Tensor:
+        return x.to(self.device, scoring.dtype_of(self.method))
+
+    def _by_batches(self, call: Callable[..., Tensor], parts: Iterable[Tensor], y: Tensor | None) -> Tensor:
+        """In parts of `_size`, for memory is not to grow with what is asked for."""
+        labels = repeat(None) if y is None else y.split(self._size)
+        return torch.cat([call(self._placed(x), own) for x, own in zip(parts, labels, strict=False)])
 
     def _drawn(self, seed: int | None, draw: Callable[[], Tensor]) -> Tensor:
         if seed is None:
@@ -137,39 +167,9 @@ class Model:
         """
         if labels is None:
             return None
-        classes = self.spec.classes or ()
         if not self.method.conditional:
             raise UserError(f"Method '{self.method.name}' was trained without labels (method.conditional)")
-        if isinstance(labels, Tensor) and (labels.dim() > 1 or labels.is_floating_point()):
-            raise UserError(f"Labels are {labels.dtype} {tuple(labels.shape)}; whole numbers (B,) are needed")
-        given = labels.tolist() if isinstance(labels, Tensor) else labels
-        found = [given] * n if isinstance(given, int | str) else list(given)
-        known = {name: i for i, name in enumerate(classes)} | {i: i for i in range(len(classes))}
-        for label in found:
-            if label not in known or isinstance(label, bool):
-                hint = nearest(str(label), list(classes))
-                some = [*classes[:LISTED], *(["…"] if len(classes) > LISTED else [])]
-                raise UserError(f"There is no label '{label}'.{hint} Labels: {', '.join(some)}")
-        if len(found) != n:
-            raise UserError(f"{len(found)} labels are given for {n} data")
-        return torch.tensor([known[label] for label in found], dtype=torch.int64, device=self.device)
-
-    def _checked(self, x: Tensor) -> Tensor:
-        x = torch.as_tensor(x)
-        shape, bounds = self.spec.x_shape, self.spec.value_range
-        if tuple(x.shape[1:]) != tuple(shape):
-            raise UserError(f"Data have shape {tuple(x.shape)}, (B, {', '.join(map(str, shape))}) is needed")
-        if not x.is_floating_point():
-            raise UserError(f"Data are {x.dtype}; floats in {bounds or 'their own range'} are needed")
-        if not x.isfinite().all():
-            raise UserError("Data hold values that are NaN or infinite")
-        if bounds is not None and x.numel():
-            low, high = bounds
-            if x.min() < low - 1e-3 or x.max() > high + 1e-3:
-                raise UserError(
-                    f"Data reach from {x.min():.3g} to {x.max():.3g}, outside [{low:g}, {high:g}]"
-                )
-        return x.to(self.device, scoring.dtype_of(self.method))
+        return label_indices(labels, self.spec.classes or (), n).to(self.device)
 
 
 class RunModel(Model):
@@ -191,7 +191,7 @@ class RunModel(Model):
         weights: Which = "last",
     ) -> None:
         self.run = run
-        self.config = resolve.check_players(config, registry)
+        self.config = checking.check_players(config, registry)
         self.registry = registry
         self.root = root
         self.weights = weights
@@ -202,12 +202,12 @@ class RunModel(Model):
         except RuntimeError as error:
             message = " ".join(str(error).split())[:300]
             raise UserError(f"Run {run.path} is damaged: its weights do not fit: {message}") from None
-        super().__init__(method)
+        super().__init__(method, run.facts.data.inputs)
 
     @cached_property
     def dataset(self) -> Dataset:
         """The data set it was trained on."""
-        config = resolve.check_dataset(self.config, self.registry)
+        config = checking.check_dataset(self.config, self.registry)
         return build.make_dataset(config, self.registry, self.root)
 
     def batch(self, part: Part = "test", size: int | None = None) -> Batch:
@@ -221,7 +221,14 @@ class RunModel(Model):
         return self.batch(part, size).x
 
     def neighbours(
-        self, x: Tensor, n: int = 9, part: Part = "train", among: int = 10_000, labels: Labels | None = None
+        self,
+        x: Data,
+        n: int = 9,
+        part: Part = "train",
+        among: int = 10_000,
+        labels: Labels | None = None,
+        *,
+        value_range: Range | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The data of one part whose codes lie nearest to those of x (B, *X), by Euclidean distance.
 
@@ -233,6 +240,7 @@ class RunModel(Model):
             part: of the run's data set.
             among: its first data, so many are searched; they are held in memory.
             labels: those of x, where the method is conditional.
+            value_range: what floats lie between, as `Inputs.prepare` has it.
 
         Raises:
             UserError: there are fewer than n to be searched.
@@ -242,9 +250,10 @@ class RunModel(Model):
         searched, own = self.batch(part, _positive("among", among))
         if _positive("n", n) > len(searched):
             raise UserError(f"n is {n}, but there are {len(searched)} data to be searched")
-        codes = self.code(searched, own if self.method.conditional else None)
+        codes = self.code(Prepared(searched), own if self.method.conditional else None)
         search = NearestNeighbors(n_neighbors=n).fit(codes.cpu().numpy())
-        distances, found = search.kneighbors(self.code(x, labels).cpu().numpy())
+        asked = self.code(x, labels, value_range=value_range)
+        distances, found = search.kneighbors(asked.cpu().numpy())
         return searched[torch.from_numpy(found).to(searched.device)], torch.from_numpy(distances).to(searched)
 
     def evaluate(
@@ -270,7 +279,7 @@ class RunModel(Model):
         elif metrics is not None:
             settings = {name: settings.get(name) or {} for name in metrics}
         wanted = {
-            name: params if params is None else resolve.parameters_of("metric", name, params, self.registry)
+            name: params if params is None else checking.parameters_of("metric", name, params, self.registry)
             for name, params in settings.items()
         }
         makers = build.make_metrics(wanted, self.dataset, self.registry, self.root)

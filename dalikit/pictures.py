@@ -14,7 +14,7 @@ from dalikit.functional.ranges import to_unit
 from dalikit.interfaces import DataSpec, Range
 
 SIDE = 640
-"""About how many pixels wide a picture is."""
+"""About how many pixels wide a picture is; it is twice as high at most where images can be enlarged less."""
 
 IMAGES, POINTS = 64, 2500
 """How many images, or points, show what a generator makes."""
@@ -49,17 +49,21 @@ def draw_pairs(x: Tensor, again: Tensor, spec: DataSpec, columns: int | None = N
     """Originals and reconstructions (N, *X): images in turn, or points rebuilt over the originals."""
     if spec.value_range is None:
         return scatter(again, x)
-    return grid(torch.stack([x, again.to(x)], 1).flatten(0, 1), spec.value_range, columns)
+    together = torch.stack([x, again.to(x)], 1).flatten(0, 1)
+    return grid(together, spec.value_range, columns or 2 * math.ceil(_squarest(together) / 2))
 
 
 def grid(x: Tensor, value_range: Range, columns: int | None = None) -> Image.Image:
-    """Images x (N, C, H, W), C being 1 or 3, in rows of `columns`, enlarged without smoothing."""
+    """Images x (N, C, H, W), C being 1 or 3, in rows of `columns`, enlarged without smoothing.
+
+    Where no columns are given the grid is about as wide as it is high.
+    """
     from torchvision.utils import make_grid  # here, because it takes seconds to import
 
-    columns = columns or math.ceil(math.sqrt(len(x)))
+    columns = columns or _squarest(x)
     sheet = make_grid(_pixels(x, value_range), nrow=columns, padding=1, pad_value=96)
     picture = Image.fromarray(sheet.permute(1, 2, 0).numpy())
-    scale = max(1, SIDE // picture.width)
+    scale = max(1, SIDE // max(picture.width, picture.height // 2))
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
@@ -95,6 +99,11 @@ def save(picture: Image.Image, path: Path) -> None:
             picture.save(unfinished, format="PNG")
     except OSError as error:
         raise RunError(f"Cannot write {path}: {error.strerror or error}") from None
+
+
+def _squarest(x: Tensor) -> int:
+    """How many columns of images x (N, C, H, W) make a grid that is about as wide as it is high."""
+    return min(len(x), math.ceil(math.sqrt(len(x) * x.shape[2] / x.shape[3])))
 
 
 def _pixels(x: Tensor, value_range: Range) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from dalikit.assembly.parameters import parameter_model
 from dalikit.errors import UnfitError
 from dalikit.evaluation.scoring import Maker, score
 from dalikit.interfaces import (
@@ -214,6 +215,7 @@ def check_method(build: Callable[[], Method], dataset: Dataset) -> None:
 def check_dataset(dataset: Dataset) -> None:
     """All parts give data of the stated shape and range, the same for the same random state."""
     assert dataset.preparation, "preparation says where the data come from"
+    _check_told(dataset)
     for part in ("train", "validation", "test"):
         split = dataset.split(part)
         assert len(split) > 0, f"the {part} part has data"
@@ -228,6 +230,18 @@ def check_dataset(dataset: Dataset) -> None:
         _within(x, dataset.spec)
         if dataset.spec.classes is not None:
             _check_labels(first.y, len(index), len(dataset.spec.classes))
+
+
+def _check_told(dataset: Dataset) -> None:
+    """What it says of itself fits its constructor, its shape and a terminal."""
+    lines = dataset.introduction()
+    assert 1 <= len(lines) <= 2, "an introduction is a line or two"
+    assert not any("\n" in line for line in lines), "an introduction is a line or two"
+    shape, fitting, scaled = tuple(dataset.spec.x_shape), dataset.fitting, dataset.standardization
+    assert fitting is None or (fitting.channels, fitting.height, fitting.width) == shape, "fitting makes x"
+    assert scaled is None or all((len(numbers),) == shape for numbers in scaled), "a number for each column"
+    own = {*dataset.settled, *(["path"] if dataset.suffixes else [])}
+    assert not own or own <= {*parameter_model(type(dataset)).model_fields}, "settled are its own parameters"
 
 
 def check_metric(build: Maker, method: Method) -> None:

@@ -257,7 +257,7 @@ def test_what_does_not_fit_is_said_before_any_data_are_read(kind, component, say
 def test_a_backbone_that_does_not_take_the_data():
     registry = Registry.discover()
     config = resolve.resolve_layers([{"recipe": "ring8", "backbone": "dcgan"}], registry)
-    with pytest.raises(UnfitError, match=r"'dcgan' takes square images.*\(2,\)"):
+    with pytest.raises(UnfitError, match=r"'dcgan' takes images.*\(2,\)"):
         build.make_method(config, DataSpec((2,)), registry)
 
 

@@ -107,10 +107,12 @@ def test_it_uses_the_averaged_weights_in_eval_mode(model, trained):
     [
         (torch.zeros(2, 1, 9, 9), r"Data have shape \(2, 1, 9, 9\), \(B, 1, 8, 8\) is needed"),
         (torch.zeros(1, 8, 8), r"Data have shape"),
-        (torch.zeros(2, 1, 8, 8, dtype=torch.uint8), "uint8; floats in"),
+        (torch.zeros(2, 1, 8, 8, dtype=torch.int64), "int64; uint8 or floats in"),
+        (torch.full((2, 1, 8, 8), 0.5), r"no negative value, .*value_range=\(0, 1\)"),
         (torch.full((2, 1, 8, 8), 3.0), r"reach from 3 to 3, outside \[-1, 1\]"),
         (torch.full((2, 1, 8, 8), float("nan")), "NaN"),
         (np.zeros((2, 1, 9, 9), dtype=np.float32), r"Data have shape \(2, 1, 9, 9\)"),
+        (["nonsense", 3], "Data are pictures, files, arrays or tensors"),
     ],
 )
 @pytest.mark.parametrize("call", ["encode", "reconstruct", "vary"])
@@ -125,6 +127,21 @@ def test_other_precisions_and_arrays_are_taken(model):
     torch.testing.assert_close(model.reconstruct(x.double()), expected)
     torch.testing.assert_close(model.reconstruct(x.numpy()), expected)
     torch.testing.assert_close(model.generate(model.code(x).double()), expected)
+
+
+def test_bytes_and_unit_floats_give_the_codes_of_what_they_stand_for(model):
+    levels = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    x = (levels.double() / 127.5 - 1)[:, None]
+    expected = model.code(x)
+    torch.testing.assert_close(model.code(levels), expected)
+    torch.testing.assert_close(model.code(levels[:, None] / 255, value_range=(0, 1)), expected)
+    torch.testing.assert_close(model.encode(levels.numpy()).mean, model.encode(x).mean)
+    torch.testing.assert_close(model.reconstruct(levels.numpy()[..., None]), model.reconstruct(x))
+    torch.testing.assert_close(model.vary(levels, 2, seed=1), model.vary(x, 2, seed=1))
+    walks = model.interpolate(levels[:1], levels[1:2], 3), model.interpolate(x[:1], x[1:2], 3)
+    torch.testing.assert_close(*walks)
+    found = model.neighbours(levels, 2)[0], model.neighbours(x, 2)[0]
+    assert torch.equal(*found)
 
 
 def test_metrics_take_parameters(model):

@@ -290,7 +290,7 @@ def test_a_posterior_with_what_the_method_needs_trains_with_its_own_parameters(
     done = cli("train", "--method", name, "--posterior", "mine", *SMALL, *QUIET, "--out", run)
     assert done.returncode == 0, done.stderr
     assert RunDirectory.open(run).load_state().tensors["method/family.shift"].any()
-    x = torch.zeros(2, 1, 8, 8)
+    x = torch.full((2, 1, 8, 8), -0.5)
     assert dalikit.load(run).code(x).shape == (2, 3)
 
 
@@ -426,7 +426,7 @@ def test_an_inversion_reads_labels_exactly_where_its_gan_does(conditional, gans,
     model, gan = dalikit.load(run), dalikit.load(gans / conditional)
     assert model.method.conditional == (conditional == "true")
     labels = [3, 4] if conditional == "true" else None
-    z, x = torch.randn(2, 3), torch.zeros(2, 1, 8, 8)
+    z, x = torch.randn(2, 3), torch.full((2, 1, 8, 8), -0.5)
     assert torch.equal(model.generate(z, labels), gan.generate(z, labels))  # it stays as it was
     assert model.code(x, labels).shape == (2, 3)
     if labels:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from dalikit.assembly.borrowing import borrow_weights
 from dalikit.assembly.parameters import supplied_to
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.trial import try_player, try_posterior
@@ -14,7 +15,6 @@ from dalikit.errors import DalikitError, UnfitError, UserError
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Callback, Dataset, DataSpec, Method, Metric, Optimizer, Part, Role, describe
 from dalikit.players.casting import Cast
-from dalikit.players.trunks import Trunk
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.runs import Context, RunDirectory
 from dalikit.runs.config import RunConfig, Slot
@@ -48,7 +48,7 @@ def make_metrics(
 def make_method(config: RunConfig, spec: DataSpec, registry: Registry, *, borrow: bool = True) -> Method:
     """The method of a resolved configuration, with new weights under its seed, on the CPU.
 
-    Networks that come from another run (`from_run`) start with that one's weights, unless `borrow` is false:
+    Players that come from another run (`from_run`) start with that one's weights, unless `borrow` is false:
     a checkpoint of this run will bring its own.
 
     Raises:
@@ -74,7 +74,7 @@ def make_method(config: RunConfig, spec: DataSpec, registry: Registry, *, borrow
             if role.kind == "posterior":
                 try_posterior(players[name], latent_size)
         if borrow:
-            _borrow_all(config, roles, players)
+            borrow_weights(config, roles, players)
         return _name_errors(cls, lambda: cls(**players, **params))
 
 
@@ -173,35 +173,3 @@ def _check_frozen(config: RunConfig, roles: Mapping[str, Role]) -> None:
                 f"Method '{config.method.name}' needs a trained {role.kind}: --set {role.kind}.from_run=RUN "
                 "names the run it comes from"
             )
-
-
-def _borrow_all(config: RunConfig, roles: Mapping[str, Role], players: Mapping[str, Any]) -> None:
-    """Give players whose slots name a run that run's averaged weights."""
-    sources = {kind: slot.from_run for kind, slot in config.players.items() if slot.from_run is not None}
-    for kind, source in sources.items():
-        wanted = [name for name, role in roles.items() if role.kind == kind and role.reads != "z"]
-        if not wanted:
-            raise UnfitError(
-                f"{kind}.from_run means nothing to method '{config.method.name}', which asks for none"
-            )
-        for name in wanted:
-            _borrow(kind, players[name], Path(str(source)))
-
-
-def _borrow(kind: str, player: torch.nn.Module, run: Path) -> None:
-    """Load what a trained run has as `kind`: all of it into a player composed alike, else its trunk."""
-    _, weights = RunDirectory.open(run).load_averaged()
-    theirs = {n.removeprefix(f"{kind}."): t for n, t in weights.items() if n.startswith(f"{kind}.")}
-    trunk = player if isinstance(player, Trunk) else getattr(player, "trunk", None)
-    if theirs.keys() != player.state_dict().keys() and isinstance(trunk, Trunk):
-        player = trunk
-        for start in ("trunk.", ""):  # a composed discriminator holds a whole one; a plain one is that
-            inner = {n.removeprefix(start): t for n, t in theirs.items() if n.startswith(f"{start}trunk.")}
-            if inner.keys() == trunk.state_dict().keys():
-                theirs = inner
-                break
-    try:
-        player.load_state_dict(theirs)
-    except RuntimeError as error:
-        message = " ".join(str(error).split())[:200]
-        raise UnfitError(f"{kind}.from_run: the weights of run {run} do not fit: {message}") from None

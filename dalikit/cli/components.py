@@ -59,6 +59,7 @@ def print_config(
     posterior: settings.Posterior = None,
     backbone: settings.Backbone = None,
     dataset: settings.Dataset = None,
+    data: settings.Data = None,
     augmentation: settings.Augmentation = None,
     recipe: settings.Recipe = None,
     config: settings.ConfigFile = None,
@@ -67,6 +68,7 @@ def print_config(
     steps: settings.Steps = None,
     minutes: settings.Minutes = None,
     device: settings.Device = None,
+    from_run: settings.FromRun = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say of each setting where it came from, and why.")
     ] = False,
@@ -79,14 +81,16 @@ def print_config(
     """Print the complete configuration that the same options would train, as YAML."""
     from dalikit.assembly import resolve
     from dalikit.assembly.registry import Registry
+    from dalikit.assembly.schema import json_schema
     from dalikit.runs.config import to_yaml
 
     registry = Registry.discover(strict=strict)
     if schema:
-        print(json.dumps(resolve.json_schema(registry), indent=2))
+        print(json.dumps(json_schema(registry), indent=2))
         return
-    networks = (method, game, posterior, backbone, dataset, augmentation)
-    given = settings.layers(*networks, recipe, config, assignments, seed, steps, minutes, device)
+    source = settings.dataset_of(data, dataset, registry)
+    networks = (method, game, posterior, backbone, source, augmentation)
+    given = settings.layers(*networks, recipe, config, assignments, seed, steps, minutes, device, from_run)
     resolved = resolve.resolve(given, registry, data_root)
     if explain:
         _print_origins(resolved)

@@ -2,13 +2,13 @@
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dalikit.cli import output, settings
+from dalikit.cli.given import Files, Label, One, ValueRange, given, one
 from dalikit.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from dalikit.model import RunModel
 
 Run = Annotated[Path, typer.Argument(help="Folder of a trained run.", show_default=False)]
-Images = Annotated[list[Path] | None, typer.Argument(help="Image files.", show_default="the run's test part")]
-Image = Annotated[str, typer.Argument(help="An image file, or the index of a test datum.")]
 Out = Annotated[
     Path | None, typer.Option(help="Where to write.", show_default="a new file in the run's folder")
 ]
@@ -28,10 +26,6 @@ Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what is d
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
 Weights = Annotated[str, typer.Option(help="last, or best: those that validation found best.")]
 Number = Annotated[int, typer.Option("--n", min=1, help="How many.")]
-Label = Annotated[
-    str | None,
-    typer.Option(help="A label by its name, for runs that read labels.", show_default="the data's own"),
-]
 
 ARRAYS = (".npy", ".npz")
 PICTURE_OR_ARRAYS = (".png", *ARRAYS)
@@ -66,48 +60,59 @@ def sample(
 
 def reconstruct(
     run: Run,
-    images: Images = None,
-    n: Number = 32,
+    files: Files = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="How many of the test part.")] = 32,
     label: Label = None,
+    value_range: ValueRange = None,
     out: Out = None,
     force: Force = False,
     weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
-    """Draw images beside their reconstructions: image files, or the first of the test part."""
+    """Draw data beside their reconstructions: pictures, folders of them, or the first of the test part."""
     model = _load(run, device, data_root, weights)
-    given = _given(model, images, n, label)
+    data = given(model, files, n, label, value_range)
     target = output.target(out, model.run.path, "reconstruct.png", PICTURE_OR_ARRAYS, force)
-    output.write_pairs(model, given.x, model.reconstruct(given.x, given.labels), target)
+    output.write_pairs(model, data.x.whole(), model.reconstruct(data.x, data.labels), target)
 
 
 def encode(
     run: Run,
-    images: Images = None,
+    files: Files = None,
     label: Label = None,
+    value_range: ValueRange = None,
     out: Out = None,
     force: Force = False,
     weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
-    """Write codes: .npy has each datum's code; .npz has `code`, and the posterior's `mean` and `stddev`."""
+    """Write codes: .npy has each datum's code; .npz has `code`, and the posterior's `mean` and `stddev`.
+
+    Beside these an .npz file has the files' `names`, where the data come from files.
+    """
+    import numpy as np
     import torch
 
     model = _load(run, device, data_root, weights)
-    given = _given(model, images, None, label)
+    data = given(model, files, None, label, value_range)
     target = output.target(out, model.run.path, "encode.npz", ARRAYS, force)
-    moments = [_moments(model.encode(part.x, part.labels)) for part in given.parts(model)]
-    joined = {name: torch.cat([m[name] for m in moments]) for name in moments[0]}
-    output.write_arrays({"code": model.code(given.x, given.labels), **joined}, "code", target)
+    found = []
+    for part in data.parts(model):
+        moments = _moments(model.encode(part.x, part.labels))
+        found.append({"code": model.code(part.x, part.labels), **moments})
+    codes = {name: torch.cat([part[name] for part in found]) for name in found[0]}
+    names = {"names": np.array(data.x.names)} if data.x.names else {}
+    output.write_arrays({**codes, **names}, "code", target)
 
 
 def vary(
     run: Run,
-    image: Image = "0",
+    datum: One = "0",
     n: Number = 15,
     label: Label = None,
+    value_range: ValueRange = None,
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
@@ -119,18 +124,20 @@ def vary(
     import torch
 
     model = _load(run, device, data_root, weights)
-    given = _one(model, image, label)
+    data = one(model, datum, label, value_range)
     target = output.target(out, model.run.path, "vary.png", PICTURE_OR_ARRAYS, force)
-    around = model.vary(given.x, n, seed, given.labels)[0]
-    output.write_data(model, torch.cat([given.x, around]) if target.suffix == ".png" else around, target)
+    around = model.vary(data.x, n, seed, data.labels)[0]
+    own = data.x.whole().to(around)
+    output.write_data(model, torch.cat([own, around]) if target.suffix == ".png" else around, target)
 
 
 def interpolate(
     run: Run,
-    start: Image = "0",
-    end: Image = "1",
+    start: One = "0",
+    end: One = "1",
     steps: Annotated[int, typer.Option(min=2, help="Data on the way, both ends among them.")] = 10,
     label: Label = None,
+    value_range: ValueRange = None,
     out: Out = None,
     force: Force = False,
     weights: Weights = "last",
@@ -139,7 +146,7 @@ def interpolate(
 ) -> None:
     """Walk between two data in a straight line between their codes, under the first one's label."""
     model = _load(run, device, data_root, weights)
-    first, last = _one(model, start, label), _one(model, end, label)
+    first, last = one(model, start, label, value_range), one(model, end, label, value_range)
     target = output.target(out, model.run.path, "interpolate.png", PICTURE_OR_ARRAYS, force)
     walk = model.interpolate(first.x, last.x, steps, first.labels, last.labels)[0]
     output.write_data(model, walk, target, columns=steps)
@@ -147,32 +154,34 @@ def interpolate(
 
 def neighbours(
     run: Run,
-    images: Annotated[
-        list[Path] | None, typer.Argument(help="Image files.", show_default="8 of the run's test part")
-    ] = None,
+    files: Files = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Neighbours of each.")] = 9,
     among: Annotated[
         int, typer.Option(min=1, help="Training data that are searched, from the first.")
     ] = 10_000,
     label: Label = None,
+    value_range: ValueRange = None,
     out: Out = None,
     force: Force = False,
     weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
-    """Draw images, each followed by the training data whose codes are nearest to its own."""
+    """Draw data, 8 of the test part or files, each followed by the training data with the nearest codes."""
     import torch
 
     model = _load(run, device, data_root, weights)
-    given = _given(model, images, 8, label)
+    data = given(model, files, 8, label, value_range)
     target = output.target(out, model.run.path, "neighbours.png", PICTURE_OR_ARRAYS, force)
-    found, distances = model.neighbours(given.x, n, among=among, labels=given.labels)
+    found, distances = model.neighbours(data.x, n, among=among, labels=data.labels)
+    own = data.x.whole().to(found)
     if target.suffix == ".png":
-        rows = torch.cat([given.x.to(found)[:, None], found], 1)
+        rows = torch.cat([own[:, None], found], 1)
         output.write_data(model, rows.flatten(0, 1), target, columns=n + 1)
     else:
-        output.write_arrays({"x": given.x, "neighbours": found, "distances": distances}, "neighbours", target)
+        original = model.inputs.original
+        arrays = {"x": original(own), "neighbours": original(found), "distances": distances}
+        output.write_arrays(arrays, "neighbours", target)
 
 
 def evaluate(
@@ -232,56 +241,6 @@ def _load(run: Path, device: str, data_root: Path | None, weights: str) -> "RunM
     from dalikit.model import load
 
     return load(run, device, data_root=data_root, weights=weights)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a command is about: data x (N, *X), and their labels (N,) where the run reads any."""
-
-    x: "Tensor"
-    labels: "Tensor | None"
-
-    def parts(self, model: "RunModel") -> list["Given"]:
-        """The same in batches."""
-        from dalikit.evaluation.scoring import batch_size
-
-        size = batch_size(model.spec.x_shape)
-        spans = [slice(start, start + size) for start in range(0, len(self.x), size)]
-        return [Given(self.x[span], None if self.labels is None else self.labels[span]) for span in spans]
-
-
-def _given(model: "RunModel", images: list[Path] | None, n: int | None, label: str | None) -> Given:
-    """The image files, or else the first n data of the test part, under `label` or their own."""
-    if images:
-        x, y = _read(model, images, label), None
-    else:
-        x, y = model.batch("test", n)
-    own = y if model.method.conditional else None
-    return Given(x, own if label is None else model.indices(label, len(x)))
-
-
-def _read(model: "RunModel", images: list[Path], label: str | None) -> "Tensor":
-    import torch
-
-    from dalikit.data.imagefiles import read_image
-
-    spec = model.spec
-    if spec.value_range is None:
-        raise UserError(f"This run's data have shape {spec.x_shape}: they are no images")
-    if model.method.conditional and label is None:
-        raise UserError(f"This run reads labels: --label says which, of {', '.join(spec.classes or ())}")
-    return torch.stack([read_image(path, spec) for path in images])
-
-
-def _one(model: "RunModel", which: str, label: str | None) -> Given:
-    """An image file, or a test datum by its index."""
-    if not which.isdecimal():
-        found = _given(model, [Path(which)], None, label)
-        return Given(found.x.to(model.device), found.labels)
-    found = _given(model, None, int(which) + 1, label)
-    if len(found.x) <= int(which):
-        raise UserError(f"The test part has {len(found.x)} data: there is no index {which}")
-    return Given(found.x[-1:], None if found.labels is None else found.labels[-1:])
 
 
 def _moments(posterior: "Distribution") -> dict[str, "Tensor"]:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from dalikit.cli import components, infer, scorer, study, train
+from dalikit.cli import components, data, infer, scorer, study, train
 from dalikit.errors import DalikitError, Interrupted
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 train.register(app)
+data.register(app)
 infer.register(app)
 study.register(app)
 scorer.register(app)

@@ -8,6 +8,7 @@ from dalikit.errors import RunError, UserError
 from dalikit.files import whole_or_not
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from dalikit.model import RunModel
@@ -35,11 +36,14 @@ def target(out: Path | None, run: Path, default: str, suffixes: tuple[str, ...],
 
 
 def write_data(model: "RunModel", x: "Tensor", path: Path, columns: int | None = None) -> None:
-    """Write x (N, *X) as a picture, an array `x`, or single images, as the path's ending says."""
+    """Write x (N, *X) as a picture, an array `x`, or single images, as the path's ending says.
+
+    Arrays are in the data's own units, where training standardized them.
+    """
     from dalikit import pictures
 
     if path.suffix in (".npy", ".npz"):
-        write_arrays({"x": x}, "x", path)
+        write_arrays({"x": model.inputs.original(x)}, "x", path)
         return
     pictures.check_drawable(model.spec)
     if not path.suffix:
@@ -67,22 +71,24 @@ def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path) -> 
     from dalikit import pictures
 
     if path.suffix in (".npy", ".npz"):
-        write_arrays({"x": x, "reconstruction": again}, "reconstruction", path)
+        pairs = {"x": x, "reconstruction": again}
+        originals = {name: model.inputs.original(data) for name, data in pairs.items()}
+        write_arrays(originals, "reconstruction", path)
         return
     pictures.check_drawable(model.spec)
     pictures.save(pictures.draw_pairs(x, again, model.spec, columns=8), path)
     print(f"Wrote {path}")
 
 
-def write_arrays(arrays: Mapping[str, "Tensor"], main: str, path: Path) -> None:
-    """Write tensors as .npz, or the `main` one alone as .npy.
+def write_arrays(arrays: Mapping[str, "Tensor | np.ndarray"], main: str, path: Path) -> None:
+    """Write arrays as .npz, or the `main` one alone as .npy.
 
     Raises:
         RunError: the file cannot be written.
     """
     import numpy as np
 
-    plain = {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
+    plain = {n: a if isinstance(a, np.ndarray) else a.cpu().numpy() for n, a in arrays.items()}
     try:
         with whole_or_not(path) as unfinished, unfinished.open("wb") as file:
             if path.suffix == ".npy":

@@ -1,11 +1,15 @@
 """The options from which a configuration is made, shared by `train` and `config`."""
 
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dalikit.errors import UserError
+
+if TYPE_CHECKING:
+    from dalikit.assembly.registry import Registry
 
 Method = Annotated[str | None, typer.Option(help="Objective, e.g. dali, gan.", show_default="dali")]
 Game = Annotated[
@@ -20,6 +24,9 @@ Backbone = Annotated[
 Dataset = Annotated[
     str | None, typer.Option(help="Data set, e.g. digits, grid25, ring8.", show_default="digits")
 ]
+Data = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Your own: a folder, .zip, .parquet, .npy or .npz.")
+]
 Augmentation = Annotated[
     str | None,
     typer.Option(help="What D's sight is augmented by, e.g. ada, diffaugment.", show_default="none"),
@@ -33,6 +40,10 @@ ConfigFile = Annotated[
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One setting, e.g. method.lam=0.5; may be repeated."),
+]
+FromRun = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="RUN", help="Start all players from a run's, on data of the same shape."),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and noise.", show_default="0")]
 Steps = Annotated[int | None, typer.Option(help="Iterations in all.", show_default="the recipe's")]
@@ -55,12 +66,35 @@ DataRoot = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at a broken plugin instead of warning.")]
 
 
+def dataset_of(data: Path | None, dataset: str | None, registry: "Registry") -> str | dict[str, Any] | None:
+    """The data set that `--dataset` names, or the one that takes what lies at `--data`, with its path.
+
+    Raises:
+        UserError: there is nothing, or no data set takes it.
+    """
+    if data is None:
+        return dataset
+    if not os.path.lexists(data):
+        raise UserError(f"--data {data}: there is nothing")
+    known = [registry.get("dataset", dataset)] if dataset else registry.all("dataset")
+    suffix = "" if data.is_dir() else data.suffix.lower() or "no ending"
+    found = [component.name for component in known if suffix in component.suffixes]
+    if len(found) != 1:
+        taken = sorted({suffix or "a folder" for component in known for suffix in component.suffixes})
+        raise UserError(
+            f"--data {data}: --dataset says which of {', '.join(found)} it is"
+            if found
+            else f"--data {data}: what can be read is {', '.join(taken) or 'nothing'}"
+        )
+    return {"name": found[0], "path": str(data)}
+
+
 def layers(
     method: str | None = None,
     game: str | None = None,
     posterior: str | None = None,
     backbone: str | None = None,
-    dataset: str | None = None,
+    dataset: str | dict[str, Any] | None = None,
     augmentation: str | None = None,
     recipe: str | None = None,
     config: Path | None = None,
@@ -69,17 +103,24 @@ def layers(
     steps: int | None = None,
     minutes: float | None = None,
     device: str | None = None,
+    from_run: Path | None = None,
 ) -> list[dict[str, Any]]:
     """The layers of settings that the options make, the weakest first."""
     from dalikit.runs.config import from_assignment, from_file, join
 
     named = {"method": method, "game": game, "posterior": posterior, "dataset": dataset}
     named["augmentation"] = augmentation
-    options: dict[str, Any] = {key: {"name": value} for key, value in named.items() if value is not None}
+    options: dict[str, Any] = {
+        key: value if isinstance(value, dict) else {"name": value}
+        for key, value in named.items()
+        if value is not None
+    }
     if steps is not None and minutes is not None:
         raise UserError("--steps and --minutes both say how long to train: give one of them")
     plain = {"backbone": backbone, "recipe": recipe, "seed": seed, "device": device, "minutes": minutes}
     options |= {key: value for key, value in plain.items() if value is not None}
+    if from_run is not None:
+        options["from_run"] = str(from_run)
     if steps is not None:
         options["trainer"] = {"steps": steps}
     file = [] if config is None else [from_file(config)]

@@ -35,6 +35,7 @@ def train(
     posterior: settings.Posterior = None,
     backbone: settings.Backbone = None,
     dataset: settings.Dataset = None,
+    data: settings.Data = None,
     augmentation: settings.Augmentation = None,
     recipe: settings.Recipe = None,
     config: settings.ConfigFile = None,
@@ -43,6 +44,7 @@ def train(
     steps: settings.Steps = None,
     minutes: settings.Minutes = None,
     device: settings.Device = None,
+    from_run: settings.FromRun = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run.", show_default="a new one under runs/")
     ] = None,
@@ -62,9 +64,10 @@ def train(
     from dalikit.assembly.resolve import resolve
 
     registry = Registry.discover(strict=strict)
-    others = (method, game, posterior, backbone, dataset, augmentation, recipe, config, assignments, seed)
+    source = settings.dataset_of(data, dataset, registry)
+    others = (method, game, posterior, backbone, source, augmentation, recipe, config, assignments, seed)
     if resume is not None:
-        if any(option is not None for option in (*others, minutes, device, out)) or dry_run:
+        if any(option is not None for option in (*others, minutes, device, from_run, out)) or dry_run:
             raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
         with training_run.resume(resume, registry, steps, data_root) as training:
             trainer = training.trainer
@@ -73,7 +76,7 @@ def train(
             warn_of_other_data(training.run, trainer.dataset)
             print(f"Going on with {resume} at step {trainer.step} of {trainer.steps}", flush=True)
             return _fit(training, started)
-    given = settings.layers(*others, steps, minutes, device)
+    given = settings.layers(*others, steps, minutes, device, from_run)
     resolved = resolve(given, registry, data_root, spent=time.monotonic() - started)
     if dry_run:
         from dalikit.cli.dry_run import print_plan

@@ -33,30 +33,41 @@ Step = TypeVar("Step")
 class ImageSplit(Split):
     """Images (N, H, W) or (N, H, W, C), uint8 or floats, in memory or mapped, with labels (N,) or none.
 
-    With `flip` each is mirrored left to right with probability ½, whenever it is taken.
+    With `rows` (n,) those alone, and their labels, make the part. With `flip` each is mirrored left to right
+    with probability ½, whenever it is taken.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray | None = None, flip: bool = False) -> None:
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        flip: bool = False,
+        rows: np.ndarray | None = None,
+    ) -> None:
         self._images = images
         self._labels = labels
         self._flip = flip
+        self._rows = np.arange(len(images)) if rows is None else rows
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self._rows)
 
     def take(self, index: Tensor, rng: torch.Generator) -> Batch:
         """Images (n, C, H, W) at `index`, and their labels."""
-        chosen = self._images[index.numpy()]
-        rows = torch.from_numpy(chosen.astype(chosen.dtype.newbyteorder("="), copy=False))
-        x = rows[:, None] if rows.dim() == 3 else rows.permute(0, 3, 1, 2).contiguous()
+        at = self._rows[index.numpy()]
+        x = self._data(self._images[at])
         if self._flip:
             x = torch.where(torch.rand(len(x), 1, 1, 1, generator=rng) < 0.5, x.flip(3), x)
-        own = None if self._labels is None else self._labels[index.numpy()].astype(np.int64)
+        own = None if self._labels is None else self._labels[at].astype(np.int64)
         return Batch(x, None if own is None else torch.from_numpy(own))
+
+    def _data(self, chosen: np.ndarray) -> Tensor:
+        rows = torch.from_numpy(chosen.astype(chosen.dtype.newbyteorder("="), copy=False))
+        return rows[:, None] if rows.dim() == 3 else rows.permute(0, 3, 1, 2).contiguous()
 
     def class_counts(self, classes: int) -> Tensor:
         """How many data bear each label, (classes,); no image is read."""
-        labels = np.empty(0) if self._labels is None else self._labels
+        labels = np.empty(0) if self._labels is None else self._labels[self._rows]
         return count_labels(torch.from_numpy(labels.astype(np.int64)), classes)
 
 
@@ -113,7 +124,7 @@ class PreparedImages(Dataset, ABC):
                 f"uint8 (N, {', '.join(map(str, shapes[-1]))}) is needed"
             )
         enough(self.path, len(images), part)
-        check_labels(self.path, part, images, labels)
+        check_labels(self.path, f"{part}_labels", images, labels)
         return images, labels
 
 
@@ -133,12 +144,12 @@ def enough(path: Path, count: int, part: str) -> None:
         )
 
 
-def check_labels(path: Path, part: str, images: np.ndarray, labels: np.ndarray | None) -> None:
-    """Raise `UserError` unless there are no labels, or a whole number for each image."""
+def check_labels(path: Path, name: str, images: np.ndarray, labels: np.ndarray | None) -> None:
+    """Raise `UserError` unless there are no labels, the array `name`, or a whole number for each image."""
     if labels is None or (labels.shape == (len(images),) and labels.dtype.kind in "iu"):
         return
     raise UserError(
-        f"Data file {path}: {part}_labels are {labels.dtype} {labels.shape}, whole numbers ({len(images)},) "
+        f"Data file {path}: {name} are {labels.dtype} {labels.shape}, whole numbers ({len(images)},) "
         "are needed"
     )
 

@@ -34,19 +34,32 @@ def to_unit(x: Tensor, value_range: tuple[float, float]) -> Tensor:
     return (x - low) / (high - low)
 
 
-def from_unit(x: Tensor, value_range: tuple[float, float]) -> Tensor:
-    """Map x from [0, 1] to `value_range`.
+def rescale(x: Tensor, source: tuple[float, float], target: tuple[float, float]) -> Tensor:
+    """Map x from one range to another; x itself where they are one.
 
     Examples:
-        >>> from_unit(torch.tensor([0.0, 1.0]), (-1.0, 1.0))
+        >>> rescale(torch.tensor([0.0, 2.0]), (0.0, 2.0), (-1.0, 1.0))
+        tensor([-1.,  1.])
+    """
+    if source == target:
+        return x
+    (low, high), (least, greatest) = target, source
+    return (x.float() - least) * ((high - low) / (greatest - least)) + low
+
+
+def from_uint8(x: Tensor, value_range: tuple[float, float]) -> Tensor:
+    """Map x from 0 to 255, uint8, to `value_range`.
+
+    Examples:
+        >>> from_uint8(torch.tensor([0, 255], dtype=torch.uint8), (-1.0, 1.0))
         tensor([-1.,  1.])
     """
     low, high = value_range
-    return low + (high - low) * x
+    return x.float().div_(255 / (high - low)).add_(low)
 
 
 def to_uint8(x: Tensor, value_range: tuple[float, float]) -> Tensor:
-    """Map x from `value_range` to the nearest of 0 to 255; the inverse of `Dataset.scale`.
+    """Map x from `value_range` to the nearest of 0 to 255; the inverse of `from_uint8`.
 
     Raises:
         UserError: x are no floats, or are NaN, or lie outside the range; nothing is ever rescaled to fit.

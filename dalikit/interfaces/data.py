@@ -2,14 +2,22 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from dalikit.errors import UnfitError
+from dalikit.functional.ranges import from_uint8
 from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
-from dalikit.interfaces.spec import Batch, DataSpec, Part
+from dalikit.interfaces.spec import Batch, DataSpec, Part, Range
+
+if TYPE_CHECKING:
+    from dalikit.data.fitting import Fitting
+
+if TYPE_CHECKING:
+    from dalikit.data.fitting import Fitting
 
 READ_AT_ONCE = 1000
 """Data that are read together where their labels alone are wanted."""
@@ -87,6 +95,18 @@ class Dataset(Component, ABC):
     settled: Mapping[str, Derived] = {}
     """Its own parameters that it chose by the data where nobody gave them; a configuration keeps them."""
 
+    suffixes: tuple[str, ...] = ()
+    """How paths end that `--data PATH` takes for its parameter `path`; "" is a folder."""
+
+    fitting: "Fitting | None" = None
+    """How a picture of any size becomes a datum of this set; None where the set is not made of pictures."""
+
+    standardization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """Mean and divisor of each column, x = (v - mean) / divisor, of vectors that are centred and scaled."""
+
+    float_range: Range | None = None
+    """What the ends of the value range stand for where its raw data are floats that `scale` scales."""
+
     @abstractmethod
     def split(self, part: Part) -> Split:
         """The training, validation or test part."""
@@ -95,6 +115,10 @@ class Dataset(Component, ABC):
         """What is trained on and what was done to it, in a line or two for whoever starts a training."""
         counts = " / ".join(f"{len(self.split(part)):,}" for part in ("train", "validation", "test"))
         return (f"{counts} data for training, validation and test",)
+
+    def details(self) -> Mapping[str, str]:
+        """What more `dalikit data` shows of the data: lines by their titles."""
+        return {}
 
     def scale(self, raw: Tensor) -> Tensor:
         """Turn raw data (B, *X) into x: uint8 0 to 255 into the value range, floats as they are.
@@ -106,5 +130,4 @@ class Dataset(Component, ABC):
             return raw
         if self.spec.value_range is None:
             raise UnfitError(f"Data set '{self.name}' has uint8 data but no value_range to scale them to")
-        low, high = self.spec.value_range
-        return raw.float().div_(255 / (high - low)).add_(low)
+        return from_uint8(raw, self.spec.value_range)

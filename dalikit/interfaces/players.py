@@ -55,7 +55,9 @@ class Discriminator(Component, nn.Module, ABC):
 class Encoder(Component, nn.Module, ABC):
     """Maps features or data to the posterior's raw parameters. Built as `cls(in_shape, head_sizes)`."""
 
-    kind = Kind("encoder", supplied=("in_shape", "head_sizes"), player=True, network=True)
+    kind = Kind(
+        "encoder", supplied=("in_shape", "head_sizes"), player=True, network=True, settings=("from_run",)
+    )
 
     @abstractmethod
     def forward(self, h: Tensor) -> tuple[Tensor, ...]:
@@ -65,7 +67,7 @@ class Encoder(Component, nn.Module, ABC):
 class Posterior(Component, nn.Module, ABC):
     """The family of q(z|x). Built as `cls(latent_size)`; parameters it has are trained with the encoder."""
 
-    kind = Kind("posterior", supplied=("latent_size",), default="diag", player=True)
+    kind = Kind("posterior", supplied=("latent_size",), default="diag", player=True, settings=("from_run",))
 
     @abstractmethod
     def heads(self) -> tuple[int, ...]:

@@ -8,10 +8,20 @@ from dalikit.players.conditional import (
     Projection,
 )
 from dalikit.players.joint import CodeDiscriminator, JointDiscriminator, PairDiscriminator
-from dalikit.players.layers import Divide, SeparateHeads, Squeeze, Wrap, weight_norm
+from dalikit.players.layers import (
+    SMALLEST,
+    Divide,
+    SeparateHeads,
+    Squeeze,
+    Wrap,
+    doublings,
+    image_shape,
+    weight_norm,
+)
 from dalikit.players.trunks import EncoderWithTrunk, Trunk
 
 __all__ = [
+    "SMALLEST",
     "Cast",
     "CodeDiscriminator",
     "ConditionalDiscriminator",
@@ -26,5 +36,7 @@ __all__ = [
     "Squeeze",
     "Trunk",
     "Wrap",
+    "doublings",
+    "image_shape",
     "weight_norm",
 ]

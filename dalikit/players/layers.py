@@ -5,7 +5,13 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from dalikit.errors import UnfitError
+from dalikit.interfaces import Shape
+
 Wrap = Callable[[nn.Module], nn.Module]
+
+SMALLEST = 4
+"""The shorter side at which networks of images start to grow, or cease to halve, at most."""
 
 
 def weight_norm(norm: str) -> Wrap:
@@ -18,6 +24,38 @@ def weight_norm(norm: str) -> Wrap:
 
 def _as_it_is(layer: nn.Module) -> nn.Module:
     return layer
+
+
+def doublings(height: int, width: int) -> list[tuple[int, int]]:
+    """The sizes (H, W) by which a generator grows to one, from that whose shorter side is 4 or less.
+
+    Each is half the next, rounded up.
+
+    Examples:
+        >>> doublings(28, 40)
+        [(4, 5), (7, 10), (14, 20), (28, 40)]
+    """
+    smaller = doublings((height + 1) // 2, (width + 1) // 2) if min(height, width) > SMALLEST else []
+    return [*smaller, (height, width)]
+
+
+def image_shape(backbone: str, shape: Shape, least: int = 8) -> tuple[int, int, int]:
+    """The shape (C, H, W) of data that are images with sides from `least` up.
+
+    Raises:
+        UnfitError: they are no images, or smaller; the text names the backbone that wants them.
+
+    Examples:
+        >>> image_shape("toy", (1, 24, 40))
+        (1, 24, 40)
+    """
+    if len(shape) != 3 or min(shape[1:]) < least:
+        raise UnfitError(
+            f"Backbone '{backbone}' takes images (C, H, W) from {least}×{least} up; the data have "
+            f"shape {shape}. Another backbone may fit: 'mlp' takes any shape"
+        )
+    channels, height, width = shape
+    return channels, height, width
 
 
 class Divide(nn.Module):

@@ -47,7 +47,7 @@ class Slot(BaseModel):
     """A component by name, with its parameters beside it: `{name: dali, lam: 1.0}`.
 
     Attributes:
-        from_run: the run that a network comes from, with its averaged weights to start from.
+        from_run: the run that a player comes from, with its averaged weights to start from.
         latent_size: Z, a setting of the run in the generator's section; None takes the data's own.
     """
 
@@ -92,6 +92,8 @@ class RunConfig(BaseModel):
     method: Slot = Slot(name=Method.kind.default)
     backbone: str | None = None
     dataset: Slot = Slot(name=Dataset.kind.default)
+    from_run: str | None = None
+    """The run that all players start from, with its averaged weights; each one's slot names it too."""
     rules: Slot = Slot(name=Rules.kind.default)
     """What makes settings that nobody gave."""
     minutes: float | None = Field(default=None, gt=0)

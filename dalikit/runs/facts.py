@@ -5,7 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from dalikit.interfaces import Dataset, DataSpec
+from dalikit.data.fitting import Fitting
+from dalikit.data.inputs import Inputs, Standardization
+from dalikit.interfaces import Dataset, DataSpec, Range
 
 FORMAT = 2
 """The version of this layout, stored in run.json."""
@@ -20,16 +22,25 @@ class DataFacts(BaseModel):
     value_range: tuple[float, float] | None
     classes: tuple[str, ...] | None = None
     preparation: str = ""
+    fitting: Fitting | None = None
+    standardization: Standardization | None = None
+    float_range: Range | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> "DataFacts":
         """What is to be known of a data set."""
-        return cls(**asdict(dataset.spec), preparation=dataset.preparation)
+        also = ("preparation", "fitting", "standardization", "float_range")
+        return cls(**asdict(dataset.spec), **{name: getattr(dataset, name) for name in also})
 
     @property
     def spec(self) -> DataSpec:
         """What players must know of the data."""
         return DataSpec(self.x_shape, self.value_range, self.classes)
+
+    @property
+    def inputs(self) -> Inputs:
+        """How what is handed in later is prepared as these data were."""
+        return Inputs(self.spec, self.fitting, self.standardization, self.float_range)
 
 
 class RunFacts(BaseModel):

@@ -48,12 +48,13 @@ def scores_document(
     """
     ema = run.config.trainer["ema"]
     data = run.facts.data.model_copy(update={"preparation": dataset.preparation})
+    later = {"fitting", "standardization", "float_range"}  # of what is handed in, and no part of a protocol
     return {
         "run": str(run.path),
         "step": step,
         "weights": (f"averaged, decay {ema:g}" if ema else "raw") + (", best" if weights == "best" else ""),
         "seed": seed,
-        "data": data.model_dump(mode="json"),
+        "data": data.model_dump(mode="json", exclude=later),
         "versions": {"dalikit": version("dalikit"), "torch": torch.__version__},
         **_by_metric(scores, skipped),
         **({} if best is None else {"best": _of_best(best)}),

@@ -102,14 +102,33 @@ def check_needs(method: Method) -> None:
 
 
 def count_classes(split: Split, dataset: Dataset) -> Tensor:
-    """How many data of a split bear each label (C,); raises `UnfitError` where none do."""
+    """How many data of a split bear each label (C,).
+
+    Raises:
+        UnfitError: none do, or there are labels of which there is no second datum to learn from.
+    """
     try:
         counts = split.class_counts(len(dataset.spec.classes or ()))
     except UnfitError as error:
         raise UnfitError(f"{describe(dataset)}: {error}") from None
     if not counts.any():
         _check_labels(None, dataset)
+    if int(counts.sum()) == len(split):  # those of an endless source are proportions
+        _check_lone(counts, dataset)
     return counts
+
+
+def _check_lone(counts: Tensor, dataset: Dataset) -> None:
+    """Raise `UnfitError` where a label that there is has one datum to learn from, or none."""
+    classes = dataset.spec.classes or ()
+    there = counts.clone()
+    if not counts.all():
+        there += sum(dataset.split(part).class_counts(len(classes)) for part in ("validation", "test"))
+    if lone := [name for name, n, of in zip(classes, counts, there, strict=True) if n < 2 and of > 0]:
+        raise UnfitError(
+            f"method.conditional=true: {describe(dataset)} has fewer than 2 data to learn class '{lone[0]}' "
+            f"from{f', and {len(lone) - 1} more such classes' if lone[1:] else ''}"
+        )
 
 
 def check_batch(batch: Batch, dataset: Dataset, method: Method) -> None:

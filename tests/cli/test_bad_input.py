@@ -50,7 +50,7 @@ BAD = {
     "--seed -3": "seed = -3",
     "--device abacus": "Device 'abacus' cannot be used",
     "--method gan --posterior diag": "Method 'gan' has no posterior, so posterior 'diag' means nothing",
-    "--dataset grid25 --backbone dcgan": "'dcgan' takes square images",
+    "--dataset grid25 --backbone dcgan": "'dcgan' takes images",
     "--set posterior.log_variance_min=5": "at least 2·knee",
     "--nonsense": "No such option: --nonsense",
     "surplus": "unexpected extra argument",
@@ -129,14 +129,18 @@ USES = {
     "sample RUN --out a.jpg": "--out a.jpg: what can be written here is .png, .npy, .npz, a folder",
     "reconstruct RUN nowhere.png": "nowhere.png: No such file",
     "reconstruct RUN DIR/text.png": "text.png: not an image file, or damaged",
-    "reconstruct RUN DIR/odd.png": "is 9×7, the run was trained on 8×8: resize it first",
-    "encode RUN DIR/odd.png": "is 9×7",
+    "reconstruct RUN DIR/empty": "No picture can be read: there is none in DIR/empty",
+    "encode RUN DIR/broken": "No picture can be read: DIR/broken/text.png: not an image file, or damaged",
+    "encode RUN DIR/ones.npy": "--value-range 0 1, says what they lie between",
+    "encode RUN DIR/ones.npy --value-range -2 0": "Data reach from 1 to 1, outside [-2, 0]",
+    "encode RUN DIR/ones.npy DIR/ones.npy": "ones.npy holds arrays: hand it in alone",
+    "encode RUN DIR/points.npy": "Data have shape (3, 2), (B, 1, 8, 8) is needed",
+    "encode RUN nowhere.npy": "nowhere.npy: no such file",
     "encode RUN --out z.txt": "what can be written here is .npy, .npz",
     "vary RUN 99999": "The test part has 360 data: there is no index 99999",
     "vary RUN DIR/text.png": "text.png: not an image file",
-    "interpolate RUN 0 DIR/odd.png": "is 9×7",
+    "vary RUN DIR/ones.npy --value-range 0 1": "ones.npy holds 2 data: one is needed here",
     "interpolate RUN --steps 1": "Invalid value for '--steps'",
-    "neighbours RUN DIR/odd.png": "is 9×7",
     "neighbours RUN --n 99999": "n is 99999, but there are 1293 data to be searched",
     "evaluate RUN --metric fid": "Unknown metric 'fid'",
     "evaluate RUN --metric modes": "metric 'modes' counts on a mixture",
@@ -155,13 +159,18 @@ USES = {
 @pytest.mark.parametrize("words", USES)
 def test_using_a_run_says_what_is_wrong(cli, words, trained, tmp_path):
     (tmp_path / "text.png").write_text("no image")
-    Image.new("L", (9, 7)).save(tmp_path / "odd.png")
+    for folder in ("empty", "broken"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "broken" / "text.png").write_text("no image")
+    np.save(tmp_path / "ones.npy", np.ones((2, 8, 8), np.float32))
+    np.save(tmp_path / "points.npy", np.zeros((3, 2)))
     (tmp_path / "there.png").write_text("mine")
     (tmp_path / "plain").write_text("mine")
-    before = {p: p.read_bytes() for p in tmp_path.rglob("*")}
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     given = [w.replace("RUN", str(trained)).replace("DIR", str(tmp_path)) for w in words.split()]
-    assert USES[words].replace("RUN", str(trained)) in one_line(cli(*given))
-    assert {p: p.read_bytes() for p in tmp_path.rglob("*")} == before
+    said = USES[words].replace("RUN", str(trained)).replace("DIR", str(tmp_path))
+    assert said in one_line(cli(*given))
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
 def test_a_method_without_encoder_cannot_infer(cli, tmp_path):

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import dalikit
@@ -94,6 +95,84 @@ def test_vary_and_interpolate(cli, trained, image, tmp_path):
     cli("interpolate", trained, "0", "3", "--steps", 4, "--out", tmp_path / "i.npy")
     walk = np.load(tmp_path / "i.npy")
     np.testing.assert_allclose(walk, model.interpolate(x[:1], x[3:], 4)[0].numpy(), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_folder_is_encoded_with_its_files_names(cli, trained, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("b.png", "a.png"):
+        Image.fromarray(rng.integers(0, 256, (30, 20, 3)).astype(np.uint8)).save(tmp_path / name)
+    (tmp_path / "torn.png").write_text("no image")
+    done = cli("encode", trained, tmp_path, "--out", tmp_path / "z.npz")
+    assert done.stdout.startswith("2 images, 20×30, centre-cropped and resized to 8×8\nWrote ")
+    assert "Warning: 1 of 3 images are left out: " in done.stderr
+    assert "torn.png: not an image file" in done.stderr
+    found = np.load(tmp_path / "z.npz")
+    assert found["names"].tolist() == [str(tmp_path / name) for name in ("a.png", "b.png")]
+    alone = cli("encode", trained, tmp_path / "b.png", "--out", tmp_path / "b.npy")
+    assert alone.returncode == 0, alone.stderr
+    np.testing.assert_allclose(found["code"][1:], np.load(tmp_path / "b.npy"), atol=1e-5)
+
+
+def test_arrays_are_data_too(cli, trained, tmp_path):
+    model, unit = dalikit.load(trained), np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", unit)
+    done = cli("encode", trained, tmp_path / "x.npy", "--value-range", 0, 1, "--out", tmp_path / "z.npy")
+    assert done.stdout.startswith(f"3 images of {tmp_path / 'x.npy'}, scaled from [0, 1]\n")
+    expected = model.code(torch.from_numpy(2 * unit - 1)[:, None])
+    np.testing.assert_allclose(np.load(tmp_path / "z.npy"), expected.numpy(), atol=1e-5)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "mine").mkdir()
+    for i in range(30):
+        noise = Image.fromarray(rng.integers(0, 256, (6, 6, 3)).astype(np.uint8))
+        noise.resize((96, 96 + 8 * (i % 3))).save(tmp_path / "mine" / f"{i:02d}.jpg", quality=90)
+    return tmp_path / "mine"
+
+
+def test_pictures_of_the_folder_that_was_trained_on_have_the_codes_that_training_gives(
+    cli, folder, train_options, tmp_path, monkeypatch
+):
+    run = tmp_path / "run"
+    words = ["--dataset", "folder", "--set", f"dataset.path={folder}", "--set", "dataset.size=[10, 14]"]
+    done = cli("train", *train_options, *words, "--steps", 2, "--out", run, "--data-root", tmp_path)
+    assert done.returncode == 0, done.stderr
+    model = dalikit.load(run, data_root=tmp_path)
+    assert model.spec.x_shape == (3, 10, 14)
+    known = model.data("train")
+    monkeypatch.delattr("dalikit.components.datasets.folder.Folder.split")  # from here on without the data
+    done = cli("encode", run, folder, "--out", tmp_path / "z.npz")
+    assert done.stdout.startswith("30 images, 96–112 px, centre-cropped and resized to 14×10\n"), done.stderr
+    found = torch.from_numpy(np.load(tmp_path / "z.npz")["code"])
+    x = model.inputs.prepare(folder).whole()
+    rows = [int((x == one).flatten(1).all(1).nonzero()) for one in known]
+    assert len(set(rows)) == len(known) > 10
+    torch.testing.assert_close(found[rows], model.code(known))
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["data"].pop("fitting") == {"height": 10, "width": 14, "channels": 3, "how": "crop"}
+    (run / "run.json").write_text(json.dumps(facts))  # as an older dalikit wrote it
+    older = dalikit.load(run).inputs.prepare(folder).whole()
+    assert torch.equal(older, x)
+
+
+def test_vectors_come_and_go_in_their_own_units(cli, train_options, tmp_path):
+    rows = np.random.default_rng(0).normal([100.0, -3.0, 7.0], [50.0, 0.01, 0.0], (60, 3))
+    np.save(tmp_path / "rows.npy", rows)
+    run, words = tmp_path / "run", ["--dataset", "arrays", "--set", f"dataset.path={tmp_path / 'rows.npy'}"]
+    done = cli("train", *train_options, *words, "--steps", 2, "--out", run)
+    assert done.returncode == 0, done.stderr
+    done = cli("reconstruct", run, tmp_path / "rows.npy", "--out", tmp_path / "r.npz")
+    assert "60 vectors of" in done.stdout, done.stderr
+    found, model = np.load(tmp_path / "r.npz"), dalikit.load(run)
+    np.testing.assert_allclose(found["x"], rows, rtol=1e-4)
+    known, x = model.data("train"), model.inputs.prepare(rows).whole()
+    assert all((x == one).all(1).any() for one in known)
+    again = model.reconstruct(rows).numpy()
+    deviation, mean = np.array(model.dataset.standardization[1]), np.array(model.dataset.standardization[0])
+    np.testing.assert_allclose(found["reconstruction"], again * deviation + mean, rtol=1e-4)
 
 
 def test_scores_say_of_which_data_they_are_where_these_have_changed(cli, tmp_path):

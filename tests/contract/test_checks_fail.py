@@ -10,7 +10,8 @@ from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
 from dalikit.components.optimizers.sgd import SGD
 from dalikit.components.posteriors.diagonal import Diagonal
-from dalikit.interfaces import Augmentation, Batch, Dataset, DataSpec, Phase, PhaseLoss, TensorSplit
+from dalikit.data.fitting import Fitting
+from dalikit.interfaces import Augmentation, Batch, Dataset, DataSpec, Derived, Phase, PhaseLoss, TensorSplit
 
 PLANE = DataSpec((2,))
 
@@ -318,9 +319,35 @@ class Loud(Points):
     spec = DataSpec((2,), (-0.5, 0.5))
 
 
+class Chatty(Points):
+    def introduction(self):
+        return ("one", "two", "three")
+
+
+class Settling(Points):
+    settled = {"sise": Derived(3, "the data are so")}  # noqa: RUF012
+
+
+class Reading(Points):
+    suffixes = (".csv",)
+
+
+class Fitted(Points):
+    fitting = Fitting(height=2, width=1, channels=1)
+
+
+class Scaled(Points):
+    standardization = ((0.0,), (1.0,))
+
+
 @pytest.mark.parametrize(
     ("cls", "says"),
     [
+        (Chatty, "a line or two"),
+        (Settling, "its own parameters"),
+        (Reading, "its own parameters"),
+        (Fitted, "fitting makes x"),
+        (Scaled, "a number for each column"),
         (Restless, "generator"),
         (Labelled, "have labels"),
         (Beyond, "index the 2 classes"),

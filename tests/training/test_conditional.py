@@ -16,7 +16,7 @@ from dalikit.components.methods.dali import DALI
 from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.posteriors.diagonal import Diagonal
 from dalikit.errors import UnfitError
-from dalikit.interfaces import Batch, Iteration
+from dalikit.interfaces import Batch, Iteration, TensorSplit
 from dalikit.players import CodeDiscriminator
 from dalikit.training import Trainer
 
@@ -128,6 +128,24 @@ def test_labels_are_drawn_as_frequently_as_the_training_part_has_them():
     torch.testing.assert_close(drawn, torch.tensor([0.75, 0.0, 0.25]), rtol=0, atol=0.03)
     assert drawn[1] == 0
     assert "method/class_shares" in trainer.state().tensors
+
+
+@pytest.mark.parametrize("labels", [[0] * 9 + [1] * 10 + [2], [0] * 10 + [1] * 10])
+def test_a_label_of_one_datum_or_of_the_other_parts_alone_cannot_be_learned(labels):
+    method, data = small(PlainGAN, conditional=True), Points(20, labelled=True)
+    elsewhere = torch.tensor([0, 1, 2] * 6 + [0, 1])
+
+    def split(part):
+        return TensorSplit(data.data, torch.tensor(labels) if part == "train" else elsewhere)
+
+    data.split = split
+    with pytest.raises(
+        UnfitError, match=r"dataset 'points' has fewer than 2 data to learn class 'blue' from$"
+    ):
+        Trainer(method, data, steps=1, batch_size=20)
+    elsewhere.clamp_(max=1)
+    if 2 not in labels:
+        Trainer(method, data, steps=1, batch_size=20)  # a name that no datum bears is no matter
 
 
 def test_what_reads_no_labels_draws_none_and_ignores_those_there_are():

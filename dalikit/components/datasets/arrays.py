@@ -1,166 +1,187 @@
 """Arrays in a file: .npy, or .npz with one or several."""
 
-import hashlib
 import math
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from dalikit.data import prepared
-from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, check_labels, divided, enough, short_name
+from dalikit.data import arrayfiles, prepared, telling
+from dalikit.data.fitting import MODES, Fitting
+from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
+from dalikit.data.splits import check_parts, digests, divide
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Part
 
 DALIKIT_API = 2
 
-SAMPLES = 64
-"""MiB of a file, spread evenly over it, of which its stamp is made: a smaller one is read whole."""
-
-CHANNELS = (1, 2, 3, 4)
-"""What tells channels from sides."""
+Standardization = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Arrays(Dataset):
-    """Images (N, H, W) or (N, H, W, C) in [-1, 1], from uint8 or from floats between `low` and `high`.
+    """Images (N, H, W) or (N, H, W, C) in [-1, 1], or vectors (N, D), unbounded.
 
-    An .npz file may have `train_images` and `test_images` (and `_labels` of each); any other file must hold
-    one array, whose last tenth is the test part. The validation part is the last tenth of the training part.
-    Floats are all looked at before training: none may lie outside `low` to `high`.
+    Images are uint8, or floats between `low` and `high`; all are looked at before training, and none may lie
+    outside. Each column of vectors, whole numbers or floats, is centred and scaled by the training part.
+    An .npz file may have `train_images` and `test_images`, with `train_labels` and `test_labels` or without;
+    else it has one array, with `labels` or without. What part is not given is chosen by a hash of each row.
 
     Args:
         path: the file.
-        low, high: what -1 and 1 stand for, where the array holds floats.
+        low, high: what -1 and 1 stand for, where images are floats.
         flip: whether training images are mirrored left to right at random.
+        split_seed: of the hash that divides the rows.
     """
 
     name = "arrays"
+    suffixes = arrayfiles.SUFFIXES
 
     def __init__(
-        self, *, path: AbsolutePath = "", low: float = 0.0, high: float = 1.0, flip: bool = False
+        self,
+        *,
+        path: AbsolutePath = "",
+        low: float = 0.0,
+        high: float = 1.0,
+        flip: bool = False,
+        split_seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         if not -math.inf < low < high < math.inf:
             raise UserError(f"dataset 'arrays': low {low} must be less than high {high}, and both finite")
-        self.file = Path(path)
         self.low, self.high = low, high
+        self.float_range = (low, high)
         self.flip = flip
-        shape = self._images["train"].shape[1:]
-        x_shape = (1, *shape) if len(shape) == 2 else (shape[2], shape[0], shape[1])
-        self.spec = DataSpec(x_shape, (-1.0, 1.0), self._classes)
+        self.split_seed = split_seed
+        self.file = arrayfiles.read(Path(path), low, high)
+        shape = self.file.data["train"].shape[1:]
+        if self.file.vectors:
+            self._describe_vectors(*shape)
+        else:
+            self._describe_images(*shape)
+
+    def _describe_vectors(self, size: int) -> None:
+        if self.flip:
+            raise UserError(f"dataset 'arrays': {self.file.path} holds vectors, and flip is for images")
+        self.backbone = "mlp"
+        self.spec = DataSpec((size,), None, self._classes)
+
+    def _describe_images(self, height: int, width: int, channels: int = 1) -> None:
+        self.spec = DataSpec((channels, height, width), (-1.0, 1.0), self._classes)
+        if channels in MODES:
+            sides = {"height": height, "width": width, "channels": channels}
+            self.fitting = Fitting.model_validate(sides)
 
     @cached_property
     def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
         """Which file it is, whatever folder it lies in, and what is made of it."""
-        train, test = (self._images[part] for part in ("train", "test"))
-        ends = "" if train.dtype == np.uint8 else f" from {self.low:g} to {self.high:g}"
+        given = ", ".join(f"{part} {array.dtype} {array.shape}" for part, array in self.file.data.items())
+        images = self.file.data["train"].dtype == np.uint8
+        scaled = f"{'' if images else f' from {self.low:g} to {self.high:g}'}, scaled to [-1, 1]"
+        if self.file.vectors:
+            scaled = (
+                ", each column centred and scaled by its mean and standard deviation in the training part"
+            )
         return (
-            f"arrays of {short_name(self.file)}, state {_stamp(self.file)}: train {train.dtype} "
-            f"{train.shape}, test {test.dtype} {test.shape}{ends}, scaled to [-1, 1]; the last tenth of the "
-            f"training part held out{FLIPPED if self.flip else ''}"
+            f"arrays of {short_name(self.file.path)}, state {self.file.stamp()}: {given}{scaled}; "
+            f"{telling.parts_of(self)} for train, validation and test, what is not given by a hash of each "
+            f"row and split_seed {self.split_seed}{FLIPPED if self.flip else ''}"
         )
 
     def split(self, part: Part) -> ImageSplit:
-        """The part as it lies in the file."""
-        arrays = {name: self._part(name) for name in ("train", "test")}
-        return divided(arrays, part, len(self._images["train"]), self.flip)
+        """The part as it lies in the file; of vectors, centred and scaled."""
+        own = "test" if part == "test" and "test" in self.file.data else "train"
+        rows, labels = self._rows[part], self.file.labels.get(own)
+        indices = None if labels is None else np.searchsorted(self._labels, labels)
+        if self.standardization is not None:
+            return VectorSplit(self.file.data[own], indices, self.standardization, rows)
+        return ImageSplit(self.file.data[own], indices, self.flip and part == "train", rows)
 
     def scale(self, raw: Tensor) -> Tensor:
-        """uint8 from 0…255, floats from low…high, into [-1, 1]."""
-        if raw.dtype == torch.uint8:
+        """Images from 0…255 (uint8) or low…high (floats) into [-1, 1]; vectors as they are."""
+        if raw.dtype == torch.uint8 or self.file.vectors:
             return super().scale(raw)
         return (raw.float() - self.low) * (2 / (self.high - self.low)) - 1
 
-    def _part(self, part: str) -> tuple[np.ndarray, np.ndarray | None]:
-        labels = self._arrays.get(f"{part}_labels")
-        return self._images[part], None if labels is None else np.searchsorted(self._labels, labels)
+    @cached_property
+    def standardization(self) -> Standardization | None:  # type: ignore[override]  # likewise
+        """Of vectors: mean and standard deviation of each column in the training part, 1 where it is 0."""
+        if not self.file.vectors:
+            return None
+        rows, data = self._rows["train"], self.file.data["train"]
+        mean = sum(chunk.sum(0) for chunk in _chunks(data, rows)) / len(rows)
+        square = sum(np.square(chunk - mean).sum(0) for chunk in _chunks(data, rows)) / len(rows)
+        deviation = np.sqrt(square)
+        constant = deviation <= 1e-9 * np.abs(mean)  # what rounding leaves of a column of one number
+        return tuple(mean.tolist()), tuple(np.where(constant, 1.0, deviation).tolist())
+
+    def introduction(self) -> Sequence[str]:
+        """How many data and classes, how they are divided, and what is odd about them."""
+        counts = telling.class_counts(self)
+        sides = self.spec.x_shape[:0:-1]
+        what, size = "images", f"{'×'.join(map(str, sides))} px"
+        if self.file.vectors:
+            what, size = f"vectors of {self.spec.x_shape[0]} numbers", "centred and scaled"
+        by = "with the test part as given" if "test" in self.file.data else "by a hash of their content"
+        lone = telling.lone_classes(counts)
+        if len(self._labels) == 1:
+            lone = f"One class only ({self._labels[0]}), which labels nothing"
+        line = f"{sum(map(len, self.file.data.values())):,} {what}{telling.classes(counts)}"
+        return (f"{line} → {telling.parts_of(self)} {by}; {size}", *([lone] if lone else []))
+
+    @cached_property
+    def _rows(self) -> dict[Part, np.ndarray]:
+        """For each part which rows of its array make it."""
+        found = np.concatenate([_digests(array) for array in self.file.data.values()])
+        count = len(self.file.data["train"])
+        rows = divide(found, self.split_seed, np.arange(len(found)) >= count)
+        check_parts(f"Data file {self.file.path}", rows)
+        return {**rows, "test": rows["test"] - (count if "test" in self.file.data else 0)}
 
     @cached_property
     def _labels(self) -> np.ndarray:
         """The labels that occur in any part, in order."""
-        found = [self._arrays.get(f"{part}_labels", np.empty(0)) for part in ("train", "test")]
-        return np.unique(np.concatenate([labels.astype(np.int64) for labels in found]))
+        return np.unique(np.concatenate([np.empty(0, np.int64), *map(_whole, self.file.labels.values())]))
 
     @property
     def _classes(self) -> tuple[str, ...] | None:
-        return tuple(str(label) for label in self._labels) or None
-
-    @cached_property
-    def _images(self) -> dict[str, np.ndarray]:
-        if "train_images" in self._arrays and "test_images" in self._arrays:
-            parts = {part: self._arrays[f"{part}_images"] for part in ("train", "test")}
-        elif len(self._arrays) == 1:
-            (array,) = self._arrays.values()
-            self._check_shape(array)  # before it is divided
-            kept = len(array) - max(1, len(array) // 10)
-            parts = {"train": array[:kept], "test": array[kept:]}
-        else:
-            raise UserError(
-                f"Data file {self.file} holds {', '.join(self._arrays) or 'nothing'}: train_images and "
-                "test_images, or one array alone, are needed"
-            )
-        for part, array in parts.items():
-            self._check_shape(array)
-            if array.dtype != np.uint8:
-                self._check_range(array)
-            enough(self.file, len(array), part)
-            check_labels(self.file, part, array, self._arrays.get(f"{part}_labels"))
-        if parts["train"].shape[1:] != parts["test"].shape[1:]:
-            shapes = " and ".join(str(array.shape) for array in parts.values())
-            raise UserError(f"Data file {self.file}: images of train and test are {shapes}, not of one size")
-        return parts
-
-    @cached_property
-    def _arrays(self) -> dict[str, np.ndarray]:
-        if self.file.suffix not in (".npy", ".npz"):
-            raise UserError(
-                f"dataset 'arrays': '{self.file}' is no .npy or .npz: --set dataset.path=FILE names one"
-            )
-        if self.file.suffix == ".npz":
-            return prepared.read(self.file)
-        return {"images": prepared.read_array(self.file)}
-
-    def _check_shape(self, array: np.ndarray) -> None:
-        shape, dtype = array.shape, array.dtype
-        if array.ndim not in (3, 4) or 0 in shape[1:]:
-            raise UserError(f"Data file {self.file}: images are {shape}, (N, H, W) or (N, H, W, C) is needed")
-        if array.ndim == 4 and shape[3] not in CHANNELS and shape[1] in CHANNELS:
-            raise UserError(
-                f"Data file {self.file}: images of {shape} seem to be (N, C, H, W), (N, H, W, C) is needed"
-            )
-        if dtype != np.uint8 and (dtype.kind != "f" or dtype.itemsize > 8):
-            raise UserError(
-                f"Data file {self.file}: images are {dtype}, uint8 or floats are needed (of 64 bits at most)"
-            )
-
-    def _check_range(self, array: np.ndarray) -> None:
-        """Read all of it once: one value out of range anywhere would be learned as any other."""
-        least, most = (float(array.dtype.type(bound)) for bound in (self.low, self.high))  # as it rounds them
-        step = prepared.rows_at_once(array.shape, array.dtype)
-        for start in range(0, len(array), step):
-            chunk = array[start : start + step]
-            low, high = float(chunk.min()), float(chunk.max())
-            if not (math.isfinite(low) and math.isfinite(high)):
-                raise UserError(f"Data file {self.file}: images hold values that are NaN or infinite")
-            if low < least or high > most:
-                raise UserError(
-                    f"Data file {self.file}: values {low:.9g} to {high:.9g} lie outside dataset.low "
-                    f"{self.low:g} and dataset.high {self.high:g}: set those"
-                )
+        return tuple(str(label) for label in self._labels) if len(self._labels) > 1 else None
 
 
-def _stamp(file: Path) -> str:
-    """Of the file's size and content, or of `SAMPLES` MiB of it; an .npz file ends with all its sums."""
-    size, block = file.stat().st_size, 1 << 20
-    stamp = hashlib.sha256(f"{size}".encode())
-    last = max(0, size - block)
-    with file.open("rb") as source:
-        for start in sorted({last * sample // (SAMPLES - 1) for sample in range(SAMPLES)}):
-            source.seek(start)
-            stamp.update(source.read(block))
-    return stamp.hexdigest()[:12]
+class VectorSplit(ImageSplit):
+    """Vectors (N, D) of any numbers, given as x = (v - mean) / divisor in 32 bits."""
+
+    def __init__(
+        self, data: np.ndarray, labels: np.ndarray | None, standardization: Standardization, rows: np.ndarray
+    ) -> None:
+        super().__init__(data, labels, rows=rows)
+        self._mean, self._divisor = map(np.array, standardization)
+
+    def _data(self, chosen: np.ndarray) -> Tensor:
+        x = (chosen.astype(np.float64) - self._mean) / self._divisor
+        return torch.from_numpy(x.astype(np.float32))
+
+
+def _whole(labels: np.ndarray) -> np.ndarray:
+    return labels.astype(np.int64)
+
+
+def _digests(data: np.ndarray) -> np.ndarray:
+    """What stands for the content of each row, some read at once."""
+    step = prepared.rows_at_once(data.shape, data.dtype)
+    return np.concatenate(
+        [digests(np.asarray(data[start : start + step])) for start in range(0, len(data), step)]
+    )
+
+
+def _chunks(data: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows of an array as floats of 64 bits, some at once."""
+    step = prepared.rows_at_once(data.shape, np.dtype(np.float64))
+    return (data[rows[start : start + step]].astype(np.float64) for start in range(0, len(rows), step))
 
 
 dalikit_components = offer(Arrays)

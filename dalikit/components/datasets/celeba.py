@@ -12,7 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from dalikit.data import prepared
-from dalikit.data.imagefiles import fit_image, open_image, reason
+from dalikit.data.fitting import Fitting
+from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.images import FLIPPED, PreparedImages, stream_images
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
@@ -129,7 +130,10 @@ class CelebA(PreparedImages):
     def _image(self, path: Path) -> np.ndarray:
         try:
             with open_image(path) as image:
-                return fit_image(image, self.size, "RGB", min(self.crop, *image.size))
+                side = min(self.crop, *image.size)
+                left, top = (image.width - side) // 2, (image.height - side) // 2
+                square = image.crop((left, top, left + side, top + side))
+                return Fitting(height=self.size, width=self.size, channels=3).apply(square)
         except Exception as error:  # decoders raise anything on a damaged file
             raise UserError(f"Image {path}: {reason(error)}") from error
 

@@ -1,55 +1,53 @@
-"""A tree of image files of any size and format."""
+"""Pictures of any size and format as people have them: in a folder, in a zip, or in parquet files."""
 
 import hashlib
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from PIL import Image
 from pydantic import Field
 
-from dalikit.data import prepared
-from dalikit.data.imagefiles import fault, fit_image, open_image, reason
-from dalikit.data.images import FLIPPED, AbsolutePath, PreparedImages, short_name, stream_images, track
-from dalikit.errors import RunError, UserError
-from dalikit.files import write_text
+from dalikit.data import prepared, telling
+from dalikit.data.fitting import Fitting, How
+from dalikit.data.gathering import SHOWN, Survey, gather, left_out, survey
+from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
+from dalikit.data.sources import Source, source_of
+from dalikit.data.splits import check_count, check_parts, divide
+from dalikit.errors import UserError
 from dalikit.hookspecs import offer
-from dalikit.interfaces import DataSpec
+from dalikit.interfaces import Dataset, DataSpec, Derived, Part
 
 DALIKIT_API = 2
 
-TOLERATED = 0.03
-"""The share of broken files from which the folder is refused."""
+RULES = 3
+"""Raised when the same files would be read or fitted differently, so that they are prepared again."""
 
-SHOWN = 10
-"""Broken files that are told of by name; a list beside the prepared file has all of them."""
-
-RULES = 2
-"""Raised when the same files would be divided or fitted differently, so that they are prepared again."""
-
-MODES: dict[int, str] = {1: "L", 3: "RGB"}
+Side = Annotated[int, Field(ge=8)]
+MADE = {"crop": "centre-cropped", "pad": "padded with white", "stretch": "stretched"}
 
 
-class Folder(PreparedImages):
-    """Every image below `path`, its largest centred square resized: (channels, size, size) in [-1, 1].
+class Folder(Dataset):
+    """Every picture below `path`, fitted to one size: (channels, H, W) in [-1, 1].
 
-    With folders `train` and `test` in it, those are the parts, and what lies beside them is not read; else
-    about a tenth of the images is the test part, by a hash of each one's name, so that a file that is added
-    later moves no other between them, but in a folder of some ten images. Files are images by their suffix;
-    hidden ones are passed over. Broken ones are listed and left out; more than 3 % of them are an error.
+    `path` is a folder, a zip, a parquet file with a column of pictures, or a folder of those. Folders in it
+    are classes; with folders `train` and `test` (or `validation`, `val`) those are the parts. Else a hash of
+    each picture's pixels decides its part. What cannot be read is named and left out; more than three such
+    files, if they are more than 3 % of all, are an error.
 
     Args:
-        path: the folder.
-        size: the side in pixels.
-        channels: 1 for grey, 3 for colour.
+        path: where the pictures lie.
+        size: S for S×S pixels, or [H, W]. Unless told: what all have, up to 64; else by the median, up to 32.
+        channels: 1 for grey, 3 for colour; unless told colour if one picture is.
+        how: what is done to another shape: `crop` the middle, `pad` with white, `stretch`.
         flip: whether training images are mirrored left to right at random.
+        split_seed: of the hash that divides the pictures.
     """
 
     name = "folder"
+    suffixes = ("", ".zip", ".parquet")
 
     def __init__(
         self,
@@ -57,166 +55,152 @@ class Folder(PreparedImages):
         /,
         *,
         path: AbsolutePath = "",
-        size: Annotated[int, Field(ge=8)] = 64,
-        channels: Literal[1, 3] = 3,
+        size: Side | tuple[Side, Side] | None = None,
+        channels: Literal[1, 3] | None = None,
+        how: How = "crop",
         flip: bool = False,
+        split_seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
-        super().__init__(root)
+        self.root = root or prepared.data_root()
         self.given = path
         self.folder = Path(path)
-        self.size = size
-        self.channels = channels
+        self.size, self.channels, self.how = size, channels, how
         self.flip = flip
-        self.spec = DataSpec((channels, size, size), (-1.0, 1.0))
+        self.split_seed = split_seed
 
     @cached_property
-    def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
-        """What was made of which images. They are prepared first, for only then is known what was broken."""
-        train, test = (len(self._arrays[part][0]) for part in ("train", "test"))
-        left_out = sum(map(len, self._files.values())) - train - test
-        return (
-            f"images of folder {self._called}, state {self._stamp}: {train} train, {test} test, {left_out} "
-            "left out as broken; upright, the largest centred square resized to "
-            f"{self.size}×{self.size} by Lanczos, {'grey' if self.channels == 1 else 'colour'} uint8 scaled "
-            f"to [-1, 1]; the last {self.held_out} (or a tenth) of train held out"
-            f"{FLIPPED if self.flip else ''}"
+    def settled(self) -> Mapping[str, Derived]:  # type: ignore[override]  # read only, and read late
+        """Size and channels, unless they were given."""
+        found = {"size": self.size, "channels": self.channels}
+        return {name: getattr(self._survey, name) for name, value in found.items() if value is None}
+
+    @cached_property
+    def fitting(self) -> Fitting:  # type: ignore[override]  # likewise
+        """What is done to each picture."""
+        size, channels = (self.settled[n].value if n in self.settled else getattr(self, n) for n in SETTLED)
+        height, width = (size, size) if isinstance(size, int) else size
+        return Fitting(height=height, width=width, channels=channels, how=self.how)
+
+    @cached_property
+    def spec(self) -> DataSpec:  # type: ignore[override]  # likewise
+        """Shape and classes."""
+        classes = self._source.classes if len(self._source.classes) > 1 else None
+        return DataSpec(
+            (self.fitting.channels, self.fitting.height, self.fitting.width), (-1.0, 1.0), classes
         )
 
     @cached_property
+    def preparation(self) -> str:  # type: ignore[override]  # likewise
+        """What was made of which pictures. They are prepared first: only then is known what was broken."""
+        own = "the test part as given, validation" if self._source.test_given else "parts"
+        return (
+            f"images of folder {self._called}, state {self._stamp}: {telling.parts_of(self)} for train, "
+            f"validation and test, {self._broken} left out as broken; upright, {self._made} by Lanczos, "
+            f"{'grey' if self.fitting.channels == 1 else 'colour'} uint8 scaled to [-1, 1]; {own} by a hash "
+            f"of each one's pixels and split_seed {self.split_seed}{FLIPPED if self.flip else ''}"
+        )
+
+    @property
     def path(self) -> Path:
-        """The prepared file: another one when a file is added, removed or changed."""
+        """The prepared file: another one when a picture is added, removed or changed."""
         return self.root / f"folder-{self._called}-{self._stamp}.npz"
 
-    def prepare(self, path: Path) -> None:
-        """Write the prepared file, and beside it a list of the images that are left out."""
-        parts = self._readable(path.with_suffix(".left-out.txt"))
-        shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
-        what = f"{self.folder}"
-        streams = {
-            f"{part}_images": stream_images(files, shape, self._image, what) for part, files in parts.items()
+    def split(self, part: Part) -> ImageSplit:
+        """The part as uint8 images."""
+        flip, rows = self.flip and part == "train", self._rows[part]
+        return ImageSplit(self._arrays["images"], self._labels, flip, rows)
+
+    def introduction(self) -> Sequence[str]:
+        """How many pictures and classes, how they are divided and fitted; and what is odd about them."""
+        counts = telling.class_counts(self)
+        by = "with the test part as given" if self._source.test_given else "by a hash of their content"
+        skipped = f"; {self._broken} skipped" if self._broken else ""
+        fits = (self._sizes == [self.fitting.width, self.fitting.height]).all()
+        fitted = "as they are" if fits else self._made
+        remarks = [telling.lone_classes(counts)]
+        if len(self._source.classes) == 1:
+            remarks.append(f"one class only ({self._source.classes[0]}), which labels nothing")
+        if enlarged := int((self._sizes < [self.fitting.width, self.fitting.height]).any(1).sum()):
+            remarks.append(f"{enlarged:,} enlarged")
+        said = "; ".join(remark for remark in remarks if remark)
+        return (
+            f"{len(self._sizes):,} images{telling.classes(counts)} → {telling.parts_of(self)} {by}; "
+            f"{telling.sizes(self._sizes)} px, {fitted}{skipped}",
+            *([said[0].upper() + said[1:]] if said else []),
+        )
+
+    def details(self) -> Mapping[str, str]:
+        """Sizes, what size and channels follow from, and what is left out."""
+        found = {
+            "shapes": f"{len(np.unique(self._sizes, axis=0)):,} different",
+            "shorter sides": telling.histogram(self._sizes.min(1)),
+            "prepared in": str(self.path),
         }
-        prepared.write(path, streams)
+        found |= {name: f"{d.value}: {d.reason}" for name, d in self.settled.items()}
+        if self._broken and (listing := left_out(self.path)).exists():
+            lines = listing.read_text(errors="replace").splitlines()
+            more = [f"and {len(lines) - SHOWN:,} more, listed in {listing}"] if len(lines) > SHOWN else []
+            found["left out"] = "; ".join([*lines[:SHOWN], *more])
+        return found
+
+    @property
+    def _made(self) -> str:
+        """What is done to other sizes, in words: "centre-cropped to 32×32"."""
+        return f"{MADE[self.how]} to {self.fitting.width}×{self.fitting.height}"
 
     @property
     def _called(self) -> str:
         return short_name(self.folder.resolve())
 
+    @property
+    def _broken(self) -> int:
+        return int((~self._arrays["sound"]).sum())
+
+    @property
+    def _sizes(self) -> np.ndarray:
+        """Width and height of each picture that was read, (n, 2)."""
+        return self._arrays["sizes"][self._arrays["sound"]]
+
+    @cached_property
+    def _source(self) -> Source:
+        if not self.given:
+            raise UserError("dataset 'folder': --set dataset.path=PATH says where the pictures lie")
+        source = source_of(self.folder)
+        own = [entry for entry in source.entries if entry.part != "test"]
+        check_count(f"dataset 'folder': {self.folder} has too few images", len(own))
+        return source
+
+    @cached_property
+    def _survey(self) -> Survey:
+        return survey(self._source, self.channels is None)
+
     @cached_property
     def _stamp(self) -> str:
-        """Of where the folder lies, and of each image's name, size and time; the same however it is named."""
-        stamp = hashlib.sha256(os.fsencode(self.folder.resolve()) + f" {self.spec.x_shape} {RULES}".encode())
-        for path in [path for files in self._files.values() for path in files]:
-            status = _status(path)
-            named = os.fsencode(path.relative_to(self.folder))
-            stamp.update(named + f" {status.st_size} {status.st_mtime_ns}".encode())
-        return stamp.hexdigest()[:12]
+        """Of where the source lies, of its state, and of what is made of it."""
+        made = f" {self.fitting.model_dump_json()} {RULES} ".encode()
+        return hashlib.sha256(os.fsencode(self.folder.resolve()) + made + self._source.state).hexdigest()[:12]
 
     @cached_property
-    def _files(self) -> dict[str, list[Path]]:
-        if not self.given or not _is_folder(self.folder):
-            raise UserError(
-                f"dataset 'folder': '{self.given}' is no folder: --set dataset.path=FOLDER names one"
-            )
-        parts = self._parts()
-        for part, files in parts.items():
-            if len(files) < (needed := 2 if part == "train" else 1):
-                raise UserError(
-                    f"dataset 'folder': {self.folder} has {len(files)} images for its {part} part, {needed} "
-                    "at least are needed; without folders train and test about a tenth is for the test"
-                )
-        return parts
+    def _arrays(self) -> dict[str, np.ndarray]:
+        if not self.path.exists():
+            gather(self.path, self._source, self.fitting)
+        return prepared.read(self.path)
 
-    def _parts(self) -> dict[str, list[Path]]:
-        train, test = (self.folder / part for part in ("train", "test"))
-        if test.is_dir() and not train.is_dir():
-            raise UserError(
-                f"dataset 'folder': {self.folder} has a folder test but no folder train beside it: name "
-                f"{test} itself to train on what is in it"
-            )
-        if test.is_dir():
-            return {"train": _images_below(train), "test": _images_below(test)}
-        return _divide(_images_below(self.folder), self.folder)
+    @cached_property
+    def _labels(self) -> np.ndarray | None:
+        numbers = {name: number for number, name in enumerate(self.spec.classes or ())}
+        return np.array([numbers[str(e.label)] for e in self._source.entries]) if numbers else None
 
-    def _readable(self, listing: Path) -> dict[str, Sequence[Path]]:
-        """The parts without their broken files, all of which are written into `listing` and some told of."""
-        broken: dict[Path, str] = {}
-        good: dict[str, Sequence[Path]] = {}
-        mode = MODES[self.channels]
-        for part, files in self._files.items():
-            checked = track(files, f"Checking {part}")
-            faults = {file: found for file in checked if (found := fault(file, mode))}
-            broken |= faults
-            good[part] = [file for file in files if file not in faults]
-        if broken:
-            self._tell(broken, listing, usable=all(good.values()))
-        return good
-
-    def _tell(self, broken: Mapping[Path, str], listing: Path, usable: bool) -> None:
-        total = sum(len(files) for files in self._files.values())
-        refused = len(broken) > TOLERATED * total or not usable
-        listed = "; ".join(f"{file}: {found}" for file, found in list(broken.items())[:SHOWN])
-        if more := len(broken) - min(SHOWN, len(broken)):
-            listed += f"; and {more} more, listed in {listing}"
-        if more or not refused:
-            names = {file: str(file.relative_to(self.folder)).replace("\n", "\\n") for file in broken}
-            try:
-                write_text(listing, "".join(f"{names[file]}: {found}\n" for file, found in broken.items()))
-            except OSError as error:
-                raise RunError(f"Cannot write {listing}: {reason(error)}") from None
-        if refused:
-            raise UserError(f"dataset 'folder': {len(broken)} of {total} images cannot be read: {listed}")
-        warnings.warn(f"{len(broken)} of {total} images are left out: {listed}", stacklevel=2)
-
-    def _image(self, file: Path) -> np.ndarray:
-        try:
-            with open_image(file) as image:
-                return fit_image(image, self.size, MODES[self.channels])
-        except Exception as error:  # it was sound a moment ago
-            raise UserError(f"Image {file}: {reason(error)}") from error
+    @cached_property
+    def _rows(self) -> dict[Part, np.ndarray]:
+        """For each part which pictures make it."""
+        where, sound = f"dataset 'folder': {self.folder}", np.flatnonzero(self._arrays["sound"])
+        test = np.array([entry.part == "test" for entry in self._source.entries])[sound]
+        check_count(f"{where} has too few images", int((~test).sum()))
+        rows = divide(self._arrays["digests"][sound], self.split_seed, test)
+        check_parts(where, rows)
+        return {part: sound[own] for part, own in rows.items()}
 
 
-def _divide(files: list[Path], folder: Path) -> dict[str, list[Path]]:
-    """The files, about a tenth of them for the test: those whose name's hash divides by ten.
-
-    There is always one to test with and two to learn from, where there are three: those next in order.
-    """
-
-    def place(file: Path) -> tuple[bool, int]:
-        name = os.fsencode(file.relative_to(folder).as_posix())
-        number = int.from_bytes(hashlib.sha256(name).digest()[:8], "big")
-        return number % 10 != 0, number
-
-    ranked = sorted(files, key=place)
-    drawn = sum(not place(file)[0] for file in files)
-    test = set(ranked[: max(0, min(max(1, drawn), len(files) - 2))])
-    return {"train": [f for f in files if f not in test], "test": [f for f in files if f in test]}
-
-
-def _images_below(folder: Path) -> list[Path]:
-    """Files by their suffix, links that lead nowhere among them; links to folders are not followed.
-
-    Hidden files, and those in hidden folders, are passed over: macOS puts one beside each file it copies.
-    """
-    known = Image.registered_extensions()
-    # Pillow reads PostScript by running Ghostscript on it, and only writes PDF.
-    suffixes = {suffix for suffix, kind in known.items() if kind in Image.OPEN and kind != "EPS"}
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in suffixes and not p.is_dir())
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name longer than the file system takes
-        return False
-
-
-def _status(path: Path) -> os.stat_result:
-    """Of the file, or of the link where it leads nowhere."""
-    try:
-        return path.stat()
-    except OSError:
-        return path.lstat()
-
-
+SETTLED = ("size", "channels")
 dalikit_components = offer(Folder)

@@ -89,7 +89,7 @@ def _check(path: Path, part: str, arrays: dict[str, np.ndarray], least: int) -> 
             f"Data file {path}: {part}_images are {images.dtype} {images.shape}, uint8 (N, 28, 28) with N "
             f"from {least:,} is needed"
         )
-    check_labels(path, part, images, labels)
+    check_labels(path, f"{part}_labels", images, labels)
 
 
 dalikit_components = offer(StackedMNIST)

@@ -1,8 +1,9 @@
-"""DCGAN-like networks for square images of any size from 8×8 up and any number of channels.
+"""DCGAN-like networks for images of any height and width from 8 up and any number of channels.
 
 The generator starts at the size that halving, rounded up, brings to 4 or less, and doubles from there,
-cropping where a size is odd: 8 from 4, 28 from 4-7-14, 64 from 4-8-16-32. The discriminator halves, rounded
-down, until 4 or less is left: these convolutions are its features. The encoder goes on from them, with
+cropping where a side is odd: 8 from 4, 28 from 4-7-14, 64 from 4-8-16-32. The discriminator halves, rounded
+down, until 4 or less is left: these convolutions are its features. Of images that are not square, the shorter
+side decides how often: 24×40 grows from 3×5-6×10-12×20. The encoder goes on from the features, with
 convolutions of its own, then separate fully connected networks, as the paper's section 4 has it.
 
 Source: Radford et al. 2015, "Unsupervised Representation Learning with Deep Convolutional Generative
@@ -20,25 +21,14 @@ from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
-from dalikit.players import SeparateHeads, Squeeze, weight_norm
+from dalikit.players import SMALLEST, SeparateHeads, Squeeze, doublings, image_shape, weight_norm
 
 DALIKIT_API = 2
 
 Width = Annotated[int, Field(ge=1)]
 Norm = Literal["none", "spectral", "batch"]
 
-SMALLEST = 8
 SLOPE = 0.2
-
-
-def doublings(size: int) -> list[int]:
-    """The sizes by which the generator grows to `size`.
-
-    Examples:
-        >>> doublings(28)
-        [4, 7, 14, 28]
-    """
-    return [size] if size <= 4 else [*doublings(math.ceil(size / 2)), size]
 
 
 class DCGANGenerator(Generator):
@@ -59,10 +49,10 @@ class DCGANGenerator(Generator):
         norm: Literal["none", "batch"] = "batch",
     ) -> None:
         super().__init__(latent_size, spec)
-        channels, size = _image(spec.x_shape)
-        self.sizes = doublings(size)
+        channels, *size = image_shape(self.name, spec.x_shape)
+        self.sizes = doublings(*size)
         widest = width * 2 ** (len(self.sizes) - 1)
-        smallest = (widest, self.sizes[0], self.sizes[0])
+        smallest = (widest, *self.sizes[0])
         self.stem = nn.Sequential(
             nn.Linear(latent_size, math.prod(smallest)),
             nn.Unflatten(1, smallest),
@@ -78,10 +68,10 @@ class DCGANGenerator(Generator):
         self.last = nn.Conv2d(width, channels, 3, 1, 1)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map z (B, Z) to x (B, C, S, S)."""
+        """Map z (B, Z) to x (B, C, H, W)."""
         h = self.stem(z)
-        for doubling, size in zip(self.doublings, self.sizes[1:], strict=True):
-            h = doubling(h)[..., :size, :size]
+        for doubling, (height, width) in zip(self.doublings, self.sizes[1:], strict=True):
+            h = doubling(h)[..., :height, :width]
         return squash(self.last(h), self.spec.value_range)
 
 
@@ -97,20 +87,20 @@ class DCGANDiscriminator(Discriminator):
         self, spec: DataSpec, /, *, width: Width = 64, hidden: Width = 256, norm: Norm = "spectral"
     ) -> None:
         super().__init__()
-        channels, size = _image(spec.x_shape)
+        channels, height, breadth = image_shape(self.name, spec.x_shape)
         wrap = weight_norm(norm)
         layers: list[nn.Module] = []
-        while size > 4:
+        while min(height, breadth) > SMALLEST:
             out = 2 * channels if layers else width
             kept = norm if layers else "none"
             convolution = wrap(nn.Conv2d(channels, out, 4, 2, 1))
             layers += [convolution, *_after(out, kept, nn.LeakyReLU(SLOPE))]
-            channels, size = out, size // 2
-        self.feature_shape = (channels, size, size)
+            channels, height, breadth = out, height // 2, breadth // 2
+        self.feature_shape = (channels, height, breadth)
         self.trunk = nn.Sequential(*layers)
         self.head = nn.Sequential(
             nn.Flatten(),
-            wrap(nn.Linear(channels * size**2, hidden)),
+            wrap(nn.Linear(math.prod(self.feature_shape), hidden)),
             nn.LeakyReLU(SLOPE),
             wrap(nn.Linear(hidden, 1)),
             Squeeze(),
@@ -134,7 +124,7 @@ class DCGANEncoder(Encoder):
     ) -> None:
         super().__init__()
         if convs and len(in_shape) != 3:
-            raise UnfitError(f"Encoder 'dcgan' convolves features (C, S, S), not {in_shape}: 'mlp' reads any")
+            raise UnfitError(f"Encoder 'dcgan' convolves features (C, H, W), not {in_shape}: 'mlp' reads any")
         channels = in_shape[0]
         layers: list[nn.Module] = []
         for _ in range(convs):
@@ -153,15 +143,5 @@ def _after(channels: int, norm: Norm, activation: nn.Module) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels), activation] if norm == "batch" else [activation]
 
 
-def _image(shape: Shape) -> tuple[int, int]:
-    """The channels and the side of a square image."""
-    if len(shape) != 3 or shape[1] != shape[2] or shape[1] < SMALLEST:
-        raise UnfitError(
-            f"Backbone 'dcgan' takes square images from {SMALLEST}×{SMALLEST} up, (C, S, S); the data have "
-            f"shape {shape}. Another backbone may fit: 'mlp' takes any shape"
-        )
-    return shape[0], shape[1]
-
-
-family = Backbone("dcgan", "convolutional, for square images from 8×8 up", "dcgan", "dcgan", "dcgan")
+family = Backbone("dcgan", "convolutional, for images from 8×8 up", "dcgan", "dcgan", "dcgan")
 dalikit_components = offer(DCGANGenerator, DCGANDiscriminator, DCGANEncoder, family)

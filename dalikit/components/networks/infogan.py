@@ -2,7 +2,9 @@
 
 Generator: dense 1024, dense to 128 channels at a quarter of the size, transposed convolutions to 64 channels
 and to x. Features: convolutions of 64 and 128 channels, each halving the size; head: dense 1024, dense 64,
-one logit. Encoder: a convolution of 64 channels, then a separate dense network for each head.
+one logit. Any height and width from 4 up will do: where 4 does not divide a side, the generator's quarter is
+rounded up and what reaches over is cut off, and the features' are rounded down. Encoder: a convolution of 64
+channels, then a separate dense network for each head.
 
 Source: Chen et al. 2016, "InfoGAN", appendix C.1; DALI, section 4, for separate networks of mean and
 variance. That these are the sizes DALI's authors used on MNIST is known from their earlier code alone.
@@ -19,7 +21,7 @@ from dalikit.errors import UnfitError
 from dalikit.functional.ranges import squash
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Backbone, DataSpec, Discriminator, Encoder, Generator, Shape
-from dalikit.players import SeparateHeads, Squeeze, weight_norm
+from dalikit.players import SeparateHeads, Squeeze, image_shape, weight_norm
 
 DALIKIT_API = 2
 
@@ -37,8 +39,8 @@ class InfoGANGenerator(Generator):
         self, latent_size: int, spec: DataSpec, /, *, width: Width = 64, hidden: Width = 1024
     ) -> None:
         super().__init__(latent_size, spec)
-        channels, size = _image(spec.x_shape)
-        smallest = (2 * width, size // 4, size // 4)
+        channels, *sides = image_shape(self.name, spec.x_shape, least=4)
+        smallest = (2 * width, *(math.ceil(side / 4) for side in sides))
         flat = math.prod(smallest)
         self.net = nn.Sequential(
             *(nn.Linear(latent_size, hidden), nn.BatchNorm1d(hidden), nn.ReLU()),
@@ -48,8 +50,9 @@ class InfoGANGenerator(Generator):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map z (B, Z) to x (B, C, S, S)."""
-        return squash(self.net(z), self.spec.value_range)
+        """Map z (B, Z) to x (B, C, H, W)."""
+        height, width = self.spec.x_shape[1:]
+        return squash(self.net(z)[..., :height, :width], self.spec.value_range)
 
 
 class InfoGANDiscriminator(Discriminator):
@@ -72,11 +75,11 @@ class InfoGANDiscriminator(Discriminator):
         norm: Literal["none", "spectral", "batch"] = "spectral",
     ) -> None:
         super().__init__()
-        channels, size = _image(spec.x_shape)
+        channels, *sides = image_shape(self.name, spec.x_shape, least=4)
         wrap = weight_norm(norm)
         second = [nn.BatchNorm2d(2 * width)] if norm == "batch" else []
         dense = [nn.BatchNorm1d(hidden)] if norm == "batch" else []
-        self.feature_shape = (2 * width, size // 4, size // 4)
+        self.feature_shape = (2 * width, *(side // 4 for side in sides))
         self.trunk = nn.Sequential(
             *(wrap(nn.Conv2d(channels, width, 4, 2, 1)), nn.LeakyReLU(SLOPE)),
             *(wrap(nn.Conv2d(width, 2 * width, 4, 2, 1)), *second, nn.LeakyReLU(SLOPE)),
@@ -102,7 +105,7 @@ class InfoGANEncoder(Encoder):
     ) -> None:
         super().__init__()
         if len(in_shape) != 3:
-            raise UnfitError(f"Encoder 'infogan' reads features (C, S, S), not {in_shape}: 'mlp' reads any")
+            raise UnfitError(f"Encoder 'infogan' reads features (C, H, W), not {in_shape}: 'mlp' reads any")
         channels, *size = in_shape
         self.trunk = nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1), nn.LeakyReLU(SLOPE), nn.Flatten())
         flat = width * math.prod(size)
@@ -113,15 +116,5 @@ class InfoGANEncoder(Encoder):
         return self.heads(self.trunk(h))
 
 
-def _image(shape: Shape) -> tuple[int, int]:
-    """The channels and the side of a square image whose side four divides."""
-    if len(shape) != 3 or shape[1] != shape[2] or shape[1] % 4:
-        raise UnfitError(
-            f"Backbone 'infogan' takes square images whose side is a multiple of 4, such as 28×28; the data "
-            f"have shape {shape}. Another backbone may fit: 'dcgan' takes any side from 8 up, 'mlp' any shape"
-        )
-    return shape[0], shape[1]
-
-
-family = Backbone("infogan", "InfoGAN's networks for 28×28", "infogan", "infogan", "infogan")
+family = Backbone("infogan", "InfoGAN's networks, made for 28×28", "infogan", "infogan", "infogan")
 dalikit_components = offer(InfoGANGenerator, InfoGANDiscriminator, InfoGANEncoder, family)

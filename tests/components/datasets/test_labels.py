@@ -122,16 +122,22 @@ def test_stacked_digits_label_what_they_stack(tmp_path):
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint64])
 def test_the_classes_of_arrays_are_the_labels_that_occur(tmp_path, dtype):
     train, test = np.array([40, 7, 7, 3] * 10, dtype), np.array([7, 100, 3], dtype)
-    images = {"train_images": grey(np.arange(40) % 12, 8, 8), "test_images": grey(np.arange(3), 8, 8)}
+    images = {"train_images": grey(np.arange(40), 8, 8), "test_images": grey(np.arange(3), 8, 8)}
     np.savez(tmp_path / "x.npz", **images, train_labels=train, test_labels=test)
     data = Arrays(path=str(tmp_path / "x.npz"))
     assert data.spec.classes == ("3", "7", "40", "100")  # by number, whatever the file's order
-    found = [
-        int(data.spec.classes[y]) for y in data.split("train").take(torch.arange(36), torch.Generator()).y
-    ]
-    assert found == train[:36].tolist()
-    assert data.split("test").take(torch.arange(3), torch.Generator()).y.tolist() == [1, 3, 0]
-    assert data.split("train").class_counts(4).tolist() == [9, 18, 9, 0]
+    for part in ("train", "validation"):
+        x, y = data.split(part).take(torch.arange(len(data.split(part))), torch.Generator())
+        named = {
+            tuple(image.ravel()): label for image, label in zip(images["train_images"], train, strict=True)
+        }
+        assert [int(data.spec.classes[i]) for i in y] == [
+            named[tuple(image.flatten().tolist())] for image in x
+        ]
+    x, y = data.split("test").take(torch.arange(3), torch.Generator())
+    assert dict(zip((x[:, 0, 0, 0] // 20).tolist(), y.tolist(), strict=True)) == {0: 1, 1: 3, 2: 0}
+    counts = [data.split(part).class_counts(4) for part in ("train", "validation")]
+    assert sum(counts).tolist() == [10, 20, 10, 0]
     testing.check_dataset(data)
     np.savez(tmp_path / "bare.npz", **images)
     bare = Arrays(path=str(tmp_path / "bare.npz"))

@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 from layers import check_separate_heads
 from torch import nn
 
-from dalikit.components.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator, doublings
+from dalikit.components.networks.dcgan import DCGANDiscriminator, DCGANEncoder, DCGANGenerator
 from dalikit.errors import UnfitError
 from dalikit.interfaces import DataSpec
+from dalikit.players import doublings
 
 
 @settings(max_examples=25, deadline=None)
-@given(size=st.integers(8, 70), channels=st.integers(1, 5), width=st.integers(1, 6))
-def test_any_square_image_from_8_up(size, channels, width):
-    shape = (channels, size, size)
+@given(st.integers(8, 70), st.integers(8, 70), st.integers(1, 5), st.integers(1, 6))
+def test_any_image_from_8_up(height, breadth, channels, width):
+    shape = (channels, height, breadth)
     generator = DCGANGenerator(3, DataSpec(shape, (-1.0, 1.0)), width=width)
     discriminator = DCGANDiscriminator(DataSpec(shape), width=width)
     encoder = DCGANEncoder(discriminator.feature_shape, (3, 2), width=width, convs=1, hidden=8)
@@ -26,23 +27,38 @@ def test_any_square_image_from_8_up(size, channels, width):
     assert x.abs().max() <= 1
     h = discriminator.trunk(x)
     assert h.shape == (2, *discriminator.feature_shape)
-    assert h.shape[-1] <= 4
+    assert 2 <= min(h.shape[2:]) <= 4
     assert discriminator(x).shape == (2,)
     assert [head.shape for head in encoder(h)] == [(2, 3), (2, 2)]
 
 
-@given(st.integers(5, 500))
-def test_each_size_is_half_the_next_rounded_up(size):
-    sizes = doublings(size)
-    assert sizes[-1] == size
-    assert 2 < sizes[0] <= 4
-    assert all(a == (b + 1) // 2 for a, b in pairwise(sizes))
+@given(st.integers(5, 500), st.integers(5, 500))
+def test_each_size_is_half_the_next_rounded_up(height, breadth):
+    sizes = doublings(height, breadth)
+    assert sizes[-1] == (height, breadth)
+    assert 2 < min(sizes[0]) <= 4
+    assert all(a == ((h + 1) // 2, (w + 1) // 2) for a, (h, w) in pairwise(sizes))
 
 
-@pytest.mark.parametrize("shape", [(1, 7, 7), (1, 8, 9), (2,), (8, 8), (1, 4, 4)])
+@pytest.mark.parametrize("size", [(24, 40), (40, 24), (28, 20), (8, 31)])
+def test_maps_keep_the_shape_of_images_as_they_grow_and_shrink(size):
+    generator = DCGANGenerator(3, DataSpec((1, *size)), width=1)
+    grown = [generator.stem(torch.randn(2, 3))]
+    for doubling, (height, breadth) in zip(generator.doublings, generator.sizes[1:], strict=True):
+        grown.append(doubling(grown[-1])[..., :height, :breadth])
+    least = min(size)
+    times = len(grown) - 1
+    assert least / 2**times <= 4 < least / 2 ** (times - 1)
+    halved = [tuple(-(-side // 2**i) for side in size) for i in range(times, -1, -1)]
+    assert [tuple(h.shape[2:]) for h in grown] == halved
+    shrunk = DCGANDiscriminator(DataSpec((1, *size)), width=1).feature_shape[1:]
+    assert shrunk == tuple(side // 2**times for side in size)
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 7), (1, 7, 9), (1, 64, 7), (2,), (8, 8), (1, 4, 4)])
 @pytest.mark.parametrize("network", [lambda s: DCGANGenerator(3, s), DCGANDiscriminator])
-def test_what_is_no_square_image_of_8_is_refused(network, shape):
-    with pytest.raises(UnfitError, match=r"square images from 8×8 up.*'mlp' takes any shape"):
+def test_what_is_no_image_of_8_is_refused(network, shape):
+    with pytest.raises(UnfitError, match=r"'dcgan' takes images .* from 8×8 up.*'mlp' takes any shape"):
         network(DataSpec(shape))
 
 

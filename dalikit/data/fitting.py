@@ -1,0 +1,128 @@
+"""Pictures made alike: upright, in grey or colour of 8 bits, and of one size. What training does to each."""
+
+from typing import Literal
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+from pydantic import BaseModel, ConfigDict, Field
+
+BACKGROUND = 255
+"""What shows through transparency, and what is padded with: white."""
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What is done to an image of each EXIF orientation but 1."""
+
+How = Literal["crop", "pad", "stretch"]
+MODES = {1: "L", 3: "RGB"}
+SHARPNESS = 2
+"""A JPEG file may be decoded at a part of its size that is this many times the one wanted, at least."""
+
+
+class Fitting(BaseModel):
+    """How a picture of any size and mode becomes a datum; stored with a run, so that later ones do as well.
+
+    Attributes:
+        height, width: H and W in pixels.
+        channels: 1 for grey, 3 for colour.
+        how: what is done where the shape is another: `crop` the middle, `pad` with white, or `stretch`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    channels: Literal[1, 3]
+    how: How = "crop"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W), or (H, W, 3) for colour."""
+        return (self.height, self.width) if self.channels == 1 else (self.height, self.width, 3)
+
+    def apply(self, image: Image.Image) -> np.ndarray:
+        """The picture as uint8 (H, W) or (H, W, 3), resized by Lanczos where it is of another size.
+
+        Grey of 16 bits keeps its upper 8, white is put behind transparency, of several frames the first
+        counts, and what a camera held sideways is turned upright.
+
+        Raises:
+            ValueError: it cannot be had in grey or colour, or black and white of its numbers are not known.
+        """
+        # Large photographs are decoded several times faster so; what is no JPEG file yet to be decoded stays.
+        image.draft(None, (SHARPNESS * max(self.height, self.width),) * 2)
+        image, size = convert_image(image, MODES[self.channels]), (self.width, self.height)
+        if self.how == "crop":
+            image = _about_the_middle(image, *_within(size, image.size))
+        inner = _within(image.size, size) if self.how == "pad" else size
+        if image.size != inner:
+            image = image.resize(inner, Image.Resampling.LANCZOS)
+        return np.array(image if inner == size else _about_the_middle(image, *size))
+
+
+def _within(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """The largest width and height within `size` that have the shape of another, within half a pixel."""
+    (w, h), (width, height) = shape, size
+    if width * h < height * w:
+        return width, max(1, round(width * h / w))
+    return max(1, round(height * w / h)), height
+
+
+def _about_the_middle(image: Image.Image, width: int, height: int) -> Image.Image:
+    """The image cut to a smaller size, or put on white of a larger one."""
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    if left >= 0 and top >= 0:
+        return image.crop((left, top, left + width, top + height))
+    padded = Image.new(image.mode, (width, height), (BACKGROUND,) * len(image.getbands()))
+    padded.paste(image, (-left, -top))
+    return padded
+
+
+def convert_image(image: Image.Image, mode: str) -> Image.Image:
+    """The whole image in `mode`, "L" or "RGB", upright; raises as `Fitting.apply` does."""
+    image.load()  # by which Pillow turns TIFF files itself, and takes their orientation away
+    turned = UPRIGHT.get(orientation(image))
+    image = _in_bytes(image)
+    if image.mode == "LAB":
+        image = _from_lab(image)
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        image = Image.new("RGBA", image.size, (BACKGROUND,) * 4)
+        image.alpha_composite(clear)
+    image = image.convert(mode)
+    return image if turned is None else image.transpose(turned)
+
+
+def orientation(image: Image.Image) -> int:
+    """The image's EXIF orientation; 1, as it lies, where none is told or what tells it is damaged."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # its pixels may be sound all the same
+        return 1
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    lab, rgb = (ImageCms.createProfile(space) for space in ("LAB", "sRGB"))
+    found = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
+    assert found is not None  # None stands for a change in place
+    return found
+
+
+def _in_bytes(image: Image.Image) -> Image.Image:
+    """The image with 8 bits a channel; Pillow itself would clip larger numbers, and call it a conversion.
+
+    Raises:
+        ValueError: it has floats, or whole numbers of 32 bits, of which black and white are not known.
+    """
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # older Pillow's name
+        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
+    if image.mode[0] in "IF":
+        raise ValueError(f"pixels of mode {image.mode} have no known black and white: save it with 8 bits")
+    return image

@@ -1,0 +1,181 @@
+"""A user's pictures looked at, and prepared: each fitted once, what cannot be read named and left out."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from PIL import Image
+
+from dalikit.data import prepared
+from dalikit.data.fitting import Fitting, convert_image, orientation
+from dalikit.data.imagefiles import open_image, reason
+from dalikit.data.images import track
+from dalikit.data.sources import Source
+from dalikit.data.splits import DIGEST, LEAST, digests
+from dalikit.errors import RunError, UserError
+from dalikit.files import write_text
+from dalikit.interfaces import Derived
+
+TOLERATED, TOLERATED_SHARE = 3, 0.03
+"""Broken files from which a source is refused: more than so many, and than that share of all."""
+
+SHOWN = 10
+"""Broken files that are told of by name; a list beside the prepared file has all of them."""
+
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B")
+LOOKED_AT = 64
+COLOUR, COLOURED = 16, 0.01
+"""In colour is a picture of which, at 64 pixels a side, more than this share have channels further apart than
+this, of 255: JPEG and scanners leave less in grey ones."""
+
+AS_IT_IS, UNASKED, STEP = 64, 32, 8
+"""The largest side that is taken where all pictures have it; else the largest, and what sides divide by."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """(W, H) of each picture of a source that can be opened, and whether one of them is in colour."""
+
+    sizes: list[tuple[int, int]]
+    colour: bool
+
+    @property
+    def size(self) -> Derived:
+        """The sides that they are fitted to unless told, S or [H, W], and why."""
+        if not self.sizes:
+            return Derived(UNASKED, "no picture could be opened")
+        (width, height), *others = sorted(set(self.sizes))
+        if not others and min(width, height) >= STEP and max(width, height) <= AS_IT_IS:
+            return Derived(_side(height, width), f"all pictures are {width}×{height}")
+        middle = median(min(size) for size in self.sizes)
+        short = max(STEP, min(UNASKED, int(middle) // STEP * STEP))
+        why = f"the median shorter side is {middle:g} px; {UNASKED} at most unless told, for a CPU's sake"
+        shapes = {w / h for w, h in self.sizes}
+        if max(shapes) / min(shapes) > 1.01 or not 0.5 <= min(shapes) <= 2:
+            return Derived(short, why)
+        longer = round(short * max(max(shapes), 1 / min(shapes)) / STEP) * STEP
+        sides = (longer, short) if max(shapes) < 1 else (short, longer)
+        return Derived(_side(*sides), f"{why}; all have one shape")
+
+    @property
+    def channels(self) -> Derived:
+        """1 or 3, and why."""
+        if self.colour:
+            return Derived(3, "some pictures are in colour")
+        return Derived(1, "no picture is in colour")
+
+
+def survey(source: Source, channels: bool) -> Survey:
+    """Look at each picture's head; and, where `channels` asks for it, decode until one in colour is found."""
+    sizes, colour = [], False
+    openers = source.openers()
+    for _ in track(range(len(source.entries)), f"Looking at {source.path}"):
+        opener = next(openers)
+        try:
+            with open_image(opener()) as image:
+                sizes.append(_upright_size(image))
+                colour = colour or (channels and in_colour(image))
+        except Exception:  # told of, by name, when they are prepared
+            continue
+    return Survey(sizes, colour)
+
+
+def in_colour(image: Image.Image) -> bool:
+    """Whether more than a hundredth of a picture's pixels are in colour, looked at with 64 a side."""
+    if image.mode in GREY_MODES:
+        return False
+    image.draft(None, (LOOKED_AT, LOOKED_AT))
+    small = convert_image(image, "RGB")
+    small.thumbnail((LOOKED_AT, LOOKED_AT))
+    spread = np.ptp(np.asarray(small).astype(np.int16), axis=2)
+    return bool((spread > COLOUR).mean() > COLOURED)
+
+
+def gather(path: Path, source: Source, fitting: Fitting) -> None:
+    """Write the prepared file: for each picture of the source, in its order, what was made of it.
+
+    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their content; `sizes` (N, 2), width and
+    height as they were; `sound` (N,), whether it could be read: where not, the other rows mean nothing. What
+    could not is listed beside the file.
+
+    Raises:
+        UserError: too many cannot be read; nothing is written then but that list, where it is long.
+    """
+    count = len(source.entries)
+    sizes, contents = np.zeros((count, 2), np.int32), np.zeros((count, DIGEST), np.uint8)
+    faults: dict[str, str] = {}
+    sound = np.ones(count, bool)
+    listing = left_out(path)
+
+    def images() -> Iterator[np.ndarray]:
+        shape, dtype = (count, *fitting.shape), np.dtype(np.uint8)
+        steps = iter(zip(range(count), source.entries, source.openers(), strict=True))
+        for start in track(range(0, count, prepared.rows_at_once(shape, dtype)), f"Preparing {source.path}"):
+            rows = np.zeros((min(prepared.rows_at_once(shape, dtype), count - start), *fitting.shape), dtype)
+            for row, (at, entry, opener) in zip(rows, steps, strict=False):
+                try:
+                    with open_image(opener()) as image:
+                        sizes[at] = _upright_size(image)
+                        row[...] = fitting.apply(image)
+                except Exception as error:  # decoders raise anything on a damaged file
+                    faults[entry.name], sound[at] = reason(error), False
+            contents[start : start + len(rows)] = digests(rows)
+            yield rows
+        _refuse(faults, count, source, listing)
+
+    late: dict[str, np.ndarray] = {"sizes": sizes, "digests": contents, "sound": sound}
+    streams = {name: prepared.Stream(array.shape, array.dtype, (array,)) for name, array in late.items()}
+    prepared.write(
+        path, {"images": prepared.Stream((count, *fitting.shape), np.dtype(np.uint8), images()), **streams}
+    )
+    if faults:
+        _list(faults, listing)
+        warnings.warn(
+            f"{len(faults)} of {count} images are left out: {_told(faults, source, listing)}", stacklevel=2
+        )
+
+
+def left_out(path: Path) -> Path:
+    """The list of what could not be read, beside a prepared file; it is there where there is any."""
+    return path.with_suffix(".left-out.txt")
+
+
+def _refuse(faults: Mapping[str, str], count: int, source: Source, listing: Path) -> None:
+    many = len(faults) > max(TOLERATED, TOLERATED_SHARE * count)
+    if not many and count - len(faults) >= LEAST:
+        return
+    if len(faults) > SHOWN:
+        _list(faults, listing)
+    few = "" if many else f", and {LEAST} at least are needed"
+    raise UserError(
+        f"dataset 'folder': {len(faults)} of {count} images cannot be read{few}: "
+        f"{_told(faults, source, listing)}"
+    )
+
+
+def _told(faults: Mapping[str, str], source: Source, listing: Path) -> str:
+    told = "; ".join(f"{source.path / name}: {found}" for name, found in list(faults.items())[:SHOWN])
+    more = len(faults) - SHOWN
+    return told if more <= 0 else f"{told}; and {more} more, listed in {listing}"
+
+
+def _list(faults: Mapping[str, str], listing: Path) -> None:
+    named = {name.replace("\n", "\\n"): found for name, found in faults.items()}
+    try:
+        write_text(listing, "".join(f"{name}: {found}\n" for name, found in named.items()))
+    except OSError as error:
+        raise RunError(f"Cannot write {listing}: {reason(error)}") from None
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    # Pillow would decode a whole PNG file to look for an orientation behind its pixels.
+    told = image.format != "PNG" or "exif" in image.info
+    sideways = told and orientation(image) in (5, 6, 7, 8)
+    return (image.height, image.width) if sideways else image.size
+
+
+def _side(height: int, width: int) -> int | list[int]:
+    return height if height == width else [height, width]
