@@ -84,7 +84,7 @@ FAULTS = {
     "mean": Fault(
         lambda found: found.get("rebuilt", 0.0) > 0.95 and not _unread(found),
         "reconstructions are no nearer to the data than the data's mean",
-        "a higher {weight}, or more steps, has helped",
+        "a game.r1 between 0.1 and 1, a higher {weight}, or more steps, has helped",
     ),
 }
 """By kind, in the order in which they are said."""
