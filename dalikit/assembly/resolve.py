@@ -114,7 +114,8 @@ def complete(
     `begun` is when the time began to run that a training is to take, as `time.monotonic` has it.
     """
     _check_sections(config, registry)
-    sources, config = unread(config), borrow_slots(config)
+    sources = unread(config)
+    config, borrowed = borrow_slots(config)
     dataset = make_dataset(check_dataset(config, registry), registry, root)
     settled = {f"dataset.{name}": derived for name, derived in dataset.settled.items()}
     if there := settle_as_there(sources, dataset):
@@ -133,7 +134,7 @@ def complete(
         named, dataset, registry, lambda one: check(_with_z(one, dataset), registry), seconds
     )
     derived = derivation.derive(rules)
-    return check(_with_z(fill(named, derived), dataset), registry), {**settled, **derived}
+    return check(_with_z(fill(named, derived), dataset), registry), {**borrowed, **settled, **derived}
 
 
 def _rules(config: RunConfig, registry: Registry) -> Rules:
