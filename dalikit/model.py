@@ -19,6 +19,7 @@ from dalikit.evaluation import scoring
 from dalikit.interfaces import Batch, Dataset, DataSpec, Method, Part, Range, Score
 from dalikit.randomness import RandomState
 from dalikit.runs import RunDirectory
+from dalikit.runs.checkpoints import Which
 from dalikit.runs.config import RunConfig
 
 
@@ -172,25 +173,32 @@ class Model:
 
 
 class RunModel(Model):
-    """A run read from its directory, with the averaged weights of its last checkpoint.
+    """A run read from its directory, with the averaged weights of its last checkpoint, or its best ones.
 
     Attributes:
         run: the directory.
         config: the resolved configuration.
-        step: the iterations it was trained for.
+        step: the iterations that its weights were trained for.
+        weights: which they are, "last" or "best".
     """
 
     def __init__(
-        self, run: RunDirectory, config: RunConfig, registry: Registry, root: Path | None = None
+        self,
+        run: RunDirectory,
+        config: RunConfig,
+        registry: Registry,
+        root: Path | None = None,
+        weights: Which = "last",
     ) -> None:
         self.run = run
         self.config = resolve.check_players(config, registry)
         self.registry = registry
         self.root = root
-        self.step, weights = run.load_averaged()
+        self.weights = weights
+        self.step, tensors = run.load_averaged(weights)
         method = build.make_method(self.config, run.facts.data.spec, registry, borrow=False)
         try:
-            method.load_state_dict(weights)
+            method.load_state_dict(tensors)
         except RuntimeError as error:
             message = " ".join(str(error).split())[:300]
             raise UserError(f"Run {run.path} is damaged: its weights do not fit: {message}") from None
@@ -283,6 +291,7 @@ def load(
     device: str = "cpu",
     registry: Registry | None = None,
     data_root: str | Path | None = None,
+    weights: Which = "last",
 ) -> RunModel:
     """Read a trained run.
 
@@ -291,12 +300,14 @@ def load(
         device: where to compute, e.g. "cuda".
         registry: the components to build it from; all installed ones by default.
         data_root: where data sets lie; `DALIKIT_DATA`, else `data` in the current folder, unless given.
+        weights: the "last" averaged ones, or the "best" by the validation part (the callback `best`).
 
     Raises:
-        UserError: there is no run, it is damaged, or it needs a component that is not installed.
+        UserError: there is no run, it has no such weights, it is damaged, or it needs a component that is
+            not installed.
     """
     directory, root = RunDirectory.open(Path(run)), None if data_root is None else Path(data_root)
-    model = RunModel(directory, directory.config, registry or Registry.discover(), root)
+    model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
     model.to(build.find_device(device))
     return model
 

@@ -254,6 +254,9 @@ def check_metric(build: Maker, method: Method) -> None:
     values = [float(value) for value in scores[0].values.values()]
     assert values, "a score has values"
     assert all(torch.isfinite(torch.tensor(values))), "values are finite"
+    for field, better in build("test").headline:
+        assert field in scores[0].values, f"its headline is of its values, which '{field}' is not"
+        assert better in ("lower", "higher"), "a headline says which is better, lower or higher"
 
 
 def check_callback(callback: Callback, build: Callable[[], Method], dataset: Dataset) -> None:

@@ -1,5 +1,6 @@
 """The life of a run: it is started or resumed, trained under its lock, scored, and finished."""
 
+import copy
 import os
 import platform
 import time
@@ -25,7 +26,7 @@ from dalikit.interfaces import Score
 from dalikit.model import RunModel, load
 from dalikit.runs import DataFacts, RunDirectory, RunFacts
 from dalikit.runs.config import RunConfig
-from dalikit.runs.scores import scores_document
+from dalikit.runs.scores import KeptScores, scores_document
 from dalikit.training.trainer import Trainer
 
 
@@ -36,6 +37,7 @@ class TrainingRun:
     Attributes:
         scores: the final ones, once it is finished.
         skipped: by metric, why there is none.
+        best: the final ones of the best weights, where any were kept.
     """
 
     run: RunDirectory
@@ -43,6 +45,7 @@ class TrainingRun:
     metrics: Mapping[str, Maker]
     scores: list[Score] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    best: KeptScores | None = None
 
     @property
     def finished(self) -> bool:
@@ -63,10 +66,23 @@ class TrainingRun:
     def _conclude(self) -> None:
         trainer = self.trainer
         self.scores, self.skipped = scoring.score_all(self.metrics, trainer.inference)
-        document = scores_document(self.run, trainer.step, trainer.dataset, self.scores, self.skipped)
+        self.best = self._score_best()
+        document = scores_document(
+            self.run, trainer.step, trainer.dataset, self.scores, self.skipped, best=self.best
+        )
         self.run.save_scores(document)
-        found = {name: document[name] for name in ("step", "metrics", "skipped")}
-        trainer.log({"event": "scores", **found})
+        told = ("step", "metrics", "skipped", "best")
+        trainer.log({"event": "scores", **{name: document[name] for name in told if name in document}})
+
+    def _score_best(self) -> KeptScores | None:
+        best = self.run.best
+        if best is None:
+            return None
+        if best.step == self.trainer.step:
+            return KeptScores(best, self.scores, self.skipped)
+        method = copy.deepcopy(self.trainer.inference)
+        method.load_state_dict(self.run.load_averaged("best")[1])
+        return KeptScores(best, *scoring.score_all(self.metrics, method))
 
 
 def train(

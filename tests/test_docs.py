@@ -133,8 +133,8 @@ def test_the_watchers_of_the_page_on_extending_meet_the_contract(extended):
     testing.check_metric(lambda part: extended.Brightness(data, part), method)
     metric = extended.Brightness(data, "test", count=20)
     metric.update(torch.zeros(2, 1, 8, 8), torch.full((2, 1, 8, 8), 0.25))
-    assert metric.compute().values == {"brighter": 0.25}
-    testing.check_callback(extended.Best(every=1), lambda: cast(extended.Eager, extended, data), data)
+    assert metric.compute().values == {"gap": 0.25}
+    testing.check_callback(extended.Least(every=1), lambda: cast(extended.Eager, extended, data), data)
 
 
 def test_everything_of_the_page_on_extending_trains_together(extended, tmp_path):
@@ -146,7 +146,7 @@ def test_everything_of_the_page_on_extending_trains_together(extended, tmp_path)
         augmentation={"name": "mirrored", "share": 1.0},
         prior={"width": 2.0},
         trainer={"steps": 4, "optimizer": {"name": "nadam"}},
-        callbacks={"best": {"every": 2}},
+        callbacks={"least": {"every": 2}},
         metrics={"brightness": {"count": 20}},
         out=tmp_path / "run",
     )
@@ -154,8 +154,8 @@ def test_everything_of_the_page_on_extending_trains_together(extended, tmp_path)
     assert float(model.method.prior(1000).abs().max()) == pytest.approx(2.0, abs=0.1)
     assert model.sample(3, labels="light corner").shape == (3, 1, 8, 8)
     log = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in log if line["event"] == "best"] == [2, 4]
-    assert "brighter" in model.run.scores.metrics["brightness"]
+    assert [line["step"] for line in log if line["event"] == "least"] == [2, 4]
+    assert "gap" in model.run.scores.metrics["brightness"]
 
 
 def test_what_a_plugin_is_migrated_to_meets_the_contract(tmp_path, monkeypatch):

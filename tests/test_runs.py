@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import DataSpec, TrainingState
-from dalikit.runs import DataFacts, RunDirectory, RunFacts, lock
+from dalikit.runs import BestFacts, DataFacts, RunDirectory, RunFacts, lock
 from dalikit.runs.config import RunConfig, Slot
 
 CONFIG = RunConfig(generator=Slot(name="mlp", latent_size=3))
@@ -48,6 +48,68 @@ def test_a_checkpoint_is_read_back_and_old_ones_are_dropped(run):
     assert torch.equal(found.tensors["method/g.weight"], torch.arange(3))
     assert run.load_averaged()[0] == 1_000_000
     assert torch.equal(run.load_averaged()[1]["g.weight"], torch.full((2,), 1e6))
+
+
+def keep(run, step: int, value: float) -> None:
+    weights = {"g.weight": torch.full((2,), float(step))}
+    run.save_best(weights, BestFacts(step=step, metric="fidelity", values={"fid": value}))
+
+
+def kept(run) -> list[int]:
+    return [int(folder.name[5:]) for folder in run.bests()]
+
+
+def test_the_best_weights_outlive_all_checkpoints(run):
+    run.save_checkpoint(state(5), keep=1)
+    assert run.best is None
+    keep(run, 5, 9.0)
+    for step in (10, 15, 1_000_000):
+        run.save_checkpoint(state(step), keep=1)
+    assert run.best == BestFacts(step=5, metric="fidelity", values={"fid": 9.0}, part="validation")
+    assert run.load_averaged("best")[0] == 5
+    assert torch.equal(run.load_averaged("best")[1]["g.weight"], torch.full((2,), 5.0))
+    assert run.load_averaged()[0] == run.load_averaged("last")[0] == 1_000_000
+
+
+def test_what_was_best_at_a_checkpoint_stays_as_long_as_that(run):
+    """For training may go on from there, and what came later is then dropped."""
+    keep(run, 2, 9.0)
+    keep(run, 4, 8.0)
+    assert kept(run) == [4], "nothing goes on from a step at which 2 was the best"
+    run.save_checkpoint(state(5), keep=2)
+    keep(run, 7, 7.0)
+    keep(run, 1_000_000, 6.0)
+    assert kept(run) == [4, 1_000_000], "7 was the best at no checkpoint"
+    run.rewind_best(5)
+    assert kept(run) == [4]
+    keep(run, 7, 7.0)
+    run.save_checkpoint(state(8), keep=2)
+    run.save_checkpoint(state(9), keep=2)
+    assert kept(run) == [7], "the checkpoint at 5 is gone"
+
+
+def test_best_weights_that_cannot_be_written_leave_the_ones_before(run, monkeypatch):
+    keep(run, 5, 9.0)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dalikit.runs.checkpoints.save_file", full)
+    with pytest.raises(RunError, match=r"step-000006.*No space left"):
+        keep(run, 6, 8.0)
+    assert [path.name for path in (run.path / "best").iterdir()] == ["step-000005"]
+
+
+def test_there_are_last_and_best_weights_and_no_others(run):
+    run.save_checkpoint(state(5), keep=1)
+    with pytest.raises(UserError, match="no weights 'worst': it is last or best"):
+        run.load_averaged("worst")
+    with pytest.raises(UserError, match="kept no best weights"):
+        run.load_averaged("best")
+    keep(run, 5, 9.0)
+    (run.bests()[0] / "best.json").write_text('{"step": 5}')
+    with pytest.raises(UserError, match=r"damaged: best/step-000005/best\.json: metric"):
+        run.best  # noqa: B018
 
 
 def test_weights_are_safetensors_and_nothing_is_pickled(trained):
@@ -248,6 +310,7 @@ def test_what_a_run_left_is_cleared(tmp_path, left):
         run.create(CONFIG, FACTS)
         (run.path / "samples").mkdir()
         (run.path / "checkpoints" / "step-000005.unfinished").mkdir(parents=True)
+        keep(run, 5, 9.0)
         for name in ("metrics.jsonl", "grids.txt", "samples/step-000000.png"):
             (run.path / name).write_text("")
     else:

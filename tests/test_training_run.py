@@ -16,6 +16,7 @@ from dalikit.assembly.registry import Registry
 from dalikit.assembly.resolve import resolve
 from dalikit.errors import UserError
 from dalikit.interfaces import Callback
+from dalikit.runs import RunDirectory
 
 SMALL = {
     "backbone": "mlp",
@@ -31,7 +32,8 @@ PLUGIN = """
 
     import torch
 
-    from dalikit import Callback, Dataset, DataSpec, TensorSplit
+    from dalikit import Callback, Dataset, DataSpec, Metric, Score, TensorSplit
+    from dalikit.evaluation import scoring
     from dalikit.hookspecs import offer
 
     DALIKIT_API = 2
@@ -80,7 +82,25 @@ PLUGIN = """
         def fit_end(self, fit):
             EVENTS.append("fit_end")
 
-    dalikit_components = offer(Rooted, Reader, Witness)
+    class Errors(Metric):
+        "The error of reconstructions, the more the better."
+        name = "errors"
+        headline = (("error", "higher"),)
+
+        def __init__(self, dataset, part, /):
+            self.dataset, self.part, self.found = dataset, part, []
+
+        def feed(self, method):
+            for x, _ in scoring.data(self.dataset, self.part, method):
+                yield x, method.generate(method.code(x))
+
+        def update(self, *batch):
+            self.found.append((batch[0] - batch[1]).square().flatten(1).mean(1))
+
+        def compute(self):
+            return Score(self.name, {"error": float(torch.cat(self.found).mean())}, {"part": self.part})
+
+    dalikit_components = offer(Rooted, Reader, Witness, Errors)
 """
 
 
@@ -109,6 +129,10 @@ def check_equal(a, b):
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert records(a) == records(b)
+    best = [sorted(run.glob("best/step-*"))[-1] for run in (a, b)]
+    assert best[0].name == best[1].name
+    assert len({(folder / "best.json").read_text() for folder in best}) == 1
+    assert len({(folder / "averaged.safetensors").read_bytes() for folder in best}) == 1
     scores = [json.loads((run / "scores.json").read_text()) for run in (a, b)]
     assert {**scores[0], "run": ""} == {**scores[1], "run": ""}
 
@@ -211,7 +235,8 @@ def test_final_scores_are_logged_before_the_end_is_told(plugin, tmp_path):
     *_, last, end = plugin.EVENTS
     assert end == "fit_end"
     stored = json.loads((tmp_path / "run" / "scores.json").read_text())
-    assert last == {"event": "scores", **{name: stored[name] for name in ("step", "metrics", "skipped")}}
+    told = ("step", "metrics", "skipped", "best")
+    assert last == {"event": "scores", **{name: stored[name] for name in told}}
     assert last["metrics"]["reconstruction"]["mse_01"] > 0
     assert [r["event"] for r in plugin.EVENTS[:-1]].count("scores") == 1
     assert plugin.EVENTS[:-1] == records(tmp_path / "run")
@@ -234,6 +259,42 @@ def test_a_training_that_is_stopped_logs_no_final_scores(plugin, tmp_path):
     assert plugin.EVENTS[-1] == "fit_end"
     assert all(r["event"] != "scores" for r in plugin.EVENTS[:-1])
     assert not (tmp_path / "run" / "scores.json").exists()
+
+
+def test_the_scores_of_the_best_weights_stand_beside_the_last(plugin, tmp_path):
+    """By a metric whose best is not at the end: the first weights err most."""
+    settings = {**SMALL, "trainer": {"steps": 30}, "metrics": {"errors": {}}}
+    often = {"evaluation": {"every": 10}, "best": {"metric": "errors"}}
+    run = tmp_path / "run"
+    dalikit.train(out=run, **{**settings, "callbacks": {**SMALL["callbacks"], **often}})
+    scores = json.loads((run / "scores.json").read_text())
+    assert (scores["step"], scores["best"]["step"]) == (30, 10)
+    (first,) = [
+        r for r in records(run) if (r["event"], r["step"]) == ("score", 10) and r["metric"] == "errors"
+    ]
+    by = {"step": 10, "metric": "errors", "values": {"error": first["error"]}, "part": "validation"}
+    assert scores["best"]["by"] == by
+    for which, document in (("last", scores), ("best", scores["best"])):
+        model = dalikit.load(run, weights=which)
+        assert (model.weights, model.step) == (which, document["step"])
+        found, skipped = model.evaluate()
+        assert skipped == document["skipped"]
+        assert {s.metric: dict(s.values) for s in found} == {
+            name: {k: v for k, v in values.items() if k != "protocol"}
+            for name, values in document["metrics"].items()
+        }
+    assert scores["best"]["metrics"]["errors"]["error"] > scores["metrics"]["errors"]["error"]
+    stored = RunDirectory(run).scores
+    assert (stored.best.step, stored.best.by.values) == (10, {"error": first["error"]})
+
+
+def test_a_run_without_best_weights_says_so(tmp_path):
+    settings = {**SMALL, "trainer": {"steps": 2}, "callbacks": {**SMALL["callbacks"], "evaluation": None}}
+    dalikit.train(out=tmp_path / "run", **settings)
+    assert "best" not in json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert RunDirectory(tmp_path / "run").scores.best is None
+    with pytest.raises(UserError, match="kept no best weights"):
+        dalikit.load(tmp_path / "run", weights="best")
 
 
 # --- stopped and gone on with ----------------------------------------------------------------------------
@@ -261,6 +322,8 @@ def undisturbed(tmp_path_factory):
         fakes.install(folder / "plugins", patch, "dalikit-watching", PLUGIN)
         dalikit.train(out=folder / "run", **WATCHED)
     found = records(folder / "run")
+    bests = [folder.name for folder in sorted((folder / "run").glob("best/step-*"))]
+    assert bests == ["step-000016", "step-000024"], "each of the two checkpoints has a best of its own"
     assert [r["step"] for r in found if r["event"] == "losses"] == [7, 14, 21, 24]
     assert [r["step"] for r in found if r["event"] == "read"] == list(range(3, 25, 3))
     return folder / "run"
@@ -275,6 +338,7 @@ def undisturbed(tmp_path_factory):
         ([7], False),  # where losses are logged
         ([9, 10, 18], False),
         ([23], False),
+        ([17], True),  # after a score that was the best, and before its checkpoint
         ([8], True),  # an error, as if it were killed: back to the checkpoint at 6
         ([12, 22], True),
     ],

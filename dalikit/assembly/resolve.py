@@ -8,7 +8,7 @@ from typing import Any
 
 from dalikit.assembly.borrowing import borrow_slots, check_sources, from_run_layer, settle_as_there, unread
 from dalikit.assembly.build import make_dataset
-from dalikit.assembly.derive import Derivation, fill
+from dalikit.assembly.derive import Derivation, fill, put
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError, nearest
@@ -117,12 +117,13 @@ def complete(
     sources = unread(config)
     config, borrowed = borrow_slots(config)
     dataset = make_dataset(check_dataset(config, registry), registry, root)
-    settled = {f"dataset.{name}": derived for name, derived in dataset.settled.items()}
+    settled = borrowed | {f"dataset.{name}": derived for name, derived in dataset.settled.items()}
     if there := settle_as_there(sources, dataset):
         settled |= {f"dataset.{name}": derived for name, derived in there.items()}
         dataset = make_dataset(check_dataset(fill(config, settled), registry), registry, root)
     check_sources(sources, dataset, bool(config.method.params.get("conditional")))
-    named = _with_names(fill(config, settled), dataset, registry)
+    named, watched = _settle(_with_names(fill(config, settled), dataset, registry), registry)
+    settled |= watched
     seconds = None
     if named.trainer.get("steps") is None:
         minutes = Derived(MINUTES, "nobody says how long")
@@ -130,11 +131,26 @@ def complete(
         elapsed = 0.0 if begun is None else time.monotonic() - begun
         seconds = max(1.0, 60 * float(named.minutes or MINUTES) - elapsed)
     rules = _rules(named, registry)
-    derivation = Derivation(
-        named, dataset, registry, lambda one: check(_with_z(one, dataset), registry), seconds
-    )
-    derived = derivation.derive(rules)
-    return check(_with_z(fill(named, derived), dataset), registry), {**borrowed, **settled, **derived}
+
+    def whole(one: RunConfig) -> RunConfig:
+        return check(_with_z(one, dataset), registry)
+
+    derived = Derivation(named, dataset, registry, whole, seconds).derive(rules)
+    return whole(fill(named, derived)), {**settled, **derived}
+
+
+def _settle(config: RunConfig, registry: Registry) -> tuple[RunConfig, dict[str, Derived]]:
+    """The configuration with what its callbacks settle, and that by dotted path."""
+    method: type[Method] = registry.get("method", str(config.method.name))
+    found: dict[str, Derived] = {}
+    for name in [name for name, params in config.callbacks.items() if params is not None]:
+        settings = config.model_dump()
+        callbacks = {each: _check_one("callback", each, p, registry) for each, p in config.callbacks.items()}
+        own = registry.get("callback", name).settled({**settings, "callbacks": callbacks}, method)
+        for path, derived in own.items():
+            settings = put(settings, path, derived.value)
+        config, found = RunConfig.model_validate(settings), found | dict(own)
+    return config, found
 
 
 def _rules(config: RunConfig, registry: Registry) -> Rules:

@@ -67,7 +67,8 @@ def measure_pace(config: RunConfig, registry: Registry, dataset: Dataset) -> Pac
         scored = time.monotonic()
     validation, test = (len(dataset.split(part)) for part in ("validation", "test"))
     score = scored - saved
-    return Pace(watch.seconds / watch.steps, score + 3 * (saved - begun), score * test / validation)
+    final = 2 * score * test / validation  # of the last weights and of the best
+    return Pace(watch.seconds / watch.steps, score + 3 * (saved - begun), final)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ Out = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what is drawn.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
+Weights = Annotated[str, typer.Option(help="last, or best: those that validation found best.")]
 Number = Annotated[int, typer.Option("--n", min=1, help="How many.")]
 
 ARRAYS = (".npy", ".npz")
@@ -45,13 +46,14 @@ def sample(
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw samples: a picture (.png), an array (.npy, .npz), or a folder of single images."""
     from dalikit.pictures import count
 
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     target = output.target(out, model.run.path, "sample.png", (*PICTURE_OR_ARRAYS, ""), force)
     output.write_data(model, model.sample(n or count(model.spec), seed, label), target)
 
@@ -64,11 +66,12 @@ def reconstruct(
     value_range: ValueRange = None,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw data beside their reconstructions: pictures, folders of them, or the first of the test part."""
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     data = given(model, files, n, label, value_range)
     target = output.target(out, model.run.path, "reconstruct.png", PICTURE_OR_ARRAYS, force)
     output.write_pairs(model, data.x.whole(), model.reconstruct(data.x, data.labels), target)
@@ -81,6 +84,7 @@ def encode(
     value_range: ValueRange = None,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
@@ -91,7 +95,7 @@ def encode(
     import numpy as np
     import torch
 
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     data = given(model, files, None, label, value_range)
     target = output.target(out, model.run.path, "encode.npz", ARRAYS, force)
     found = []
@@ -112,13 +116,14 @@ def vary(
     seed: Seed = 0,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw a datum, and others whose codes come from its posterior q(z|x)."""
     import torch
 
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     data = one(model, datum, label, value_range)
     target = output.target(out, model.run.path, "vary.png", PICTURE_OR_ARRAYS, force)
     around = model.vary(data.x, n, seed, data.labels)[0]
@@ -135,11 +140,12 @@ def interpolate(
     value_range: ValueRange = None,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Walk between two data in a straight line between their codes, under the first one's label."""
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     first, last = one(model, start, label, value_range), one(model, end, label, value_range)
     target = output.target(out, model.run.path, "interpolate.png", PICTURE_OR_ARRAYS, force)
     walk = model.interpolate(first.x, last.x, steps, first.labels, last.labels)[0]
@@ -157,13 +163,14 @@ def neighbours(
     value_range: ValueRange = None,
     out: Out = None,
     force: Force = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw data, 8 of the test part or files, each followed by the training data with the nearest codes."""
     import torch
 
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     data = given(model, files, 8, label, value_range)
     target = output.target(out, model.run.path, "neighbours.png", PICTURE_OR_ARRAYS, force)
     found, distances = model.neighbours(data.x, n, among=among, labels=data.labels)
@@ -191,6 +198,7 @@ def evaluate(
     part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     seed: Seed = 0,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
@@ -200,12 +208,12 @@ def evaluate(
 
     if part not in ("train", "validation", "test"):
         raise UserError(f"--part {part}: it is train, validation or test")
-    model = _load(run, device, data_root)
+    model = _load(run, device, data_root, weights)
     warn_of_other_data(model.run, model.dataset)
     chosen = _metrics(model, metric, assignments or [])
     scores, skipped = model.evaluate(chosen, part, seed)  # type: ignore[arg-type]
     if json_:
-        document = scores_document(model.run, model.step, model.dataset, scores, skipped, seed)
+        document = scores_document(model.run, model.step, model.dataset, scores, skipped, seed, model.weights)
         print(json.dumps(document, indent=2, allow_nan=False))
     else:
         scores_table(scores, skipped)
@@ -229,10 +237,10 @@ def _metrics(
     return join([chosen, given.get("metrics", {})])
 
 
-def _load(run: Path, device: str, data_root: Path | None) -> "RunModel":
+def _load(run: Path, device: str, data_root: Path | None, weights: str) -> "RunModel":
     from dalikit.model import load
 
-    return load(run, device, data_root=data_root)
+    return load(run, device, data_root=data_root, weights=weights)  # type: ignore[arg-type]
 
 
 def _moments(posterior: "Distribution") -> dict[str, "Tensor"]:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from dalikit.interfaces import Dataset, Score
 from dalikit.runs import RunDirectory
+from dalikit.runs.scores import KeptScores
 from dalikit.studies.render import tell_protocol
 
 
@@ -18,15 +19,26 @@ def warn_of_other_data(run: RunDirectory, dataset: Dataset) -> None:
         print(f"Warning: {run.path} was trained on other data ({trained}) than these: {now}", file=sys.stderr)
 
 
-def scores_table(scores: Sequence[Score], skipped: Mapping[str, str]) -> None:
-    """Print the scores, one value a line, and why metrics were left out."""
-    table = Table("metric", "value", "figure", "protocol")
+def scores_table(scores: Sequence[Score], skipped: Mapping[str, str], best: KeptScores | None = None) -> None:
+    """Print the scores, one value a line, beside those of the best weights, and why metrics were left out."""
+    beside = {} if best is None else {score.metric: score.values for score in best.scores}
+    figures = ["figure"] if best is None else ["last", f"best: step {best.by.step}"]
+    table = Table("metric", "value", *figures, "protocol")
     for score in scores:
         protocol = tell_protocol(score.protocol)
         for i, (name, value) in enumerate(score.values.items()):
-            figure = f"{value}" if isinstance(value, int) else f"{value:.4f}"
-            table.add_row("" if i else score.metric, name, figure, "" if i else protocol)
+            found = [value] if best is None else [value, beside.get(score.metric, {}).get(name)]
+            table.add_row("" if i else score.metric, name, *map(_figure, found), "" if i else protocol)
     if scores:
         Console().print(table)
     for name, reason in skipped.items():
         print(f"{name} was left out: {reason}")
+    if best is not None:
+        by = ", ".join(f"{field} {_figure(value)}" for field, value in best.by.values.items())
+        print(f"Best by {best.by.metric} of the {best.by.part} part ({by}): step {best.by.step}")
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value}" if isinstance(value, int) else f"{value:.4f}"

@@ -160,7 +160,7 @@ def _say_finished(training: "TrainingRun", started: float) -> None:
     from dalikit.cli.report import scores_table
 
     trainer, path = training.trainer, training.run.path
-    scores_table(training.scores, training.skipped)
+    scores_table(training.scores, training.skipped, training.best)
     print(f"Reached step {trainer.step} in {time.monotonic() - started:.0f} s. Everything lies in {path}")
     infers = trainer.inference.infers
     print(f"  pictures   {path / 'samples'}{'/ and reconstructions/' if infers else '/'}")

@@ -13,7 +13,7 @@ from dalikit.interfaces.data import Dataset, Split, TensorSplit
 from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.games import AdversarialGame, Critic
 from dalikit.interfaces.kinds import Component, Kind, describe
-from dalikit.interfaces.measures import Metric, Score
+from dalikit.interfaces.measures import Headline, Metric, Score
 from dalikit.interfaces.methods import Iteration, Method, Phase, PhaseLoss, Role
 from dalikit.interfaces.optimizers import Optimizer
 from dalikit.interfaces.players import Augmentation, Discriminator, Encoder, Generator, Posterior
@@ -36,6 +36,7 @@ __all__ = [
     "Encoder",
     "Fit",
     "Generator",
+    "Headline",
     "Iteration",
     "Kind",
     "Method",

@@ -34,8 +34,8 @@ class Recipe(Component):
 class StudyColumn:
     """One measure of a study: the metric's field behind it, and how a figure is shown.
 
-    `scale` multiplies the field's value (100 makes a share a percentage); `digits` follow the point. Which
-    score of a training is the best one depends on `better`; None knows no best.
+    `scale` multiplies the field's value (100 makes a share a percentage); `digits` follow the point;
+    `better` says which figures are better, None that nobody says.
     """
 
     name: str

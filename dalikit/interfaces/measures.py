@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
@@ -13,6 +13,10 @@ from dalikit.interfaces.kinds import Component, Kind
 
 if TYPE_CHECKING:
     from dalikit.interfaces.methods import Method
+
+
+Headline = tuple[tuple[str, Literal["lower", "higher"]], ...]
+"""Fields of a score with which is better, the weightiest first: the next decides where those are equal."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,12 @@ class Metric(Component, ABC):
     """A measure of a trained method on one part of a data set. Built as `cls(dataset, part, root)`."""
 
     kind = Kind("metric", supplied=("dataset", "part", "root"))
+
+    headline: Headline = ()
+    """What methods are judged by where one is to be the best; empty where no value alone says.
+
+    A property where the fields depend on the data or on settings.
+    """
 
     @abstractmethod
     def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:

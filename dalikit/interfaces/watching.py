@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from torch import Tensor
 
+from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
 
 if TYPE_CHECKING:
@@ -78,6 +79,19 @@ class Callback(Component, ABC):
     kind = Kind("callback", supplied=("context",))
     saves: ClassVar[bool] = False
     """Whether it keeps `Fit.state()`: it comes after all others then, for their states are part of it."""
+
+    @classmethod
+    def settled(cls, settings: Mapping[str, Any], method: type[Method]) -> Mapping[str, Derived]:
+        """Settings that nobody gave and that it needs, by dotted key, e.g. `metrics.modes` to read a metric.
+
+        Args:
+            settings: the run's, complete, by section.
+            method: what is trained.
+
+        Raises:
+            UserError: what was given contradicts itself.
+        """
+        return {}
 
     def fit_start(self, fit: Fit) -> None:
         """Before the first iteration of this process."""

@@ -6,6 +6,7 @@
     samples/step-000500.png   samples, through training
     reconstructions/…         originals and reconstructions in turn
     checkpoints/step-000500/  averaged.safetensors, training.safetensors, state.json
+    best/step-000500/         averaged.safetensors, and best.json: by which score
     scores.json               the final scores
     .lock                     while a process trains in it: that process's number
 
@@ -13,8 +14,19 @@ Nothing here is ever loaded by running code: weights are safetensors, the rest i
 """
 
 from dalikit.runs.directory import Context, RunDirectory
-from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
+from dalikit.runs.facts import FORMAT, BestFacts, BestScores, DataFacts, FinalScores, RunFacts
 from dalikit.runs.folder import OWN
 from dalikit.runs.lock import LOCK
 
-__all__ = ["FORMAT", "LOCK", "OWN", "Context", "DataFacts", "FinalScores", "RunDirectory", "RunFacts"]
+__all__ = [
+    "FORMAT",
+    "LOCK",
+    "OWN",
+    "BestFacts",
+    "BestScores",
+    "Context",
+    "DataFacts",
+    "FinalScores",
+    "RunDirectory",
+    "RunFacts",
+]

@@ -103,6 +103,7 @@ class RunConfig(BaseModel):
         "progress": {},
         "log": {},
         "evaluation": {},
+        "best": {},
         "pictures": {},
         "health": {},
         "checkpoint": {},

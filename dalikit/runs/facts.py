@@ -52,8 +52,34 @@ class RunFacts(BaseModel):
     data: DataFacts
 
 
+class BestFacts(BaseModel):
+    """What best.json says: of which step the best weights are, and by which values of a metric."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    step: int
+    metric: str
+    values: dict[str, float]
+    """Its headline's, the weightiest first."""
+    part: str = "validation"
+
+
+class BestScores(BaseModel):
+    """What scores.json says of the best weights: what they are best by, and scores as of the last ones."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    step: int
+    by: BestFacts
+    metrics: dict[str, dict[str, Any]]
+    skipped: dict[str, str]
+
+
 class FinalScores(BaseModel):
-    """What scores.json says: of which step, weights and data, and each metric's values with its protocol."""
+    """What scores.json says: of which step, weights and data, and each metric's values with its protocol.
+
+    `best` has the same of the best weights, where they were kept.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -62,3 +88,4 @@ class FinalScores(BaseModel):
     data: DataFacts
     metrics: dict[str, dict[str, Any]]
     skipped: dict[str, str]
+    best: BestScores | None = None

@@ -14,7 +14,7 @@ ASIDE = "scores.before.json"
 
 OWN = {
     *("run.json", "config.yaml", "metrics.jsonl", "scores.json", ASIDE),
-    *("samples", "reconstructions", "checkpoints"),
+    *("samples", "reconstructions", "checkpoints", "best"),
 }
 """What a run consists of."""
 

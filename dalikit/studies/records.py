@@ -1,4 +1,4 @@
-"""What a finished run left behind, read for tables: scores, their protocols, the best one, steps, time."""
+"""What a finished run left behind, read for tables: scores of the last and the best weights, steps, time."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from dalikit.errors import UserError
 from dalikit.interfaces import StudyColumn
-from dalikit.runs import RunDirectory
+from dalikit.runs import BestScores, RunDirectory
 
 ATTEMPTS = "attempts.jsonl"
 """In a run's folder: a line for each process that worked on it, with its seconds and exit code."""
@@ -23,7 +23,7 @@ class Record:
         metrics: by name, values and `protocol`, as in scores.json.
         skipped: by metric, why it was left out.
         shared: what holds for all its scores: which weights, and the data's preparation.
-        validation: the scores through training, in order, as in metrics.jsonl.
+        kept: scores of the best weights by validation, where the run kept them.
     """
 
     folder: Path
@@ -32,20 +32,16 @@ class Record:
     metrics: Mapping[str, Mapping[str, Any]]
     skipped: Mapping[str, str]
     shared: Mapping[str, Any]
-    validation: tuple[Mapping[str, Any], ...]
+    kept: BestScores | None = None
 
     def final(self, column: StudyColumn) -> float | None:
         """The column's figure at the end of training, or None."""
         return _number(self.metrics.get(column.metric, {}).get(column.field), column)
 
     def best(self, column: StudyColumn) -> float | None:
-        """The column's best figure among the validation scores, or None where there are none."""
-        own = (score for score in self.validation if score.get("metric") == column.metric)
-        found = [_number(score.get(column.field), column) for score in own]
-        figures = [figure for figure in found if figure is not None]
-        if not figures or column.better is None:
-            return None
-        return max(figures) if column.better == "higher" else min(figures)
+        """The column's figure with the best weights, or None."""
+        metrics = {} if self.kept is None else self.kept.metrics
+        return _number(metrics.get(column.metric, {}).get(column.field), column)
 
     def reason(self, column: StudyColumn) -> str:
         """Why there is no figure for the column."""
@@ -58,11 +54,6 @@ class Record:
     def protocol(self, metric: str) -> dict[str, Any]:
         """All that the metric's figures depend on beside the model."""
         return {**self.shared, **self.metrics[metric].get("protocol", {})}
-
-    def validation_protocols(self, metric: str) -> list[dict[str, Any]]:
-        """The same of each validation score; older runs did not write it down."""
-        own = (score for score in self.validation if score.get("metric") == metric)
-        return [{**self.shared, **score["protocol"]} for score in own if "protocol" in score]
 
 
 def read(folder: Path) -> Record:
@@ -77,16 +68,15 @@ def read(folder: Path) -> Record:
             f"Run {folder} has no scores.json of its last step: it is not finished; "
             f"`dalikit train --resume {folder}` goes on"
         )
-    scores, log = run.scores, run.log_lines()
-    validation = (line for line in log if line.get("event") == "score" and line["step"] <= scores.step)
+    scores = run.scores
     return Record(
         folder,
         scores.step,
-        seconds_of(folder) or _measure_log(run, log),
+        seconds_of(folder) or _measure_log(run, run.log_lines()),
         scores.metrics,
         scores.skipped,
         {"weights": scores.weights, "preparation": scores.data.preparation},
-        tuple(validation),
+        scores.best,
     )
 
 

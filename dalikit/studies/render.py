@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 BLANK = "-"
 
-OF_THE_PART = {"part", "count", "reference_part"}
-"""In what a protocol of the validation part differs from one of the test part by itself."""
-
 
 def grid(table: Table, dataset: str) -> tuple[list[str], list[list[str]]]:
     """Headings and lines of text for one data set: figures, the best and the paper's where there are any."""
@@ -34,12 +31,16 @@ def grid(table: Table, dataset: str) -> tuple[list[str], list[list[str]]]:
         if any(c.paper is not None for c in cells):
             headings.append("paper")
             columns.append([_paper(c.paper, column) for c in cells])
-    headings += ["seeds", "steps", "time"]
+    headings += ["seeds", "steps"]
     columns += [
         [str(len(line.entry.records)) for line in lines],
         [" ".join(map(str, line.steps)) or BLANK for line in lines],
-        [BLANK if line.seconds is None else duration(line.seconds.mean) for line in lines],
     ]
+    if any(line.best_steps for line in lines):
+        headings.append("best at")
+        columns.append([" ".join(map(str, line.best_steps)) or BLANK for line in lines])
+    headings.append("time")
+    columns += [[BLANK if line.seconds is None else duration(line.seconds.mean) for line in lines]]
     return headings, [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -64,26 +65,10 @@ def captions(table: Table) -> list[str]:
     told = [
         "Figures are mean ± standard error over seeds, on the test part at the end of training; time is a "
         "run's.",
-        "Best is each column's own best score on the validation part through training: those of two columns "
-        "may be of different checkpoints.",
+        "Best is the same of the weights that the validation part found best through training, of one step "
+        "in all columns (best at, a step for each seed).",
     ]
-    return [*told, *other_protocols(table), *table.notes, *reasons(table)]
-
-
-def other_protocols(table: Table) -> list[str]:
-    """A sentence for each metric whose best figures are of another protocol than its final ones."""
-    found = []
-    for dataset, metrics in table.validation.items():
-        for metric, best in metrics.items():
-            final = table.protocols[dataset].get(metric, best)
-            keys = [key for key in dict.fromkeys([*final, *best]) if key not in OF_THE_PART]
-            if differing := [key for key in keys if best.get(key) != final.get(key)]:
-                a, b = ({key: protocol.get(key, BLANK) for key in differing} for protocol in (best, final))
-                found.append(
-                    f"The best of {metric} on {dataset} is by another protocol than the final figures: "
-                    f"{tell_protocol(a)}; theirs {tell_protocol(b)}."
-                )
-    return found
+    return [*told, *table.notes, *reasons(table)]
 
 
 def markdown(table: Table) -> str:
@@ -134,7 +119,6 @@ def document(table: Table, out: Path | None = None) -> dict[str, Any]:
             for c in table.columns
         ],
         "protocols": {dataset: dict(found) for dataset, found in table.protocols.items()},
-        "validation_protocols": {dataset: dict(found) for dataset, found in table.validation.items()},
         "rows": [_line_document(line, out) for line in table.lines],
         "notes": captions(table),
     }
@@ -168,6 +152,7 @@ def _line_document(line: Line, out: Path | None) -> dict[str, Any]:
         "dataset": entry.dataset,
         "runs": [str(f) if out is None else _relative(f, out) for f in folders],
         "steps": list(line.steps),
+        "best_steps": list(line.best_steps),
         "seconds": _figure_document(line.seconds),
         "failed": dict(entry.faults),
         "cells": {

@@ -46,7 +46,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cell:
-    """What a row has in a column: at the end of training, at its best, in the paper; or why nothing."""
+    """What a row has in a column: of the last weights, of the best, in the paper; or why nothing."""
 
     final: Figure | None
     best: Figure | None = None
@@ -68,12 +68,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table; `cells` by the column's name."""
+    """A line of the table; `cells` by the column's name, `best_steps` those of the best weights."""
 
     entry: Entry
     cells: Mapping[str, Cell]
     seconds: Figure | None
     steps: tuple[int, ...]
+    best_steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,13 @@ class Table:
     """A table, and whatever is to be told with it: the study, the budget, the seeds.
 
     Attributes:
-        protocols: of final figures, by data set and metric.
-        validation: the same of the best ones, where runs wrote it down.
+        protocols: of its figures, by data set and metric.
     """
 
     title: str
     columns: tuple[StudyColumn, ...]
     lines: tuple[Line, ...]
     protocols: Mapping[str, Mapping[str, Any]]
-    validation: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
 
@@ -109,24 +108,22 @@ def aggregate(
     """The table of `entries`.
 
     Raises:
-        UserError: two figures of one column, on one data set, are of different protocols: two final ones, or
-            two of validation.
+        UserError: two figures of one column, on one data set, are of different protocols.
     """
     protocols: dict[str, dict[str, Any]] = {}
-    validation: dict[str, dict[str, Any]] = {}
     for dataset in dict.fromkeys(entry.dataset for entry in entries):
         records = [r for entry in entries if entry.dataset == dataset for r in entry.records]
         protocols[dataset] = _final_protocols(records, columns)
-        validation[dataset] = _validation_protocols(records, columns)
     lines = tuple(_line(entry, columns) for entry in entries)
-    return Table(title, columns, lines, protocols, validation, notes, told or {})
+    return Table(title, columns, lines, protocols, notes, told or {})
 
 
 def _line(entry: Entry, columns: Iterable[StudyColumn]) -> Line:
     times = [record.seconds for record in entry.records if record.seconds is not None]
     steps = tuple(dict.fromkeys(record.step for record in entry.records))
     cells = {column.name: _cell(entry, column) for column in columns}
-    return Line(entry, cells, _figure(times), steps)
+    best_steps = tuple(record.kept.step for record in entry.records if record.kept is not None)
+    return Line(entry, cells, _figure(times), steps, best_steps)
 
 
 def _cell(entry: Entry, column: StudyColumn) -> Cell:
@@ -144,20 +141,11 @@ def _figure(values: Iterable[float | None]) -> Figure | None:
 
 
 def _final_protocols(records: Sequence[Record], columns: Iterable[StudyColumn]) -> dict[str, Any]:
-    """By metric, the protocol of the figures at the end of training."""
+    """By metric, the protocol of the figures, of the last weights and of the best."""
     found: dict[str, Any] = {}
     for metric in dict.fromkeys(column.metric for column in columns):
         own = [(r.folder, r.protocol(metric)) for r in records if metric in r.metrics]
         found |= {metric: _one_protocol(metric, own)} if own else {}
-    return found
-
-
-def _validation_protocols(records: Sequence[Record], columns: Iterable[StudyColumn]) -> dict[str, Any]:
-    """By metric, the protocol of the scores of which the best is shown."""
-    found: dict[str, Any] = {}
-    for metric in dict.fromkeys(column.metric for column in columns if column.better is not None):
-        own = [(r.folder, protocol) for r in records for protocol in r.validation_protocols(metric)]
-        found |= {metric: _one_protocol(f"{metric} in validation", own)} if own else {}
     return found
 
 

@@ -1,6 +1,7 @@
 """The commands that use a trained run."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,12 +9,11 @@ import torch
 from PIL import Image
 
 import dalikit
+from dalikit.runs import BestFacts, RunDirectory
 
 
 @pytest.fixture
 def copied(trained, tmp_path):
-    import shutil
-
     return shutil.copytree(trained, tmp_path / "run")
 
 
@@ -217,6 +217,62 @@ def test_evaluate_as_json_is_one_document_with_protocols(cli, trained):
     assert document["versions"]["dalikit"] == dalikit.__version__
     validation = json.loads(cli("evaluate", trained, "--json", "--part", "validation").stdout)
     assert validation["metrics"]["reconstruction"]["protocol"]["count"] == 144
+
+
+@pytest.fixture(scope="module")
+def passed(cli, trained, tmp_path_factory):
+    """A copy of the trained run whose best weights are others than the last: those of step 10."""
+    run = shutil.copytree(trained, tmp_path_factory.mktemp("passed") / "run")
+    shutil.rmtree(run / "best")
+    facts = BestFacts(step=10, metric="reconstruction", values={"mse_01": 0.01})
+    model = dalikit.load(run)
+    weights = {name: 1.5 * tensor for name, tensor in model.method.state_dict().items()}
+    RunDirectory(run).save_best(weights, facts)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "name"),
+    [
+        ("sample", ["--n", 3], "x"),
+        ("reconstruct", ["--n", 3], "reconstruction"),
+        ("encode", [], "code"),
+        ("vary", ["0", "--n", 3], "x"),
+        ("interpolate", ["0", "1", "--steps", 3], "x"),
+        ("neighbours", ["--n", 2, "--among", 50], "distances"),
+    ],
+)
+def test_every_command_takes_the_best_weights(cli, passed, tmp_path, command, words, name):
+    for which in ("last", "best"):
+        options = [] if which == "last" else ["--weights", "best"]
+        done = cli(command, passed, *words, *options, "--out", tmp_path / f"{which}.npz")
+        assert done.returncode == 0, done.stderr
+    again = cli(command, passed, *words, "--weights", "last", "--out", tmp_path / "again.npz")
+    assert again.returncode == 0, again.stderr
+    last, best, again = (np.load(tmp_path / f"{file}.npz")[name] for file in ("last", "best", "again"))
+    assert (last == again).all()
+    assert not np.allclose(last, best)
+
+
+def test_evaluate_says_which_weights_it_scored(cli, passed):
+    documents = [
+        json.loads(cli("evaluate", passed, "--json", *words).stdout) for words in ([], ["--weights", "best"])
+    ]
+    assert [d["step"] for d in documents] == [30, 10]
+    assert [d["weights"] for d in documents] == ["averaged, decay 0.999", "averaged, decay 0.999, best"]
+    errors = [d["metrics"]["reconstruction"]["mse_01"] for d in documents]
+    assert errors[0] != errors[1]
+
+
+def test_weights_that_are_not_there_are_one_line(cli, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    shutil.rmtree(run / "best")
+    for words, says in ((["best"], "has kept no best weights"), (["first"], "no weights 'first'")):
+        done = cli("sample", run, "--weights", *words)
+        assert done.returncode == 2
+        assert says in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (run / "sample.png").exists()
 
 
 def test_evaluate_for_people(cli, trained):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -66,6 +67,10 @@ def test_it_prints_plain_lines_and_says_what_to_do_next(cli, train_options, tmp_
     assert "step 10/20" in done.stdout
     assert "images/s" in done.stdout
     assert "mse_01" in done.stdout
+    assert re.search(r"┃ last +┃ best: step 20 +┃", done.stdout)
+    assert re.search(
+        r"Best by reconstruction of the validation part \(mse_01 0\.\d{4}\): step 20", done.stdout
+    )
     assert f"Everything lies in {run}" in done.stdout
     assert f"dalikit sample {run}" in done.stdout
     assert "\x1b" not in done.stdout

@@ -8,7 +8,7 @@ import torch
 
 from dalikit import testing
 from dalikit.assembly import build, resolve
-from dalikit.assembly.parameters import check_parameters
+from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
 from dalikit.interfaces import Backbone, Dataset, DataSpec, Recipe, TensorSplit
@@ -187,7 +187,9 @@ def test_callback(name, tmp_path):
     metrics = build.make_metrics(config.metrics, dataset, REGISTRY)
     run = RunDirectory(tmp_path / "run")
     run.create(config, RunFacts(data=DataFacts.of(dataset)))
-    callback = REGISTRY.get("callback", name)(Context(run, dataset, metrics), every=1)
+    cls = REGISTRY.get("callback", name)
+    often = {"every": 1} if "every" in parameter_model(cls).model_fields else {}
+    callback = cls(Context(run, dataset, metrics), **often)
     testing.check_callback(callback, partial(method_of, config), dataset)
 
 

@@ -33,6 +33,7 @@ class Codes(Metric):
     """
 
     name = "codes"
+    headline = (("probe_accuracy", "higher"),)
 
     def __init__(
         self,

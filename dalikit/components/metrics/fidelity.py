@@ -28,7 +28,7 @@ from dalikit.evaluation.fidelity import (
 )
 from dalikit.functional.ranges import to_uint8
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Dataset, Method, Metric, Part, Range, Score
+from dalikit.interfaces import Dataset, Headline, Method, Metric, Part, Range, Score
 
 DALIKIT_API = 2
 
@@ -43,6 +43,14 @@ FIELDS = {
     "f_score": "f_score",
 }
 """Ours for torch-fidelity's names of values."""
+
+HEADLINES: dict[Measure, Headline] = {
+    "fid": (("fid", "lower"),),
+    "isc": (("isc_mean", "higher"),),
+    "kid": (("kid_mean", "lower"),),
+    "prc": (("f_score", "higher"),),
+}
+"""By measure, the first that is computed being the one that counts."""
 
 LOOKED_AT = 100
 """Images by which a data set is taken for coloured or grey."""
@@ -92,6 +100,11 @@ class Fidelity(Metric):
         self.root = root
         self.device = torch.device("cpu")
         self.samples: list[Tensor] = []
+
+    @property
+    def headline(self) -> Headline:  # type: ignore[override]
+        """FID where it is measured, else the inception score, KID, or F."""
+        return next(HEADLINES[measure] for measure in HEADLINES if measure in self.measures)
 
     def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:
         """Batches of samples (b, *X), which are compared with the part."""

@@ -29,6 +29,7 @@ class Modes(Metric):
     """
 
     name = "modes"
+    headline = (("modes", "higher"), ("high_quality", "higher"))
 
     def __init__(self, dataset: Dataset, /, *, count: Annotated[int, Field(ge=1)] = 2500) -> None:
         means, sigma = getattr(dataset, "means", None), getattr(dataset, "sigma", None)

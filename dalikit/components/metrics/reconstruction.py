@@ -12,7 +12,7 @@ from torch import Tensor
 from dalikit.evaluation import scoring
 from dalikit.functional.ranges import to_unit
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Dataset, Method, Metric, Part, Score
+from dalikit.interfaces import Dataset, Headline, Method, Metric, Part, Score
 
 DALIKIT_API = 2
 
@@ -30,6 +30,11 @@ class Reconstruction(Metric):
         self.dataset = dataset
         self.part = part
         self.errors: list[Tensor] = []
+
+    @property
+    def headline(self) -> Headline:  # type: ignore[override]
+        """The error: on [0, 1] where data are bounded."""
+        return (("mse" if self._range is None else "mse_01", "lower"),)
 
     def feed(self, method: Method) -> Iterator[tuple[Tensor, ...]]:
         """Batches x and x̂ = G(code(x)), both (b, *X)."""

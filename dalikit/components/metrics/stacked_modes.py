@@ -38,6 +38,7 @@ class StackedModes(Metric):
     """
 
     name = "stacked-modes"
+    headline = (("modes", "higher"), ("kl", "lower"))
 
     def __init__(
         self,

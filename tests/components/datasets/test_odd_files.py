@@ -58,6 +58,8 @@ def grey(value, dtype):
         (grey(200, np.uint8).point(lambda v: 255 * (v > 99)).convert("1"), "x.png", 255),
         (Image.new("RGB", (9, 9), (255, 255, 255)).convert("P"), "x.png", 255),
         (Image.new("CMYK", (9, 9), (0, 0, 0, 255)), "x.tiff", 0),
+        (Image.new("CMYK", (99, 99), (0, 0, 0, 255)), "x.jpg", 0),
+        (Image.new("CMYK", (99, 99), (0, 0, 0, 0)), "x.jpg", 255),
         (Image.new("RGBA", (9, 9), (90, 90, 90, 0)), "x.png", 255),
         (Image.new("LA", (9, 9), (90, 128)), "x.png", 172),
         (grey(40000, np.uint16), "x.png", 40000 >> 8),
