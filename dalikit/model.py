@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dalikit.assembly import build, resolve
+from dalikit.assembly import build, checking
 from dalikit.assembly.registry import Registry
 from dalikit.data.inputs import Data, Prepared
 from dalikit.data.labels import Labels
@@ -40,7 +40,7 @@ class RunModel(Model):
         weights: Which = "last",
     ) -> None:
         self.run = run
-        self.config = resolve.check_players(config, registry)
+        self.config = checking.check_players(config, registry)
         self.registry = registry
         self.root = root
         self.weights = weights
@@ -56,7 +56,7 @@ class RunModel(Model):
     @cached_property
     def dataset(self) -> Dataset:
         """The data set it was trained on."""
-        config = resolve.check_dataset(self.config, self.registry)
+        config = checking.check_dataset(self.config, self.registry)
         return build.make_dataset(config, self.registry, self.root)
 
     def batch(self, part: Part = "test", size: int | None = None) -> Batch:
@@ -128,7 +128,7 @@ class RunModel(Model):
         elif metrics is not None:
             settings = {name: settings.get(name) or {} for name in metrics}
         wanted = {
-            name: params if params is None else resolve.parameters_of("metric", name, params, self.registry)
+            name: params if params is None else checking.parameters_of("metric", name, params, self.registry)
             for name, params in settings.items()
         }
         makers = build.make_metrics(wanted, self.dataset, self.registry, self.root)

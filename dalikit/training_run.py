@@ -14,7 +14,7 @@ import numpy
 import torch
 
 import dalikit
-from dalikit.assembly import build, resolve
+from dalikit.assembly import build, checking, resolve
 from dalikit.assembly.origins import origins
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.resolve import Resolved
@@ -153,7 +153,7 @@ def resume(
         stored = run.config
         if steps is not None:
             stored = stored.model_copy(update={"trainer": {**stored.trainer, "steps": steps}})
-        config = resolve.check(stored, registry)
+        config = checking.check(stored, registry)
         state = run.load_state()
         trainer = build.make_trainer(config, registry, run, root, borrow=False)
         try:

@@ -10,6 +10,7 @@ import dalikit
 from dalikit import testing
 from dalikit.assembly import build, resolve
 from dalikit.assembly.registry import Registry
+from dalikit.assembly.schema import json_schema
 from dalikit.errors import UserError
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import from_file
@@ -122,7 +123,7 @@ def test_without_its_plugin_there_is_no_such_section(cli):
 
 @with_plugin("prior")
 def test_a_new_kind_stands_in_the_schema(plugin):
-    schema = resolve.json_schema(plugin)
+    schema = json_schema(plugin)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate({"prior": {"name": "normal", "scale": 2.0}}, schema)
     jsonschema.validate({"prior": {"name": "cube"}}, schema)
@@ -223,7 +224,7 @@ def test_a_new_optimizers_parameters_are_checked_by_name(plugin):
 
 @with_plugin("sign_sgd")
 def test_a_new_optimizer_stands_in_the_schema_for_all_roles_and_for_one(plugin):
-    schema = resolve.json_schema(plugin)
+    schema = json_schema(plugin)
     for slot, fits in (({"momentum": 0.5}, True), ({"momentun": 0.5}, False)):
         own = {"optimizer": {"name": "sign-sgd", **slot}}
         for trainer in (own, {"roles": {"encoder": own}}):

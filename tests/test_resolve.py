@@ -6,8 +6,9 @@ import jsonschema
 import pytest
 import yaml
 
-from dalikit.assembly import resolve
+from dalikit.assembly import checking, completion, resolve
 from dalikit.assembly.registry import Registry
+from dalikit.assembly.schema import json_schema
 from dalikit.errors import UnfitError, UserError
 from dalikit.interfaces import Role
 from dalikit.runs.config import from_file, merge, to_yaml
@@ -76,7 +77,7 @@ def test_an_optimizers_name_alone_says_all():
 
 def test_another_optimizer_has_none_of_the_recipes_own_settings():
     own = resolved({"recipe": "digits"}).trainer["optimizer"]
-    assert own["betas"] != resolve.parameters_of("optimizer", "adam", {}, REGISTRY)["betas"]
+    assert own["betas"] != checking.parameters_of("optimizer", "adam", {}, REGISTRY)["betas"]
     sgd = resolved({"recipe": "digits", "trainer": {"optimizer": "sgd"}}).trainer["optimizer"]
     assert sgd == {"name": "sgd", "momentum": 0.0, "nesterov": False}
 
@@ -147,15 +148,15 @@ def test_a_resolved_configuration_is_a_fixed_point_and_survives_its_file(recipe,
     path.write_text(to_yaml(config))
     again = merge([from_file(path)])
     assert yaml.safe_load(to_yaml(again)) == yaml.safe_load(to_yaml(config))
-    assert resolve.check(again, REGISTRY) == config
-    assert resolve.complete(again, REGISTRY)[0] == config
-    assert resolve.complete(config, REGISTRY)[0] == config
+    assert checking.check(again, REGISTRY) == config
+    assert completion.complete(again, REGISTRY)[0] == config
+    assert completion.complete(config, REGISTRY)[0] == config
     assert resolve.resolve_layers([from_file(path)], REGISTRY) == config
 
 
 @pytest.mark.parametrize("recipe", REGISTRY.names("recipe"))
 def test_every_resolved_configuration_meets_the_schema(recipe):
-    schema = resolve.json_schema(REGISTRY)
+    schema = json_schema(REGISTRY)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(yaml.safe_load(to_yaml(resolved({"recipe": recipe}))), schema)
 
@@ -177,13 +178,13 @@ def test_every_resolved_configuration_meets_the_schema(recipe):
 )
 def test_the_schema_refuses_what_dalikit_refuses(wrong):
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(wrong, resolve.json_schema(REGISTRY))
+        jsonschema.validate(wrong, json_schema(REGISTRY))
 
 
 def test_the_config_command_prints_what_train_would_use(tmp_path, cli):
     shown = cli("config", "--game", "fkl").stdout
     path = tmp_path / "c.yaml"
     path.write_text(shown)
-    assert resolve.check(merge([from_file(path)]), REGISTRY) == resolved({"game": "fkl"})
+    assert checking.check(merge([from_file(path)]), REGISTRY) == resolved({"game": "fkl"})
     assert shown == to_yaml(resolved({"game": "fkl"}))
     jsonschema.validate(yaml.safe_load(shown), json.loads(cli("config", "--schema").stdout))

@@ -81,11 +81,12 @@ def print_config(
     """Print the complete configuration that the same options would train, as YAML."""
     from dalikit.assembly import resolve
     from dalikit.assembly.registry import Registry
+    from dalikit.assembly.schema import json_schema
     from dalikit.runs.config import to_yaml
 
     registry = Registry.discover(strict=strict)
     if schema:
-        print(json.dumps(resolve.json_schema(registry), indent=2))
+        print(json.dumps(json_schema(registry), indent=2))
         return
     source = settings.dataset_of(data, dataset, registry)
     networks = (method, game, posterior, backbone, source, augmentation)

@@ -31,14 +31,14 @@ def show_data(
     strict: settings.Strict = False,
 ) -> None:
     """Show what would be trained on: counts, sizes, classes, parts, what is broken, and a picture."""
-    from dalikit.assembly import build, resolve
+    from dalikit.assembly import build, checking
     from dalikit.assembly.registry import Registry
     from dalikit.runs.config import merge
 
     target = output.target(out, Path(), f"data-{path.absolute().stem}.png", (".png",), force)
     registry = Registry.discover(strict=strict)
     given = settings.layers(dataset=settings.dataset_of(path, dataset, registry), assignments=assignments)
-    data = build.make_dataset(resolve.check_dataset(merge(given), registry), registry, data_root)
+    data = build.make_dataset(checking.check_dataset(merge(given), registry), registry, data_root)
     for line in data.introduction():
         print(line)
     for title, line in data.details().items():
