@@ -83,8 +83,10 @@ class Derivation:
     def takes(self, path: str, value: Any) -> bool:
         """Whether the configuration is sound with `value` at `path`, and nothing stands there."""
         section, _, _ = path.rpartition(".")
-        absent = section not in ("", "trainer.optimizer") and not isinstance(self.given(section), Mapping)
-        if absent or self.given(path) is not None:  # what is switched off stays off
+        holder = {} if section == "" else self.given(section)
+        if holder is None and section == "trainer.optimizer":  # nobody has said which, and any has settings
+            holder = {}
+        if not isinstance(holder, Mapping) or self.given(path) is not None:  # what is off stays off
             return False
         try:
             self.check(RunConfig.model_validate(put(self._settings, path, value)))

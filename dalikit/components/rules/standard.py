@@ -5,7 +5,9 @@ Each stands here once, with its reason. What no rule names keeps its component's
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Derived, Pace, Rules, Situation
@@ -44,7 +46,13 @@ class Standard(Rules):
 
     name = "standard"
 
-    def __init__(self, *, wanted: int = 4000, r1: float = 0.3, ratio: float = 0.5) -> None:
+    def __init__(
+        self,
+        *,
+        wanted: Annotated[int, Field(ge=1)] = 4000,
+        r1: Annotated[float, Field(ge=0)] = 0.3,
+        ratio: Annotated[float, Field(gt=0)] = 0.5,
+    ) -> None:
         self.wanted = wanted
         self.r1 = r1
         self.ratio = ratio
