@@ -335,8 +335,9 @@ def _check_verdict(method: Method, dataset: Dataset) -> None:
     batch = Batch(dataset.scale(raw.x), raw.y)
     with torch.no_grad():
         logits = method.verdict(Iteration(method.generate, batch, method.prior(B)))
-    for which, found in zip(("real", "generated"), logits or (), strict=False):
-        _shape(f"verdict, {which}", found, (B,))
+    if logits is not None:
+        for what, found in zip(("real", "generated"), logits, strict=True):
+            _shape(f"verdict of what is {what}", found, (B,))
 
 
 def check_rules(rules: Rules) -> None:

@@ -269,10 +269,16 @@ class Unseeded(PlainGAN):
         return torch.randn(n, 3, generator=torch.Generator().manual_seed(torch.seed() % 2**31))
 
 
+class Certain(PlainGAN):
+    def verdict(self, iteration):
+        return tuple(logits.mean() for logits in super().verdict(iteration))
+
+
 @pytest.mark.parametrize(
     ("family", "says"),
     [
         (TrainsOnTheSide, "generator"),
+        (Certain, "verdict of what is real"),
         (TrainsNothing, "none of its"),
         (Unseeded, "same parameters"),
         (Infers, "infers = True"),

@@ -1,6 +1,6 @@
 """Whether a training collapses or stalls, seen from a few data and samples while it runs.
 
-Each rule of `RULES` is one measure and a threshold; docs/health.md has them with what has helped. D is asked
+Each of `FAULTS` is one measure and a threshold; docs/health.md has them with what has helped. D is asked
 as it is in training, samples and codes are those of the averaged weights. Nothing that is learned is changed.
 """
 
@@ -38,7 +38,7 @@ Found = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Rule:
+class Fault:
     """Something that goes wrong: when it does, how it is said of what was found, and what has helped."""
 
     wrong: Callable[[Found], bool]
@@ -55,33 +55,33 @@ def _unread(found: Found) -> bool:
     return found.get("read_most", 1.0) < 0.05
 
 
-RULES = {
-    "collapse": Rule(
+FAULTS = {
+    "collapse": Fault(
         lambda found: found.get("diversity", 1.0) < 0.1,
         "samples are {diversity:.0%} as diverse as the data",
         "a lower trainer.lr, trainer.optimizer.betas=[0.0,0.99] or a higher game.r1 has helped",
     ),
-    "blind": Rule(
+    "blind": Fault(
         lambda found: "d_samples" in found and _accuracy(found) < 0.55 and found["distance"] > FAR,
         "the discriminator tells samples from data no better than by chance, and they are far from the data",
         "a higher trainer.roles.discriminator.lr has helped",
     ),
-    "perfect": Rule(
+    "perfect": Fault(
         lambda found: _accuracy(found) > 0.99 and found["distance"] > FAR,
         "the discriminator is right of {d_samples:.0%} of samples, and they are far from the data",
         "a game.r1 between 0.1 and 1 has helped",
     ),
-    "overfit": Rule(
+    "overfit": Fault(
         lambda found: found.get("d_training", 0.0) - found.get("d_held_out", 1.0) > 0.3,
         "the discriminator is right of {d_training:.0%} of training, and {d_held_out:.0%} of held-out data",
         "--augmentation ada or a higher game.r1 has helped",
     ),
-    "unread": Rule(
+    "unread": Fault(
         _unread,
         "the encoder reads no entry of z from samples",
         "a higher trainer.roles.encoder.lr, or {weight} above 0, has helped",
     ),
-    "mean": Rule(
+    "mean": Fault(
         lambda found: found.get("rebuilt", 0.0) > 0.95 and not _unread(found),
         "reconstructions are no nearer to the data than the data's mean",
         "a higher {weight}, or more steps, has helped",
@@ -121,7 +121,7 @@ class Health(Callback):
         if fit.step % self.every == 0 or fit.step == fit.steps:
             fit.losses(self.name)  # raises where they are not finite: what such weights do says nothing
             found = self._look(fit)
-            wrong = [kind for kind, rule in RULES.items() if rule.wrong(found)]
+            wrong = [kind for kind, fault in FAULTS.items() if fault.wrong(found)]
             fit.log({"event": "health", "step": fit.step, **found, "wrong": wrong})
             self._warn(fit, wrong, found)
 
@@ -142,8 +142,8 @@ class Health(Callback):
         }
         for kind, (since, looks) in self._since.items():
             if looks == self.patience:
-                rule = RULES[kind]
-                what, helps = rule.says.format(**found), rule.helps.format(weight=weight)
+                fault = FAULTS[kind]
+                what, helps = fault.says.format(**found), fault.helps.format(weight=weight)
                 print(f"Warning: {what}, since step {since:,} ({kind}): {helps}", file=sys.stderr, flush=True)
 
     @torch.no_grad()

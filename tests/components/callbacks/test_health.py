@@ -8,7 +8,7 @@ from players import PLANE, dali, small
 
 from dalikit.assembly import build, resolve
 from dalikit.assembly.registry import Registry
-from dalikit.components.callbacks.health import RULES, Health
+from dalikit.components.callbacks.health import FAULTS, Health
 from dalikit.components.methods.aae import AAE
 from dalikit.components.methods.age import AGE
 from dalikit.components.methods.ali import ALI
@@ -123,7 +123,7 @@ class Mean(Healthy):
         return x / 1000 if torch.isin(x, Normal().split("validation").data).any() else x
 
 
-FAULTS = {
+MADE = {
     "collapse": OnePoint,
     "perfect": Perfect,
     "blind": Blind,
@@ -168,11 +168,11 @@ def test_a_healthy_training_is_told_nothing(tmp_path, capsys):
     assert (found["d_training"], found["d_held_out"], found["d_samples"]) == (0.75, 0.75, 0.75)
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", MADE)
 def test_each_fault_is_told_once_by_its_kind_and_since_when(kind, tmp_path, capsys):
     watched = Watched(tmp_path, Healthy())
     watched.look()
-    watched.inference = watched.method = FAULTS[kind]()
+    watched.inference = watched.method = MADE[kind]()
     watched.look(2)
     assert capsys.readouterr().err == "", "two looks are no warning"
     watched.look(3)
@@ -180,13 +180,13 @@ def test_each_fault_is_told_once_by_its_kind_and_since_when(kind, tmp_path, caps
     assert len(lines) == 1
     assert lines[0].startswith("Warning: ")
     assert "since step 20 " in lines[0]
-    assert lines[0].endswith(RULES[kind].helps.format(weight="weight of the reconstruction"))
+    assert lines[0].endswith(FAULTS[kind].helps.format(weight="weight of the reconstruction"))
     assert all(kind in record["wrong"] for record in watched.records[1:])
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", MADE)
 def test_no_fault_passes_for_another(kind, tmp_path):
-    watched = Watched(tmp_path, FAULTS[kind]())
+    watched = Watched(tmp_path, MADE[kind]())
     watched.look()
     also = {"unread"} if kind == "collapse" else set()  # of one point nothing can be read
     assert set(watched.records[0]["wrong"]) == {kind} | also
@@ -302,6 +302,22 @@ def test_an_encoder_that_is_not_trained_is_told_of_in_a_training(tmp_path, capsy
     assert "Warning: the encoder reads no entry of z from samples, since step 20 (unread): " in said
     assert "method.lam above 0, has helped" in said, "the method names its weight"
     assert said.count("(unread)") == 1
+
+
+def test_the_command_says_it_on_standard_error_and_in_the_log_over_a_resume(cli, train_options, tmp_path):
+    run = tmp_path / "run"
+    words = ["--set", "callbacks.health.every=5", "--set", "method.lam=0", "--steps", 10]
+    first = cli("train", *train_options, *words, "--out", run)
+    assert (first.returncode, first.stderr.count("(unread)")) == (0, 0), first.stderr
+    again = cli("train", "--resume", run, "--steps", 30)
+    assert again.returncode == 0, again.stderr
+    (said,) = [line for line in again.stderr.splitlines() if "(unread)" in line]
+    assert said.startswith("Warning: ")
+    assert "since step 5 " in said
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    looks = [record for record in records if record["event"] == "health"]
+    assert [look["step"] for look in looks] == [5, 10, 15, 20, 25, 30]
+    assert all("unread" in look["wrong"] for look in looks)
 
 
 def test_data_that_are_all_the_same_have_no_diversity_to_compare_with(tmp_path):
