@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from dalikit.assembly.registry import Registry as Registry
     from dalikit.data.torchdata import TorchData as TorchData
     from dalikit.hookspecs import hookimpl as hookimpl
+    from dalikit.inference import Model as Model
     from dalikit.interfaces import *  # noqa: F403
-    from dalikit.model import Model as Model
     from dalikit.model import load as load
     from dalikit.training import Trainer as Trainer
     from dalikit.training_run import train as train
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __version__ = version("dalikit")
 
 _HOMES = {
-    "Model": "dalikit.model",
+    "Model": "dalikit.inference",
     "Registry": "dalikit.assembly.registry",
     "TorchData": "dalikit.data.torchdata",
     "Trainer": "dalikit.training",

@@ -26,16 +26,20 @@ from dalikit.interfaces import (
     Callback,
     Dataset,
     DataSpec,
+    Derived,
     Discriminator,
     Encoder,
     Generator,
     Iteration,
     Method,
     Optimizer,
+    Pace,
     Phase,
     Posterior,
+    Rules,
     Score,
     Shape,
+    Situation,
 )
 from dalikit.randomness import RandomState
 from dalikit.training import Optimization, Trainer
@@ -334,6 +338,30 @@ def _check_verdict(method: Method, dataset: Dataset) -> None:
     if logits is not None:
         for what, found in zip(("real", "generated"), logits, strict=True):
             _shape(f"verdict of what is {what}", found, (B,))
+
+
+def check_rules(rules: Rules) -> None:
+    """Settings are `Derived`, by dotted path, as JSON has them; they fit into the time where there is one."""
+    for spec in SPECS:
+        for seconds in (None, 60.0):
+            known = Situation(
+                spec=spec,
+                count=lambda: 1000,
+                method=Method,
+                device="cpu",
+                seconds=seconds,
+                takes=lambda path, value: True,
+                given=lambda path: None,
+                measure=lambda settings: Pace(step=0.1, pause=0.1, end=1.0),
+            )
+            found = rules.derive(known)
+            for path, derived in found.items():
+                assert isinstance(derived, Derived), f"{path} is Derived"
+                assert derived.reason, f"{path} has a reason"
+                assert all(path.split(".")), f"'{path}' is a dotted path"
+                json.dumps(derived.value)
+            steps = found["trainer.steps"].value if "trainer.steps" in found else 0
+            assert 0.1 * steps <= (seconds or 0), f"{steps} steps of 0.1 s fit into {seconds} s"
 
 
 def _train(method: Method, dataset: Dataset, callbacks: Sequence[Callback] = (), steps: int = 2) -> Method:

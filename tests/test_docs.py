@@ -85,7 +85,7 @@ def extended(tmp_path, monkeypatch):
 def test_the_page_on_extending_offers_components_of_every_kind(extended):
     offered = [row for row in Registry.discover(strict=True).rows if row.distribution == "extended"]
     assert {row.kind for row in offered} == {row.kind for row in built_ins()} | {"prior"}
-    assert len(offered) == 18
+    assert len(offered) == 19
 
 
 def test_the_components_of_the_page_on_extending_meet_the_contract(extended, tmp_path):
@@ -99,6 +99,7 @@ def test_the_components_of_the_page_on_extending_meet_the_contract(extended, tmp
     testing.check_dataset(extended.mine)
     testing.check_optimizer(extended.NAdam())
     testing.check_augmentation(extended.Mirrored)
+    testing.check_rules(extended.Slow())
     plan = make_plan(extended.games, Registry.discover(), tmp_path / "out")
     assert [run.config.players["game"].name for run in plan.runs] == ["gan", "hinge"]
 

@@ -159,6 +159,15 @@ def test_labels_are_read_where_the_other_run_reads_them_and_as_many(cli, train_o
     assert dalikit.load(tmp_path / "run").method.conditional
 
 
+def test_it_is_told_where_settings_came_from(cli, trained, mine):
+    done = cli("config", "--explain", "--from", trained, *mine, "--steps", 2, "--set", "method.lam=0.25")
+    told = dict(line.split("  # ") for line in done.stdout.splitlines())
+    told = {setting.partition(":")[0]: why for setting, why in told.items()}
+    assert told["method.lam"] == told["dataset.path"] == "given"
+    assert told["game.name"] == f"run {trained}"
+    assert told["generator.width"] == told["encoder.width"] == f"derived: as run {trained} has it"
+
+
 def test_from_python(trained, mine, tmp_path):
     path = mine[-1].partition("=")[2]
     data = {"name": "arrays", "path": path}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import ExifTags, Image
 
+from dalikit.components.datasets.celeba import CelebA
 from dalikit.data import reading
 from dalikit.data.fitting import Fitting
 from dalikit.data.inputs import Inputs, Prepared
@@ -80,6 +81,16 @@ def test_training_s_own_fitting_is_used():
     torch.testing.assert_close(found.whole()[0], fitted(image, GREY, "pad"))
     assert found.told == "1 image, 12×30, padded with white and resized to 10×12"
     assert not torch.equal(found.whole(), Inputs(GREY).prepare(image).whole())
+
+
+def test_faces_are_cut_out_as_celeba_cuts_them(tmp_path):
+    levels = noise(218, 178, 3)
+    image, own = Image.fromarray(levels), CelebA(tmp_path, size=16, crop=108)
+    prepared = Inputs(own.spec, own.fitting).prepare(image)
+    assert prepared.told == "1 image, 178×218, centre-cropped and resized to 16×16"
+    found = prepared.whole()[0]
+    square = Image.fromarray(levels[55:163, 35:143]).resize((16, 16), Image.Resampling.LANCZOS)
+    torch.testing.assert_close(found, signed(np.asarray(square)).permute(2, 0, 1))
 
 
 def test_a_picture_that_is_handed_in_is_not_changed(tmp_path):

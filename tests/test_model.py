@@ -10,7 +10,7 @@ from players import dali
 
 import dalikit
 from dalikit.errors import UserError
-from dalikit.model import Model
+from dalikit.inference import Model
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_variations_are_drawn_from_the_posterior(model):
     drawn = model.vary(x, 400, seed=0)
     assert drawn.shape == (3, 400, 1, 8, 8)
     posterior = model.encode(x)
-    with dalikit.model.RandomState.seeded(0).swapped_in():
+    with dalikit.inference.RandomState.seeded(0).swapped_in():
         z = posterior.sample((400,))
     torch.testing.assert_close(drawn[1], model.generate(z[:, 1]))
     assert torch.equal(model.vary(x, 4, seed=2), model.vary(x, 4, seed=2))

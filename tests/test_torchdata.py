@@ -22,8 +22,8 @@ from dalikit.components.posteriors.diagonal import Diagonal
 from dalikit.data import items
 from dalikit.errors import UnfitError, UserError
 from dalikit.evaluation import scoring
+from dalikit.inference import Model
 from dalikit.interfaces import Dataset, DataSpec, TensorSplit
-from dalikit.model import Model
 from dalikit.randomness import RandomState
 from dalikit.training import Trainer
 

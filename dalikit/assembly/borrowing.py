@@ -49,8 +49,8 @@ def unread(config: RunConfig) -> tuple[str, ...]:
     return tuple(dict.fromkeys(s.from_run for s in slots if s.from_run is not None and s.name is None))
 
 
-def borrow_slots(config: RunConfig) -> RunConfig:
-    """The configuration with slots of a trained run's networks as that run had them.
+def borrow_slots(config: RunConfig) -> tuple[RunConfig, dict[str, Derived]]:
+    """The configuration with slots of a trained run's networks as that run had them; what that adds.
 
     Once: afterwards the run itself is no longer needed. What reads labels there reads them here.
 
@@ -58,11 +58,14 @@ def borrow_slots(config: RunConfig) -> RunConfig:
         UnfitError: the run has no such network, or settings contradict it.
     """
     changes: dict[str, Any] = {}
+    added: dict[str, Derived] = {}
     for kind, slot in config.players.items():
         if slot.from_run is None or slot.name is not None:
             continue
         theirs = RunDirectory.open(Path(slot.from_run)).config
         changes[kind] = _borrow_slot(kind, slot, theirs.players.get(kind))
+        settings = changes[kind].model_dump().items()
+        added |= {f"{kind}.{name}": Derived(v, f"as run {slot.from_run} has it") for name, v in settings}
         conditional = bool(theirs.method.params.get("conditional"))
         said = changes.get("method", config.method).params.get("conditional", conditional)
         if said != conditional:
@@ -71,7 +74,7 @@ def borrow_slots(config: RunConfig) -> RunConfig:
                 f"{'labels' if conditional else 'no labels'}; leave it out"
             )
         changes["method"] = config.method.model_copy(update={"conditional": conditional})
-    return config.model_copy(update=changes)
+    return config.model_copy(update=changes), added
 
 
 def _borrow_slot(kind: str, slot: Slot, theirs: Slot | None) -> Slot:

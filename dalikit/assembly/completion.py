@@ -32,9 +32,10 @@ def complete(
     `begun` is when the time began to run that a training is to take, as `time.monotonic` has it.
     """
     check_sections(config, registry)
-    sources, config = unread(config), borrow_slots(config)
+    sources = unread(config)
+    config, borrowed = borrow_slots(config)
     dataset = make_dataset(check_dataset(config, registry), registry, root)
-    settled = {f"dataset.{name}": derived for name, derived in dataset.settled.items()}
+    settled = borrowed | {f"dataset.{name}": derived for name, derived in dataset.settled.items()}
     if there := settle_as_there(sources, dataset):
         settled |= {f"dataset.{name}": derived for name, derived in there.items()}
         dataset = make_dataset(check_dataset(fill(config, settled), registry), registry, root)

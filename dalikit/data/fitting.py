@@ -33,6 +33,7 @@ class Fitting(BaseModel):
         height, width: H and W in pixels.
         channels: 1 for grey, 3 for colour.
         how: what is done where the shape is another: `crop` the middle, `pad` with white, or `stretch`.
+        share: how much of the middle is left by `crop`, of the largest part of that shape.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +42,7 @@ class Fitting(BaseModel):
     width: int = Field(ge=1)
     channels: Literal[1, 3]
     how: How = "crop"
+    share: float = Field(default=1.0, gt=0, le=1)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -57,10 +59,11 @@ class Fitting(BaseModel):
             ValueError: it cannot be had in grey or colour, or black and white of its numbers are not known.
         """
         # Large photographs are decoded several times faster so; what is no JPEG file yet to be decoded stays.
-        image.draft(None, (SHARPNESS * max(self.height, self.width),) * 2)
+        image.draft(None, (round(SHARPNESS * max(self.height, self.width) / self.share),) * 2)
         image, size = convert_image(image, MODES[self.channels]), (self.width, self.height)
         if self.how == "crop":
-            image = _about_the_middle(image, *_within(size, image.size))
+            sides = (max(1, round(side * self.share)) for side in _within(size, image.size))
+            image = _about_the_middle(image, *sides)
         inner = _within(image.size, size) if self.how == "pad" else size
         if image.size != inner:
             image = image.resize(inner, Image.Resampling.LANCZOS)

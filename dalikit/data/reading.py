@@ -119,10 +119,10 @@ def done(fitting: Fitting, sizes: Sequence[tuple[int, int]]) -> str:
     wide, high = fitting.width, fitting.height
     sides = telling.span([side for size in sizes for side in size])
     seen = f"{sizes[0][0]}×{sizes[0][1]}" if len(set(sizes)) == 1 else f"{sides} px"
-    if set(sizes) == {(wide, high)}:
+    if set(sizes) == {(wide, high)} and fitting.share == 1:
         return seen
     resized = "enlarged" if all(w <= wide and h <= high for w, h in sizes) else "resized"
-    if any(w * high != h * wide for w, h in sizes):
+    if fitting.share < 1 or any(w * high != h * wide for w, h in sizes):
         first = {"crop": "centre-cropped and ", "pad": "padded with white and ", "stretch": "stretched and "}
         resized = first[fitting.how] + resized
     return f"{seen}, {resized} to {wide}×{high}"

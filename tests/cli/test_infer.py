@@ -152,7 +152,13 @@ def test_pictures_of_the_folder_that_was_trained_on_have_the_codes_that_training
     assert len(set(rows)) == len(known) > 10
     torch.testing.assert_close(found[rows], model.code(known))
     facts = json.loads((run / "run.json").read_text())
-    assert facts["data"].pop("fitting") == {"height": 10, "width": 14, "channels": 3, "how": "crop"}
+    assert facts["data"].pop("fitting") == {
+        "height": 10,
+        "width": 14,
+        "channels": 3,
+        "how": "crop",
+        "share": 1.0,
+    }
     (run / "run.json").write_text(json.dumps(facts))  # as an older dalikit wrote it
     older = dalikit.load(run).inputs.prepare(folder).whole()
     assert torch.equal(older, x)

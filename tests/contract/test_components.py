@@ -73,6 +73,11 @@ def test_optimizer(name):
     testing.check_optimizer(REGISTRY.get("optimizer", name)())
 
 
+@components("rules")
+def test_rules(name):
+    testing.check_rules(REGISTRY.get("rules", name)())
+
+
 class Pictures(Dataset):
     """Noise in the shape of MNIST, which every backbone takes, with labels."""
 

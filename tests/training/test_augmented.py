@@ -17,8 +17,8 @@ from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.methods.infogan import InfoGAN
 from dalikit.components.methods.unrolled import Unrolled
 from dalikit.components.methods.vaegan import VAEGAN
+from dalikit.inference import Model
 from dalikit.interfaces import Augmentation, Callback, DataSpec, TensorSplit
-from dalikit.model import Model
 from dalikit.training import Trainer
 
 SEEING = ("ali", "alice", "avb", "dali", "gan", "ian", "infogan", "mdgan", "unrolled", "vaegan", "veegan")

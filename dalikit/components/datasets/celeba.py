@@ -26,6 +26,9 @@ IMAGES = "img_align_celeba"
 GIVEN = "celeba.npz"
 """A file that was prepared elsewhere."""
 
+ALIGNED = 178
+"""The shorter side of an aligned image."""
+
 FOLDERS = {0: "train", 1: "train", 2: "test"}
 """Official parts: 0 train, 1 validation, 2 test. Here validation is the end of the training images."""
 
@@ -41,6 +44,7 @@ class CelebA(PreparedImages):
 
     name = "celeba"
     train_count = 162_770
+    fitting: Fitting
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class CelebA(PreparedImages):
         self.crop = crop
         self.flip = flip
         self.spec = DataSpec((3, size, size), (-1.0, 1.0))
+        self.fitting = Fitting(height=size, width=size, channels=3, share=crop / ALIGNED)
 
     @cached_property
     def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
@@ -130,10 +135,7 @@ class CelebA(PreparedImages):
     def _image(self, path: Path) -> np.ndarray:
         try:
             with open_image(path) as image:
-                side = min(self.crop, *image.size)
-                left, top = (image.width - side) // 2, (image.height - side) // 2
-                square = image.crop((left, top, left + side, top + side))
-                return Fitting(height=self.size, width=self.size, channels=3).apply(square)
+                return self.fitting.apply(image)
         except Exception as error:  # decoders raise anything on a damaged file
             raise UserError(f"Image {path}: {reason(error)}") from error
 
