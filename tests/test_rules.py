@@ -9,7 +9,6 @@ from dalikit.assembly import resolve, timing
 from dalikit.assembly.origins import origins
 from dalikit.assembly.registry import Registry
 from dalikit.components.methods.dali import DALI
-from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.rules.standard import Standard
 from dalikit.errors import UserError
 from dalikit.interfaces import DataSpec, Pace, Situation
@@ -54,12 +53,6 @@ def test_r1_follows_pixels_and_batch():
     assert derived((1, 28, 28))["game.r1"] == 0.3
     assert derived((3, 56, 56))["game.r1"] == 1.2
     assert derived((1, 28, 28), given={"trainer.batch_size": 32})["game.r1"] == 0.6
-
-
-def test_a_method_without_a_weight_has_none_balanced():
-    assert "method.ratio" not in derived(method=PlainGAN)
-    assert derived(method=DALI)["method.lam"] == "balanced"
-    assert "method.ratio" not in derived(method=DALI, given={"method.lam": 0.5})
 
 
 @given(st.floats(30, 3600), st.floats(1e-4, 1.0))

@@ -1,5 +1,6 @@
 """How long a training takes here: measured on throwaway copies, before the first step."""
 
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,43 +13,50 @@ from dalikit.evaluation import scoring
 from dalikit.interfaces import Callback, Dataset, Fit, Pace
 from dalikit.runs.config import RunConfig
 
-CYCLE = 16
-"""Steps that are timed together, so that what is due in some of them alone counts as often as later."""
+CYCLE = 4
+"""Steps that are timed together: penalties and balances that are not due in each are due in every fourth."""
 
-FIRST = 2
+FIRST = 4
 """Steps that are not counted: memory is fetched and kernels are chosen in them."""
 
-SECONDS = 1.5
-"""That are spent at least, where they hold more than a cycle."""
+SECONDS = 3.0
+"""That are spent on a measurement, where a cycle is not longer."""
+
+PATIENCE = 12.0
+"""Seconds after which even a slow training has been timed long enough."""
 
 UNREACHED = 1_000_000
 """Steps of a training that the stopwatch ends."""
 
-PATIENCE = 8.0
-"""Seconds after which a slow training has been timed long enough, in the middle of a cycle."""
-
 
 class Stopwatch(Callback):
-    """Times steps and then stops the training."""
+    """Times cycles of steps, and then stops the training."""
 
     name = "stopwatch"
 
     def __init__(self) -> None:
-        self.begun = time.monotonic()
-        self.steps = 0
-        self.seconds = 0.0
+        self.begun = self.last = time.monotonic()
+        self.cycles: list[float] = []
 
     def step_end(self, fit: Fit) -> None:
-        """Look at the clock after each step, when the device is done with it."""
+        """Look at the clock after each cycle, when the device is done with it."""
+        if fit.step % CYCLE:
+            return
         fit.losses(self.name)
         now = time.monotonic()
-        if fit.step <= FIRST:
-            self.begun = now
-            return
-        self.steps, self.seconds = fit.step - FIRST, now - self.begun
-        whole = self.steps % CYCLE == 0 and self.seconds >= SECONDS
-        if whole or (self.seconds >= PATIENCE and self.steps % 4 == 0):
+        if fit.step > FIRST:
+            self.cycles.append((now - self.last) / CYCLE)
+        self.last = now
+        enough = SECONDS if len(self.cycles) >= 3 else PATIENCE
+        if self.cycles and now - self.begun >= enough:
             fit.stop()
+
+    @property
+    def step(self) -> float:
+        """Seconds a step: the mean of the middle half, for whatever else the machine does comes in bursts."""
+        cycles = sorted(self.cycles)
+        cut = len(cycles) // 4
+        return statistics.fmean(cycles[cut : len(cycles) - cut])
 
 
 def measure_pace(config: RunConfig, registry: Registry, dataset: Dataset) -> Pace:
@@ -68,7 +76,7 @@ def measure_pace(config: RunConfig, registry: Registry, dataset: Dataset) -> Pac
     validation, test = (len(dataset.split(part)) for part in ("validation", "test"))
     score = scored - saved
     final = 2 * score * test / validation  # of the last weights and of the best
-    return Pace(watch.seconds / watch.steps, score + 3 * (saved - begun), final)
+    return Pace(watch.step, score + 3 * (saved - begun), final)
 
 
 @contextmanager

@@ -25,7 +25,8 @@ class DALI(Inferring, Adversarial):
     """DALI, with any game on x and any posterior over z.
 
     Args:
-        lam: λ in units of 1/Z, 1 being the paper's λ = 1/d; or `balanced`, see `dalikit.functional.balance`.
+        lam: λ in units of 1/Z, 1 being the paper's λ = 1/d; `balanced` sets itself, see
+            `dalikit.functional.balance`.
         ratio: how hard the NLL pulls at x̃ beside the game, where λ is balanced.
         lam_schedule: of λ over the training.
         share_features: whether the encoder reads D's features (the paper's choice) or x itself, through
@@ -39,7 +40,7 @@ class DALI(Inferring, Adversarial):
     def __init__(
         self,
         *,
-        lam: Weight = 1.0,
+        lam: Weight = "balanced",
         ratio: Ratio = 0.5,
         lam_schedule: ScheduleLike = Schedule(),  # noqa: B008 - frozen
         share_features: bool = True,

@@ -41,25 +41,24 @@ class Standard(Rules):
     Args:
         wanted: the fewest steps for which networks are made as wide as time allows.
         r1: R1's weight at 28×28 and a batch of 64; it follows resolution and batch from there.
-        ratio: how hard a reconstruction pulls beside the game.
     """
 
     name = "standard"
 
     def __init__(
-        self,
-        *,
-        wanted: Annotated[int, Field(ge=1)] = 4000,
-        r1: Annotated[float, Field(ge=0)] = 0.3,
-        ratio: Annotated[float, Field(gt=0)] = 0.5,
+        self, *, wanted: Annotated[int, Field(ge=1)] = 4000, r1: Annotated[float, Field(ge=0)] = 0.3
     ) -> None:
         self.wanted = wanted
         self.r1 = r1
-        self.ratio = ratio
 
     def derive(self, known: Situation) -> Mapping[str, Derived]:
         """Those of the data, then of the machine, then of the time, for which all others must be known."""
-        own = {**self._training(known), **self._penalties(known), **_codes(known), **_machine(known)}
+        own = {
+            **self._training(known),
+            **(self._of_images(known) if _image(known) else _of_points()),
+            **_codes(known),
+            **_machine(known),
+        }
         return {**own, **self._time(known, {path: each.value for path, each in own.items()})}
 
     def _training(self, known: Situation) -> dict[str, Derived]:
@@ -71,11 +70,8 @@ class Standard(Rules):
             "trainer.optimizer.betas": Derived([beta, 0.99], f"DCGAN's first beta for images; here: {of}"),
         }
 
-    def _penalties(self, known: Situation) -> dict[str, Derived]:
-        """R1 by resolution and batch, as StyleGAN2-ADA sets it: γ ∝ pixels / batch; λ by its gradient."""
-        return {**(self._of_images(known) if _image(known) else _of_points()), **self._weight(known)}
-
     def _of_images(self, known: Situation) -> dict[str, Derived]:
+        """R1 by resolution and batch, as StyleGAN2-ADA sets it: γ ∝ pixels / batch."""
         pixels, batch = math.prod(known.spec.x_shape[1:]), known.given("trainer.batch_size") or BATCH
         weight = self.r1 * (pixels / 28**2) * (BATCH / batch)
         found = {
@@ -87,16 +83,6 @@ class Standard(Rules):
         if known.takes("game.r1", weight) or known.given("game.r1"):
             why = "R1 keeps D smooth, and batch norm makes it learn fast"
             found["discriminator.norm"] = Derived("batch", why)
-        return found
-
-    def _weight(self, known: Situation) -> dict[str, Derived]:
-        """The weight of what a method adds to its game."""
-        if known.method.balanced is None:
-            return {}
-        path = f"method.{known.method.balanced}"
-        found = {path: Derived("balanced", "both parts of the objective on one scale (DALI, section 4)")}
-        if known.given(path) in (None, "balanced"):
-            found["method.ratio"] = Derived(self.ratio, "samples like a GAN's, at a small cost in error")
         return found
 
     def _time(self, known: Situation, own: Mapping[str, Any]) -> dict[str, Derived]:
@@ -159,7 +145,7 @@ def _schedule(seconds: float, pace: Pace, steps: int, pauses: int) -> dict[str, 
     """The number of steps, and when training pauses."""
     why = f"{seconds / 60:.1f} minutes, at {1000 * pace.step:.3g} ms a step and {pace.pause:.2g} s a pause"
     every = Derived(max(1, steps // pauses), f"{pauses} pauses, in a tenth of the time at most")
-    paths = [f"callbacks.{callback}.every" for callback in ("evaluation", "pictures", "checkpoint")]
+    paths = [f"callbacks.{callback}.every" for callback in ("evaluation", "pictures", "checkpoint", "health")]
     return {"trainer.steps": Derived(steps, why), **dict.fromkeys(paths, every)}
 
 
