@@ -22,6 +22,7 @@ from dalikit.evaluation.scoring import Maker, score
 from dalikit.interfaces import (
     AdversarialGame,
     Augmentation,
+    Backbone,
     Batch,
     Callback,
     Dataset,
@@ -348,9 +349,11 @@ def check_rules(rules: Rules) -> None:
                 spec=spec,
                 count=lambda: 1000,
                 method=Method,
+                backbone=Backbone("tried", "", "tried", "tried", "tried", convolutional=True),
                 device="cpu",
                 seconds=seconds,
                 takes=lambda path, value: True,
+                default=lambda path: 64,
                 given=lambda path: None,
                 measure=lambda settings: Pace(step=0.1, pause=0.1, end=1.0),
             )

@@ -11,14 +11,22 @@ from dalikit.assembly.registry import Registry
 from dalikit.components.methods.dali import DALI
 from dalikit.components.rules.standard import Standard
 from dalikit.errors import UserError
-from dalikit.interfaces import DataSpec, Pace, Situation
+from dalikit.interfaces import Backbone, DataSpec, Pace, Situation
 
 REGISTRY = Registry.discover()
 STEP_AT_16 = 0.01
 """Seconds."""
 
 
-def situation(shape=(1, 28, 28), seconds=None, method=DALI, given=None, device="cpu", step=STEP_AT_16):
+def situation(
+    shape=(1, 28, 28),
+    seconds=None,
+    method=DALI,
+    given=None,
+    device="cpu",
+    step=STEP_AT_16,
+    convolutional=True,
+):
     """One in which everything is taken, and networks of twice the width take three times as long."""
     said = given or {}
 
@@ -30,9 +38,11 @@ def situation(shape=(1, 28, 28), seconds=None, method=DALI, given=None, device="
         spec=DataSpec(shape, (-1.0, 1.0)),
         count=lambda: 1000,
         method=method,
+        backbone=Backbone("net", "", "net", "net", "net", convolutional=convolutional),
         device=device,
         seconds=seconds,
         takes=lambda path, value: path not in said,
+        default={"generator.width": 64, "discriminator.width": 64}.get,
         given=said.get,
         measure=measure,
     )
@@ -75,6 +85,10 @@ def test_networks_are_as_wide_as_leaves_enough_steps(seconds, step):
     wider = situation(seconds=seconds, step=step).measure({"generator.width": 2 * width}).step
     # By the rule's guess of 3.2, where this machine takes 3 times as long, a little room is left.
     assert width == 128 or seconds / wider < Standard().wanted * 1.3
+
+
+def test_widths_of_other_networks_are_their_own():
+    assert "generator.width" not in derived(seconds=600, convolutional=False)
 
 
 def test_widths_that_are_given_stand():

@@ -71,6 +71,8 @@ class Derivation:
             device=find_device(self.config.device).type,
             seconds=self.seconds,
             takes=self.takes,
+            backbone=self.registry.get("backbone", str(self.config.backbone)),
+            default=self.default,
             given=self.given,
             measure=self.measure,
         )
@@ -79,6 +81,10 @@ class Derivation:
     def given(self, path: str) -> Any:
         """What stands at a dotted path, or None."""
         return look_up(self._settings, path)
+
+    def default(self, path: str) -> Any:
+        """What stands at a dotted path of the completed configuration where nobody says anything."""
+        return look_up(self.check(self.config).model_dump(), path)
 
     def takes(self, path: str, value: Any) -> bool:
         """Whether the configuration is sound with `value` at `path`, and nothing stands there."""

@@ -9,7 +9,12 @@ from dalikit.interfaces.kinds import Component, Kind
 
 @dataclass(frozen=True)
 class Backbone(Component):
-    """A family of networks by the names of its generator, discriminator and encoder."""
+    """A family of networks by the names of its generator, discriminator and encoder.
+
+    Attributes:
+        convolutional: whether `width` counts the channels of maps, so that resolution multiplies its cost;
+            such networks are made narrower where there is little time.
+    """
 
     kind: ClassVar[Kind] = Kind("backbone", objects=True)
     name: str  # type: ignore[misc]
@@ -17,6 +22,7 @@ class Backbone(Component):
     generator: str
     discriminator: str
     encoder: str
+    convolutional: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
 
 if TYPE_CHECKING:
+    from dalikit.interfaces.combinations import Backbone
     from dalikit.interfaces.methods import Method
     from dalikit.interfaces.spec import DataSpec
 
@@ -38,9 +39,11 @@ class Situation:
         spec: the data.
         count: says how many of them there are to train on; they are read for it, if nobody knows.
         method: which settings are for.
+        backbone: the family of its networks.
         device: the kind of device, "cpu" or "cuda".
         seconds: that are left for the training and its scores; None where the number of steps is given.
         takes: whether a setting, by its dotted path, means something in this configuration, with this value.
+        default: what a setting is where nobody gives or derives it, its component's own default.
         given: what the user or a recipe has set it to, by its dotted path, or None.
         measure: the pace of a training with these settings, by path; it takes some seconds.
     """
@@ -48,9 +51,11 @@ class Situation:
     spec: DataSpec
     count: Callable[[], int]
     method: type[Method]
+    backbone: Backbone
     device: str
     seconds: float | None
     takes: Callable[[str, Any], bool]
+    default: Callable[[str], Any]
     given: Callable[[str], Any]
     measure: Callable[[Mapping[str, Any]], Pace]
 

@@ -143,5 +143,7 @@ def _after(channels: int, norm: Norm, activation: nn.Module) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels), activation] if norm == "batch" else [activation]
 
 
-family = Backbone("dcgan", "convolutional, for images from 8×8 up", "dcgan", "dcgan", "dcgan")
+family = Backbone(
+    "dcgan", "convolutional, for images from 8×8 up", "dcgan", "dcgan", "dcgan", convolutional=True
+)
 dalikit_components = offer(DCGANGenerator, DCGANDiscriminator, DCGANEncoder, family)

@@ -116,5 +116,7 @@ class InfoGANEncoder(Encoder):
         return self.heads(self.trunk(h))
 
 
-family = Backbone("infogan", "InfoGAN's networks, made for 28×28", "infogan", "infogan", "infogan")
+family = Backbone(
+    "infogan", "InfoGAN's networks, made for 28×28", "infogan", "infogan", "infogan", convolutional=True
+)
 dalikit_components = offer(InfoGANGenerator, InfoGANDiscriminator, InfoGANEncoder, family)

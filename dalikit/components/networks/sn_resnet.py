@@ -155,5 +155,7 @@ class SNResNetEncoder(Encoder):
         return self.heads(self.trunk(h))
 
 
-family = Backbone("sn-resnet", "SN-GAN's residual networks", "sn-resnet", "sn-resnet", "sn-resnet")
+family = Backbone(
+    "sn-resnet", "SN-GAN's residual networks", "sn-resnet", "sn-resnet", "sn-resnet", convolutional=True
+)
 dalikit_components = offer(SNResNetGenerator, SNResNetDiscriminator, SNResNetEncoder, family)

@@ -27,9 +27,10 @@ BATCH, POINTS = 64, 256
 """Images, and points, in a batch."""
 
 WIDTHS = ("generator.width", "discriminator.width")
-NARROWEST, WIDEST = 8, 128
-FIRST = {"cpu": 16, "cuda": 64}
-"""The width that is tried first, and taken where no time is to be kept."""
+NARROWEST = 4
+
+HALVED, MOST_HALVED = 2, 3
+"""How often convolutional networks' own width is halved on a CPU, at first and at most."""
 
 COSTLIER = 3.2
 """How many times as long networks of twice the width take, at most by what was measured."""
@@ -85,27 +86,35 @@ class Standard(Rules):
             found["discriminator.norm"] = Derived("batch", why)
         return found
 
-    def _time(self, known: Situation, own: Mapping[str, Any]) -> dict[str, Derived]:
+    def _time(self, known: Situation, others: Mapping[str, Any]) -> dict[str, Derived]:
         """Networks as wide as leaves `wanted` steps, and as many steps as the time holds."""
-        paths = [path for path in WIDTHS if _image(known) and known.takes(path, NARROWEST)]
-        width = FIRST[known.device]
+        halvings = HALVED if known.device == "cpu" else 0
+        own = {path: known.default(path) for path in WIDTHS if known.takes(path, NARROWEST)}
+        own = own if known.backbone.convolutional else {}
         if known.seconds is None:
-            return {path: Derived(width, f"for images on {known.device}") for path in paths}
+            why = f"the network's own{f', halved {halvings} times for a CPU' if halvings else ''}"
+            return {path: Derived(width, why) for path, width in _halved(own, halvings).items()}
         seconds = known.seconds
 
-        def plan(width: int) -> tuple[Pace, int, int]:
-            pace = known.measure({**own, **dict.fromkeys(paths, width)})
+        def plan(halvings: int) -> tuple[Pace, int, int]:
+            pace = known.measure({**others, **_halved(own, halvings)})
             return pace, *_steps(seconds, pace)
 
-        pace, steps, pauses = plan(width)
-        while paths and steps < self.wanted and width > NARROWEST:
-            width //= 2
-            pace, steps, pauses = plan(width)
-        while paths and steps > COSTLIER * self.wanted and width < WIDEST:
-            width *= 2
-            pace, steps, pauses = plan(width)
+        pace, steps, pauses = plan(halvings)
+        while own and steps < self.wanted and halvings < MOST_HALVED:
+            halvings += 1
+            pace, steps, pauses = plan(halvings)
+        while own and steps > COSTLIER * self.wanted and halvings > -1:
+            halvings -= 1
+            pace, steps, pauses = plan(halvings)
         why = f"the widest that leaves {self.wanted:,} steps in the time"
-        return {**{path: Derived(width, why) for path in paths}, **_schedule(seconds, pace, steps, pauses)}
+        widths = {path: Derived(width, why) for path, width in _halved(own, halvings).items()}
+        return {**widths, **_schedule(seconds, pace, steps, pauses)}
+
+
+def _halved(widths: Mapping[str, int], times: int) -> dict[str, int]:
+    """Widths halved, or doubled where `times` is negative."""
+    return {path: max(NARROWEST, round(width / 2**times)) for path, width in widths.items()}
 
 
 def _image(known: Situation) -> bool:
