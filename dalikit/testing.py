@@ -8,6 +8,7 @@ Each check raises an `AssertionError` that says what the contract wants.
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -351,7 +352,7 @@ def check_rules(rules: Rules) -> None:
                 method=Method,
                 backbone=Backbone("tried", "", "tried", "tried", "tried", convolutional=True),
                 device="cpu",
-                seconds=seconds,
+                seconds=None if seconds is None else partial(float, seconds),
                 takes=lambda path, value: True,
                 default=lambda path: 64,
                 given=lambda path: None,

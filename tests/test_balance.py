@@ -100,4 +100,4 @@ def test_the_weight_is_logged() -> None:
     trainer.fit()
     term = trainer.losses("test")["generator+encoder/nll weight"]
     game, nll = copy.deepcopy(trainer.method.lam.pulls).flip(0).tolist()
-    assert term == pytest.approx(0.5 * math.sqrt(game / nll) / Z, rel=1e-5)
+    assert term == pytest.approx(math.sqrt(game / nll) / Z, rel=1e-5)

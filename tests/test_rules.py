@@ -26,6 +26,7 @@ def situation(
     device="cpu",
     step=STEP_AT_16,
     convolutional=True,
+    count=50_000,
 ):
     """One in which everything is taken, and networks of twice the width take three times as long."""
     said = given or {}
@@ -36,11 +37,11 @@ def situation(
 
     return Situation(
         spec=DataSpec(shape, (-1.0, 1.0)),
-        count=lambda: 1000,
+        count=lambda: count,
         method=method,
         backbone=Backbone("net", "", "net", "net", "net", convolutional=convolutional),
         device=device,
-        seconds=seconds,
+        seconds=None if seconds is None else lambda: seconds,
         takes=lambda path, value: path not in said,
         default={"generator.width": 64, "discriminator.width": 64}.get,
         given=said.get,

@@ -20,6 +20,9 @@ from dalikit.assembly.registry import Registry
 from dalikit.interfaces import Backbone, Dataset, Derived, Method, Rules
 from dalikit.runs.config import RunConfig, Slot
 
+Z = 64
+"""The codes' size where neither a data set nor a rule says one."""
+
 MINUTES = 10.0
 """Of a training of which nobody says how long it is."""
 
@@ -40,20 +43,24 @@ def complete(
         settled |= {f"dataset.{name}": derived for name, derived in there.items()}
         dataset = make_dataset(check_dataset(fill(config, settled), registry), registry, root)
     check_sources(sources, dataset, bool(config.method.params.get("conditional")))
-    named, watched = _settle(_with_names(fill(config, settled), dataset, registry), registry)
+    named = fill(_with_names(config, dataset, registry), settled)
+    named, watched = _settle(named, registry)
     settled |= watched
-    seconds = None
+    left = None
     if named.trainer.get("steps") is None:
         minutes = Derived(MINUTES, "nobody says how long")
         settled, named = {"minutes": minutes, **settled}, fill(named, {"minutes": minutes})
-        elapsed = 0.0 if begun is None else time.monotonic() - begun
-        seconds = max(1.0, 60 * float(named.minutes or MINUTES) - elapsed)
+        until = (time.monotonic() if begun is None else begun) + 60 * float(named.minutes or MINUTES)
+
+        def left() -> float:
+            return max(1.0, until - time.monotonic())
+
     rules = _rules(named, registry)
 
     def whole(one: RunConfig) -> RunConfig:
-        return check(_with_z(one, dataset), registry)
+        return check(_with_defaults(one, registry), registry)
 
-    derived = Derivation(named, dataset, registry, whole, seconds).derive(rules)
+    derived = Derivation(named, dataset, registry, whole, left).derive(rules)
     return whole(fill(named, derived)), {**settled, **derived}
 
 
@@ -77,13 +84,12 @@ def _rules(config: RunConfig, registry: Registry) -> Rules:
 
 
 def _with_names(config: RunConfig, dataset: Dataset, registry: Registry) -> RunConfig:
-    """The configuration with each component named, and its data set's metrics."""
+    """The configuration with a section for each player, networks named, and its data set's metrics."""
     needed = kinds_of(roles_of(config, registry))
     backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
     players = {}
     for kind in sorted(needed, key=registry.players.index):
-        row = registry.kinds[kind]
-        default = getattr(backbone, kind, None) if row.network else row.default
+        default = getattr(backbone, kind, None) if registry.kinds[kind].network else None
         slot = config.players.get(kind, Slot())
         players[kind] = slot.model_copy(update={"name": slot.name or default})
     fields = config.model_dump(include=set(RunConfig.model_fields))
@@ -92,7 +98,12 @@ def _with_names(config: RunConfig, dataset: Dataset, registry: Registry) -> RunC
     return RunConfig.model_validate(fields | players)
 
 
-def _with_z(config: RunConfig, dataset: Dataset) -> RunConfig:
-    """The configuration with the data set's own Z, where it says one and nobody else does."""
-    z = Derived(dataset.latent_size, "the data set's own")
-    return config if dataset.latent_size is None else fill(config, {"generator.latent_size": z})
+def _with_defaults(config: RunConfig, registry: Registry) -> RunConfig:
+    """The configuration with the names of players, and a Z, that neither the rules nor anybody else gave."""
+    last = {
+        f"{kind}.name": Derived(registry.kinds[kind].default, "its kind's own")
+        for kind in config.players
+        if registry.kinds[kind].default is not None
+    }
+    z = {"generator.latent_size": Derived(Z, "for want of a rule")} if "generator" in config.players else {}
+    return fill(config, last | z)

@@ -11,6 +11,7 @@ from dalikit.interfaces import Dataset, Derived, Pace, Rules, Situation
 from dalikit.runs.config import RunConfig
 
 Check = Callable[[RunConfig], RunConfig]
+Seconds = Callable[[], float] | None
 
 
 def look_up(settings: Any, path: str) -> Any:
@@ -56,7 +57,7 @@ class Derivation:
     """
 
     def __init__(
-        self, config: RunConfig, dataset: Dataset, registry: Registry, check: Check, seconds: float | None
+        self, config: RunConfig, dataset: Dataset, registry: Registry, check: Check, seconds: Seconds
     ) -> None:
         self.config, self.dataset, self.registry = config, dataset, registry
         self.check, self.seconds = check, seconds

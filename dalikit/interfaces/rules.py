@@ -41,7 +41,8 @@ class Situation:
         method: which settings are for.
         backbone: the family of its networks.
         device: the kind of device, "cpu" or "cuda".
-        seconds: that are left for the training and its scores; None where the number of steps is given.
+        seconds: says how many are left, now, for the training and its scores; None where the number of steps
+            is given.
         takes: whether a setting, by its dotted path, means something in this configuration, with this value.
         default: what a setting is where nobody gives or derives it, its component's own default.
         given: what the user or a recipe has set it to, by its dotted path, or None.
@@ -53,7 +54,7 @@ class Situation:
     method: type[Method]
     backbone: Backbone
     device: str
-    seconds: float | None
+    seconds: Callable[[], float] | None
     takes: Callable[[str, Any], bool]
     default: Callable[[str], Any]
     given: Callable[[str], Any]

@@ -19,6 +19,7 @@ class Digits(Dataset):
     """8×8 digits in [-1, 1], shape (1, 8, 8), in a fixed, stratified split."""
 
     name = "digits"
+    train_count = 1293
     spec = DataSpec((1, 8, 8), (-1.0, 1.0), tuple("0123456789"))
     latent_size = 16
     preparation = (

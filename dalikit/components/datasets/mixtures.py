@@ -50,6 +50,7 @@ class Mixture(Dataset, ABC):
     latent_size = 2
     backbone = "mlp"
     metrics = ("modes",)
+    train_count = 100_000
 
     def __init__(self, means: Tensor, sigma: float) -> None:
         self.means = means

@@ -47,7 +47,7 @@ class AGE(Inferring):
         *,
         data_weight: Weight = 10.0,
         code_weight: Weight = 10.0,
-        ratio: Ratio = 0.5,
+        ratio: Ratio = 1.0,
         generator_steps: Annotated[int, Field(ge=1)] = 2,
         **players: Any,
     ) -> None:

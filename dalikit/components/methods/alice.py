@@ -44,7 +44,7 @@ class ALICE(Joint):
         *,
         cycle: Literal["l2", "l1", "adversarial"] = "l2",
         weight: Weight = 1.0,
-        ratio: Ratio = 0.5,
+        ratio: Ratio = 1.0,
         **players: Any,
     ) -> None:
         super().__init__(**players)

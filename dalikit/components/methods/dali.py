@@ -41,7 +41,7 @@ class DALI(Inferring, Adversarial):
         self,
         *,
         lam: Weight = "balanced",
-        ratio: Ratio = 0.5,
+        ratio: Ratio = 1.0,
         lam_schedule: ScheduleLike = Schedule(),  # noqa: B008 - frozen
         share_features: bool = True,
         **players: Any,

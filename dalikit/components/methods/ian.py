@@ -55,7 +55,7 @@ class IAN(Inferring, Watching):
         feature_weight: Annotated[float, Field(ge=0)] = 1.0,
         kl_weight: Annotated[float, Field(ge=0)] = 1.0,
         weight: Weight = 1.0,
-        ratio: Ratio = 0.5,
+        ratio: Ratio = 1.0,
         **players: Any,
     ) -> None:
         super().__init__(**players)

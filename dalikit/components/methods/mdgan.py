@@ -48,7 +48,7 @@ class MDGAN(Inferring, Adversarial):
     deterministic = True
     diffuser: nn.Module
 
-    def __init__(self, *, lam: Weight = 10.0, ratio: Ratio = 0.5, **players: Any) -> None:
+    def __init__(self, *, lam: Weight = 10.0, ratio: Ratio = 1.0, **players: Any) -> None:
         super().__init__(**players)
         self.lam = Balance(lam, ratio)
 

@@ -48,7 +48,7 @@ class VAEGAN(Inferring, Adversarial):
         *,
         beta: Annotated[float, Field(ge=0)] = 0.01,
         gamma: Weight = 1.0,
-        ratio: Ratio = 0.5,
+        ratio: Ratio = 1.0,
         **players: Any,
     ) -> None:
         super().__init__(**players)

@@ -37,7 +37,7 @@ class VEEGAN(Joint):
     balanced = "weight"
     needs = ("rsample", "log_prob")
 
-    def __init__(self, *, weight: Weight = 1.0, ratio: Ratio = 0.5, **players: Any) -> None:
+    def __init__(self, *, weight: Weight = 1.0, ratio: Ratio = 1.0, **players: Any) -> None:
         super().__init__(**players)
         self.weight = Balance(weight, ratio)
 

@@ -12,6 +12,7 @@ settings = {
     "game": {"name": "gan", "r1": 0.0},
     "posterior": {"name": "diag", "log_variance_min": -6.0, "log_variance_max": 2.0},
     "backbone": "dcgan",
+    "augmentation": {"name": "none"},
     "threads": 1,
     "generator": {"width": 32},
     "discriminator": {"width": 32, "norm": "spectral"},

@@ -5,6 +5,7 @@ Each stands here once, with its reason. What no rule names keeps its component's
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -20,11 +21,17 @@ PAUSES = 10
 PAUSED = 0.1
 """The share of the time that they may take together."""
 
+PAUSING = ("evaluation", "pictures", "checkpoint", "health")
+"""The callbacks that pause a training."""
+
 SLACK = 0.98
 """The share of the time that is planned for."""
 
 BATCH, POINTS = 64, 256
 """Images, and points, in a batch."""
+
+FEW = 10_000
+"""Images below which D learns them by heart before G is done: ADA made both scores better on 1,000."""
 
 WIDTHS = ("generator.width", "discriminator.width")
 NARROWEST = 4
@@ -34,6 +41,32 @@ HALVED, MOST_HALVED = 2, 3
 
 COSTLIER = 3.2
 """How many times as long networks of twice the width take, at most by what was measured."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many steps the `seconds` hold at a pace, and pauses on the way; one of each at least."""
+
+    pace: Pace
+    seconds: float
+    steps: int
+    pauses: int
+
+    @classmethod
+    def of(cls, pace: Pace, seconds: float) -> "Plan":
+        """The plan that fits."""
+        left = seconds * SLACK - pace.end
+        pauses = max(1, min(PAUSES, int(PAUSED * left / max(pace.pause, 1e-9))))
+        return cls(pace, seconds, max(1, int((left - (pauses + 1) * pace.pause) / pace.step)), pauses)
+
+    def settings(self) -> dict[str, Derived]:
+        """The number of steps, and when training pauses."""
+        pace = f"{1000 * self.pace.step:.3g} ms a step and {self.pace.pause:.2g} s a pause"
+        steps = Derived(self.steps, f"{self.seconds / 60:.1f} minutes, at {pace}")
+        every = Derived(
+            max(1, self.steps // self.pauses), f"{self.pauses} pauses, in a tenth of the time at most"
+        )
+        return {"trainer.steps": steps, **{f"callbacks.{name}.every": every for name in PAUSING}}
 
 
 class Standard(Rules):
@@ -81,6 +114,8 @@ class Standard(Rules):
             "posterior.log_variance_min": Derived(-6.0, "a code is told to 5 % of its prior's width at best"),
             "posterior.log_variance_max": Derived(2.0, "the prior's own variance lies well below"),
         }
+        if known.count() < FEW:
+            found["augmentation.name"] = Derived("ada", f"fewer than {FEW:,} images (Karras et al. 2020)")
         if known.takes("game.r1", weight) or known.given("game.r1"):
             why = "R1 keeps D smooth, and batch norm makes it learn fast"
             found["discriminator.norm"] = Derived("batch", why)
@@ -94,22 +129,21 @@ class Standard(Rules):
         if known.seconds is None:
             why = f"the network's own{f', halved {halvings} times for a CPU' if halvings else ''}"
             return {path: Derived(width, why) for path, width in _halved(own, halvings).items()}
-        seconds = known.seconds
+        left = known.seconds
 
-        def plan(halvings: int) -> tuple[Pace, int, int]:
-            pace = known.measure({**others, **_halved(own, halvings)})
-            return pace, *_steps(seconds, pace)
+        def planned(halvings: int) -> Plan:
+            return Plan.of(known.measure({**others, **_halved(own, halvings)}), left())
 
-        pace, steps, pauses = plan(halvings)
-        while own and steps < self.wanted and halvings < MOST_HALVED:
+        found = planned(halvings)
+        while own and found.steps < self.wanted and halvings < MOST_HALVED:
             halvings += 1
-            pace, steps, pauses = plan(halvings)
-        while own and steps > COSTLIER * self.wanted and halvings > -1:
+            found = planned(halvings)
+        while own and found.steps > COSTLIER * self.wanted and halvings > -1:
             halvings -= 1
-            pace, steps, pauses = plan(halvings)
+            found = planned(halvings)
         why = f"the widest that leaves {self.wanted:,} steps in the time"
         widths = {path: Derived(width, why) for path, width in _halved(own, halvings).items()}
-        return {**widths, **_schedule(seconds, pace, steps, pauses)}
+        return {**widths, **found.settings()}
 
 
 def _halved(widths: Mapping[str, int], times: int) -> dict[str, int]:
@@ -125,6 +159,7 @@ def _of_points() -> dict[str, Derived]:
     return {
         "game.r1": Derived(1.5e-4, "for points of unit variance"),
         "game.penalty_every": Derived(4, "lazily, at a fraction of the cost (StyleGAN2)"),
+        "method.ratio": Derived(0.25, "points are told apart by little, which a stronger pull would blur"),
     }
 
 
@@ -141,21 +176,6 @@ def _machine(known: Situation) -> dict[str, Derived]:
     if known.device != "cpu":
         return {}
     return {"threads": Derived(1, "a second one gains little, and loses much on a busy machine")}
-
-
-def _steps(seconds: float, pace: Pace) -> tuple[int, int]:
-    """How many steps, and how many pauses, the time holds; one of each at least."""
-    left = seconds * SLACK - pace.end
-    pauses = max(1, min(PAUSES, int(PAUSED * left / max(pace.pause, 1e-9))))
-    return max(1, int((left - (pauses + 1) * pace.pause) / pace.step)), pauses
-
-
-def _schedule(seconds: float, pace: Pace, steps: int, pauses: int) -> dict[str, Derived]:
-    """The number of steps, and when training pauses."""
-    why = f"{seconds / 60:.1f} minutes, at {1000 * pace.step:.3g} ms a step and {pace.pause:.2g} s a pause"
-    every = Derived(max(1, steps // pauses), f"{pauses} pauses, in a tenth of the time at most")
-    paths = [f"callbacks.{callback}.every" for callback in ("evaluation", "pictures", "checkpoint", "health")]
-    return {"trainer.steps": Derived(steps, why), **dict.fromkeys(paths, every)}
 
 
 def _rounded(value: float) -> float:
