@@ -4,6 +4,7 @@
     python docs/results/untuned.py search DATA [--minutes 3] [--tries 20]
     python docs/results/untuned.py winners DATA [--minutes 10] [--seeds 0 1 2]
     python docs/results/untuned.py methods DATA [--minutes 3]
+    python docs/results/untuned.py unaugmented DATA [--minutes 3] [--seeds 0 1 2]
     python docs/results/untuned.py table
 
 DATA is one of the names in `MAKERS`: known data as arrays under a name that no recipe knows. Each run is one
@@ -58,6 +59,12 @@ def _known(name: str, root: Path) -> Arrays:
     return {key: np.asarray(arrays[key]) for key in ("train_images", "test_images")}
 
 
+def _few(name: str, root: Path) -> Arrays:
+    """About 1,000 images to train on, and the whole test part."""
+    arrays = _known(name, root)
+    return {**arrays, "train_images": arrays["train_images"][:1112]}
+
+
 def _three(root: Path) -> Arrays:
     """2,000 images of three classes, in the order of their classes."""
     arrays = prepared.read(root / "cifar10.npz")
@@ -90,6 +97,8 @@ def _mixture(name: str) -> Any:
 MAKERS: dict[str, Callable[[Path], Arrays]] = {
     "grey": lambda root: _known("mnist", root),
     "colour": lambda root: _known("cifar10", root),
+    "few-grey": lambda root: _few("mnist", root),
+    "few-colour": lambda root: _few("cifar10", root),
     "three": _three,
     "small": lambda root: _digits(8),
     "large": lambda root: _digits(32),
@@ -157,7 +166,7 @@ def _scores(out: Path, data: str, root: Path) -> dict[str, Any]:
         found["mean_image"] = float(((test - train.mean(0)) / 2).square().mean())
     if data in ("grid", "ring"):
         found["test"] |= _modes(model, data, root)
-    if data == "grey" and (root / "scorer-mnist.safetensors").exists():
+    if data in ("grey", "few-grey") and (root / "scorer-mnist.safetensors").exists():
         found["test"] |= _digit_score(model, root)
     return found
 
@@ -241,7 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["default", "search", "winners", "methods", "table"])
+    parser.add_argument("what", choices=["default", "search", "winners", "methods", "unaugmented", "table"])
     parser.add_argument("data", nargs="?", choices=list(MAKERS))
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -250,7 +259,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.what == "table":
         return table()
-    root, minutes = asked.data_root, asked.minutes or (3.0 if asked.what in ("search", "methods") else 10.0)
+    root, minutes = asked.data_root, asked.minutes or (10.0 if asked.what in ("default", "winners") else 3.0)
 
     def settings(pairs: list[str]) -> list[str]:
         return [word for pair in pairs for word in ("--set", pair)]
@@ -259,6 +268,8 @@ def main() -> None:
         runs = [(seed, []) for seed in asked.seeds]
     elif asked.what == "search":
         runs = [(0, []), *((0, settings(drawn(attempt))) for attempt in range(asked.tries))]
+    elif asked.what == "unaugmented":
+        runs = [(seed, ["--augmentation", "none"]) for seed in asked.seeds]
     elif asked.what == "methods":
         runs = [(0, ["--recipe", method]) for method in INFERRING]
     else:
