@@ -209,14 +209,14 @@ def winners(data: str) -> list[list[str]]:
 
 def beats(line: dict[str, Any], other: dict[str, Any], part: str = "validation") -> bool:
     """Whether one is better by over 10 % in error or in distance of samples, and not worse in the other."""
-    pairs = [(line[part][name], other[part][name]) for name in ("mse_01", "pixel_frechet")]
+    pairs = [(line[part][name], other[part][name]) for name in ("mse_01", "distance")]
     return any(a < 0.9 * b for a, b in pairs) and all(a <= 1.1 * b for a, b in pairs)
 
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "test MSE": ("test", "mse_01"),
     "mean image": ("mean_image",),
-    "pixel Fréchet": ("test", "pixel_frechet"),
+    "pixel Fréchet": ("test", "distance"),
     "score": ("test", "score"),
     "modes": ("test", "modes"),
     "high quality": ("test", "high_quality"),
