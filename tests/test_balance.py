@@ -13,7 +13,7 @@ from players import Points, Z, small
 from torch import Tensor
 
 from dalikit.components.methods.dali import DALI
-from dalikit.functional.balance import DECAY, EVERY, Balance
+from dalikit.functional.balance import DECAY, EVERY, MOST, Balance
 from dalikit.training import Trainer
 
 
@@ -48,7 +48,7 @@ def test_the_weight_does_not_depend_on_how_a_term_is_scaled(term: float, game: f
         weight = balance(term * x.square().sum(), game * x.sum(), x)
     # ‖2·term·x_b‖ and ‖game·1‖, root mean squares over the batch
     pulls = 2 * term * x.detach().flatten(1).norm(dim=1).square().mean().sqrt(), game * math.sqrt(6)
-    assert float(weight) == pytest.approx(ratio * pulls[1] / float(pulls[0]), rel=1e-9)
+    assert float(weight) == pytest.approx(min(MOST, ratio * pulls[1] / float(pulls[0])), rel=1e-9)
 
 
 def test_the_running_means_begin_as_plain_ones_and_forget_slowly() -> None:
@@ -101,3 +101,13 @@ def test_the_weight_is_logged() -> None:
     term = trainer.losses("test")["generator+encoder/nll weight"]
     game, nll = copy.deepcopy(trainer.method.lam.pulls).flip(0).tolist()
     assert term == pytest.approx(math.sqrt(game / nll) / Z, rel=1e-5)
+
+
+def test_a_term_that_does_not_pull_yet_weighs_one_and_is_not_counted() -> None:
+    x = torch.ones(2, 1, requires_grad=True)
+    balance = Balance("balanced", 1.0)
+    with balance.measuring():
+        assert float(balance((0 * x).sum(), x.sum(), x)) == 1.0
+        assert float(balance.count) == 0
+        assert float(balance((1e-8 * x).sum(), x.sum(), x)) == MOST  # while it hardly pulls
+        assert float(balance((2 * x).sum(), (2 * x).sum(), x)) < MOST

@@ -1,17 +1,19 @@
 """Settings that nobody gave: what the rules make of a situation, and what resolution makes of rules."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dalikit.assembly import resolve, timing
+from dalikit.assembly import build, resolve, timing
 from dalikit.assembly.origins import origins
 from dalikit.assembly.registry import Registry
 from dalikit.components.methods.dali import DALI
 from dalikit.components.rules.standard import Standard
 from dalikit.errors import UserError
-from dalikit.interfaces import Backbone, DataSpec, Pace, Situation
+from dalikit.interfaces import Backbone, DataSpec, Pace, Role, Situation
 
 REGISTRY = Registry.discover()
 STEP_AT_16 = 0.01
@@ -39,6 +41,7 @@ def situation(
         spec=DataSpec(shape, (-1.0, 1.0)),
         count=lambda: count,
         method=method,
+        roles={"discriminator": Role("discriminator", reads="x")},
         backbone=Backbone("net", "", "net", "net", "net", convolutional=convolutional),
         device=device,
         seconds=None if seconds is None else lambda: seconds,
@@ -117,7 +120,7 @@ def clockwork(monkeypatch):
     """Measurements that take no time: ten milliseconds a step."""
     found = []
 
-    def measure(config, registry, dataset):
+    def measure(config, registry, dataset, patience):
         found.append(config)
         return Pace(0.01, 0.1, 0.2)
 
@@ -192,6 +195,93 @@ def test_origins_say_who_gave_each_setting(pictures, clockwork):
     assert found["discriminator.norm"] == "recipe 'sn-gan'"
     assert found["trainer.schedule"].startswith("derived: ")
     assert found["discriminator.hidden"] == "default"
+
+
+def test_few_images_are_augmented_and_codes_are_judged_by_no_rule_of_images(pictures, clockwork):
+    assert derived(count=9_999)["augmentation.name"] == "ada"
+    assert "augmentation.name" not in derived(count=10_000)
+    config = resolve.resolve_layers([settings(pictures, method="aae", trainer={"steps": 5})], REGISTRY)
+    assert config.players["game"].params["r1"] == 0.0
+    assert config.players["discriminator"].params["norm"] == "spectral"
+
+
+def test_a_time_that_holds_no_training_is_refused():
+    with pytest.raises(UserError, match="minutes hold 7 steps of this training"):
+        derived(seconds=30, step=10.0)
+
+
+def test_steps_and_minutes_together_are_refused(cli, pictures):
+    for words in (["--minutes", 1, "--set", "trainer.steps=5"], ["--steps", 5, "--set", "minutes=1"]):
+        found = cli("config", "--data", pictures, *words)
+        assert found.returncode == 2
+        assert "A number of steps and minutes both say how long to train" in found.stderr
+
+
+def test_what_is_given_is_checked_before_anything_follows_from_it(cli, pictures):
+    for setting in ("trainer.batch_size=abc", "minutes=.inf", "trainer.optimizer=3"):
+        found = cli("config", "--data", pictures, "--set", setting)
+        assert (found.returncode, found.stderr.count("\n")) == (2, 1), found.stderr
+
+
+def test_intervals_that_the_user_gives_outlive_a_time(clockwork):
+    file = {"dataset": "digits", "callbacks": {"log": {"every": 7}}, "trainer": {"steps": 99}}
+    config = resolve.resolve_layers([file, {"minutes": 2}], REGISTRY)
+    assert config.callbacks["log"]["every"] == 7
+    assert config.trainer["steps"] != 99
+
+
+def test_a_path_that_was_made_absolute_is_still_the_users(pictures, clockwork, monkeypatch):
+    monkeypatch.chdir(pictures.parent)
+    layers = [{"dataset": {"name": "arrays", "path": pictures.name}, "trainer": {"steps": 5}}]
+    assert origins(resolve.resolve(layers, REGISTRY))["dataset.path"] == "given"
+
+
+def test_a_dry_run_prints_networks_memory_and_time_and_makes_no_run(cli, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = cli("train", "--data", pictures, "--steps", 20, "--dry-run")
+    assert found.returncode == 0, found.stderr
+    assert "generator" in found.stdout
+    config = resolve.resolve_layers([settings(pictures, trainer={"steps": 20})], REGISTRY)
+    method = build.make_method(config, DataSpec((1, 8, 8), (-1.0, 1.0)), REGISTRY)
+    assert f"{sum(p.numel() for p in method.parameters()):,} in all" in found.stdout
+    assert "Time: 20 steps at" in found.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_minutes_are_kept_by_the_command(command, pictures, tmp_path):
+    options = ("--set", "trainer.batch_size=8", "--set", "generator.latent_size=4", "--minutes", 0.3)
+    found = command("train", "--data", pictures, *options, "--out", tmp_path / "run")
+    assert found.returncode == 0, found.stderr
+    assert "in about 0.3 minutes" in found.stdout
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert "ms a step" in facts["origins"]["trainer.steps"]
+
+
+class Stopped:
+    """A training as a stopwatch sees it, on a clock of the test's."""
+
+    step = 0
+    stopped = False
+
+    def losses(self, reader):
+        return {}
+
+    def stop(self):
+        self.stopped = True
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.001, 4000), (0.5, 20), (10.0, 2)])
+def test_a_stopwatch_times_fast_and_slow_steps_within_its_patience(monkeypatch, seconds, most):
+    now = [0.0]
+    monkeypatch.setattr(timing.time, "monotonic", lambda: now[0])
+    watch, fit = timing.Stopwatch(9.0), Stopped()
+    while not fit.stopped:
+        now[0] += 3.0 if fit.step == 0 else seconds  # the first step fetches what the others need
+        fit.step += 1
+        watch.step_end(fit)
+    assert fit.step <= most
+    assert now[0] <= 9.0 + seconds + 3.0
+    assert watch.step == pytest.approx(seconds) or fit.step == 1
 
 
 def test_a_measured_pace_is_of_the_training_itself(pictures):

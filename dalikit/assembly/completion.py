@@ -60,6 +60,7 @@ def complete(
     def whole(one: RunConfig) -> RunConfig:
         return check(_with_defaults(one, registry), registry)
 
+    whole(named)  # what was given must be sound before anything follows from it
     derived = Derivation(named, dataset, registry, whole, left).derive(rules)
     return whole(fill(named, derived)), {**settled, **derived}
 

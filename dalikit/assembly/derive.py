@@ -1,14 +1,19 @@
 """Settings that nobody gave, filled in: by the data set for itself, by the rules for all else."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dalikit.assembly.build import find_device
+from dalikit.assembly.checking import roles_of
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.timing import measure_pace
 from dalikit.errors import UserError
 from dalikit.interfaces import Dataset, Derived, Pace, Rules, Situation
 from dalikit.runs.config import RunConfig
+
+PATIENCE, SHARE = 12.0, 0.05
+"""Seconds, and the share of the time that is left, after which a measurement is long enough."""
 
 Check = Callable[[RunConfig], RunConfig]
 Seconds = Callable[[], float] | None
@@ -72,6 +77,7 @@ class Derivation:
             device=find_device(self.config.device).type,
             seconds=self.seconds,
             takes=self.takes,
+            roles=roles_of(self.config, self.registry),
             backbone=self.registry.get("backbone", str(self.config.backbone)),
             default=self.default,
             given=self.given,
@@ -105,7 +111,8 @@ class Derivation:
         """The pace of a training with these settings, of those that mean something."""
         found = {path: Derived(value, "") for path, value in settings.items()}
         config = self.check(fill(self.config, self._meaningful(found)))
-        return measure_pace(config, self.registry, self.dataset)
+        left = math.inf if self.seconds is None else self.seconds()
+        return measure_pace(config, self.registry, self.dataset, min(PATIENCE, SHARE * left))
 
     def _meaningful(self, found: Mapping[str, Derived]) -> dict[str, Derived]:
         return {path: each for path, each in found.items() if self.takes(path, each.value)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from dalikit.assembly.derive import look_up
 from dalikit.assembly.resolve import Resolved
-from dalikit.runs.config import join
+from dalikit.runs.config import NETWORKS, join
 
 
 def origins(resolved: Resolved) -> dict[str, str]:
@@ -29,11 +29,15 @@ def _leaves(settings: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any]
 
 
 def _origin(path: str, value: Any, layers: list[tuple[str, dict[str, Any]]], resolved: Resolved) -> str:
+    section, replaced = path.partition(".")[0], False
     for who, layer in reversed(layers):
         given = look_up(layer, path)
-        # What a layer says of a component that a later one has replaced, says nothing of this one.
-        if given is not None and json.loads(json.dumps(given, default=list)) == value:
+        # What a layer says of a component that a later one has replaced, says nothing of this one; a value of
+        # which its component has made another, an absolute path of a relative one, is still the layer's.
+        if given is not None and (not replaced or json.loads(json.dumps(given, default=list)) == value):
             return who
+        networks = section in NETWORKS and layer.get("backbone") is not None
+        replaced = replaced or networks or look_up(layer, f"{section}.name") is not None
     if path in resolved.derived:
         return f"derived: {resolved.derived[path].reason}"
     return "default"

@@ -23,16 +23,15 @@ class Layer:
 
 
 def outline(method: Method, train: Callable[[], object]) -> list[Layer]:
-    """The layers of each player in the order of its modules, with what they give while `train` trains it."""
+    """The layers of each player that has parameters, with what they give while `train` trains it."""
     shapes: dict[nn.Module, Shape] = {}
 
     def keep(module: nn.Module, _: object, output: object) -> None:
         if isinstance(output, Tensor):
             shapes[module] = tuple(output.shape[1:])
 
-    parts = [
-        (player, name, module) for player, part in method.named_children() for name, module in _leaves(part)
-    ]
+    players = [(role, part) for role, part in method.named_children() if list(part.parameters())]
+    parts = [(role, name, module) for role, part in players for name, module in _leaves(part)]
     hooks = [module.register_forward_hook(keep) for _, _, module in parts]
     try:
         train()

@@ -14,6 +14,9 @@ from dalikit.errors import UnfitError
 from dalikit.interfaces import Derived, Role
 from dalikit.runs.config import RunConfig, merge
 
+GIVEN = "given"
+"""Who said what the user did."""
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -65,7 +68,7 @@ def resolve(
         (f"recipe '{dataset}'", recipes[0]),
         (f"recipe '{name}'", recipes[1]),
         (f"run {together.from_run}", whole),
-        *(("given", layer) for layer in layers),
+        *((GIVEN, layer) for layer in layers),
     ]
     told = _by_time(told)
     stamp = {"recipe": name or (dataset if known else None)}
@@ -79,16 +82,18 @@ def _by_time(told: Sequence[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
     if not timed:
         return list(told)
     last = timed[-1]
-    return [(who, _without_steps(layer) if i < last else layer) for i, (who, layer) in enumerate(told)]
+    below = [(who, _without_steps(layer, whole=who != GIVEN)) for who, layer in told[:last]]
+    return [*below, *told[last:]]
 
 
-def _without_steps(layer: Layer) -> Layer:
+def _without_steps(layer: Layer, *, whole: bool) -> Layer:
+    """The layer without its number of steps; `whole` takes away intervals too, which a recipe made for it."""
     trainer = {key: value for key, value in (layer.get("trainer") or {}).items() if key != "steps"}
     callbacks = {
         name: params and {key: value for key, value in params.items() if key != "every"}
         for name, params in (layer.get("callbacks") or {}).items()
     }
-    return {**layer, "trainer": trainer, "callbacks": callbacks}
+    return {**layer, "trainer": trainer, **({"callbacks": callbacks} if whole else {})}
 
 
 def _last_name(section: str, layers: Sequence[Layer]) -> str | None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 
 import torch
 
@@ -18,56 +19,59 @@ CYCLE = 4
 """Steps that are timed together: penalties and balances that are not due in each are due in every fourth."""
 
 FIRST = 4
-"""Steps that are not counted: memory is fetched and kernels are chosen in them."""
+"""Steps that are not counted, where there are more: memory is fetched and kernels are chosen in them."""
+
+CYCLES = 3
+"""That are timed at least, where the time allows."""
 
 SECONDS = 3.0
 """That are spent on a measurement, where a cycle is not longer."""
 
-PATIENCE = 12.0
-"""Seconds after which even a slow training has been timed long enough."""
-
 UNREACHED = 1_000_000
 """Steps of a training that the stopwatch ends."""
-
 
 FEWER = 10
 """Times the validation part's size from which on the scores of the test part are timed themselves."""
 
 
 class Stopwatch(Callback):
-    """Times cycles of steps, and then stops the training."""
+    """Times steps and stops the training, after `patience` seconds at the latest and the step it is in."""
 
     name = "stopwatch"
 
-    def __init__(self) -> None:
-        self.begun = self.last = time.monotonic()
-        self.cycles: list[float] = []
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.ends = [time.monotonic()]
 
     def step_end(self, fit: Fit) -> None:
-        """Look at the clock after each cycle, when the device is done with it."""
-        if fit.step % CYCLE:
-            return
-        fit.losses(self.name)
-        now = time.monotonic()
-        if fit.step > FIRST:
-            self.cycles.append((now - self.last) / CYCLE)
-        self.last = now
-        enough = SECONDS if len(self.cycles) >= 3 else PATIENCE
-        if self.cycles and now - self.begun >= enough:
+        """Look at the clock, now and then when the device is done."""
+        if fit.step % CYCLE == 0 or self.ends[-1] - self.ends[0] > SECONDS:
+            fit.losses(self.name)
+        self.ends.append(time.monotonic())
+        spent = self.ends[-1] - self.ends[0]
+        enough = fit.step % CYCLE == 0 and fit.step >= FIRST + CYCLES * CYCLE and spent >= SECONDS
+        if enough or spent >= self.patience:
+            fit.losses(self.name)
             fit.stop()
 
     @property
     def step(self) -> float:
         """Seconds a step: the mean of the middle half, for whatever else the machine does comes in bursts."""
-        cycles = sorted(self.cycles)
+        ends = self.ends[min(FIRST, len(self.ends) - 2) :]
+        whole = ends[::CYCLE] if len(ends) > CYCLE else [ends[0], ends[-1]]
+        steps = CYCLE if len(ends) > CYCLE else len(ends) - 1
+        cycles = sorted((b - a) / steps for a, b in pairwise(whole))
         cut = len(cycles) // 4
         return statistics.fmean(cycles[cut : len(cycles) - cut])
 
 
-def measure_pace(config: RunConfig, registry: Registry, dataset: Dataset) -> Pace:
-    """The pace of a complete configuration on its data set; nothing is written, no random state is moved."""
+def measure_pace(config: RunConfig, registry: Registry, dataset: Dataset, patience: float = 12.0) -> Pace:
+    """The pace of a complete configuration on its data set; nothing is written, no random state is moved.
+
+    After `patience` seconds even slow steps have been timed long enough.
+    """
     with threads(config.threads):
-        watch = Stopwatch()
+        watch = Stopwatch(patience)
         settings = {**config.trainer, "steps": UNREACHED}
         trainer = watched_trainer(
             config.model_copy(update={"trainer": settings}), registry, dataset, [watch], borrow=False

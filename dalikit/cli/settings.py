@@ -115,8 +115,6 @@ def layers(
         for key, value in named.items()
         if value is not None
     }
-    if steps is not None and minutes is not None:
-        raise UserError("--steps and --minutes both say how long to train: give one of them")
     plain = {"backbone": backbone, "recipe": recipe, "seed": seed, "device": device, "minutes": minutes}
     options |= {key: value for key, value in plain.items() if value is not None}
     if from_run is not None:
@@ -124,4 +122,9 @@ def layers(
     if steps is not None:
         options["trainer"] = {"steps": steps}
     file = [] if config is None else [from_file(config)]
-    return [*file, options, join(from_assignment(text) for text in assignments or [])]
+    sets = join(from_assignment(text) for text in assignments or [])
+    said = [layer.get("minutes") for layer in (options, sets)]
+    counted = [(layer.get("trainer") or {}).get("steps") for layer in (options, sets)]
+    if any(value is not None for value in said) and any(value is not None for value in counted):
+        raise UserError("A number of steps and minutes both say how long to train: give one of them")
+    return [*file, options, sets]

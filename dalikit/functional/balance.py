@@ -36,6 +36,10 @@ DECAY = 0.99
 """Of the running means, a measurement; the first hundred weigh the same."""
 
 
+MOST = 1e4
+"""A weight at most, for what hardly pulls yet would fill the optimizer's moments; 1 before anything pulls."""
+
+
 def mean_square_pull(loss: Tensor, at: Tensor) -> Tensor:
     """mean_b ‖∂loss/∂at_b‖², a scalar, for at (B, *X) in the graph of `loss`, which is kept."""
     (gradient,) = torch.autograd.grad(loss, at, retain_graph=True)
@@ -83,12 +87,15 @@ class Balance(nn.Module):
             found = [mean_square_pull(term, at), mean_square_pull(game, at if judged is None else judged)]
             self._take(torch.stack(found))
         term_pull, game_pull = self.pulls
-        return self.ratio * (game_pull / term_pull.clamp(min=torch.finfo(term_pull.dtype).tiny)).sqrt()
+        return torch.where(self.count > 0, (self.ratio * (game_pull / term_pull).sqrt()).clamp(max=MOST), 1.0)
 
     @torch.no_grad()
     def _take(self, found: Tensor) -> None:
-        self.count += 1
-        self.pulls.lerp_(found, (1 / self.count).clamp(min=1 - DECAY))
+        """Go on with the means, but for a term that does not pull yet: an encoder that begins with zeros."""
+        pulls = found[0] > 0
+        self.count += pulls
+        moved = self.pulls.lerp(found, (1 / self.count.clamp(min=1)).clamp(min=1 - DECAY))
+        self.pulls.copy_(torch.where(pulls, moved, self.pulls))
 
     @contextmanager
     def measuring(self) -> Iterator[None]:

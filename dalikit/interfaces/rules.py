@@ -12,7 +12,7 @@ from dalikit.interfaces.kinds import Component, Kind
 
 if TYPE_CHECKING:
     from dalikit.interfaces.combinations import Backbone
-    from dalikit.interfaces.methods import Method
+    from dalikit.interfaces.methods import Method, Role
     from dalikit.interfaces.spec import DataSpec
 
 
@@ -39,6 +39,7 @@ class Situation:
         spec: the data.
         count: says how many of them there are to train on; they are read for it, if nobody knows.
         method: which settings are for.
+        roles: the players it needs, by role.
         backbone: the family of its networks.
         device: the kind of device, "cpu" or "cuda".
         seconds: says how many are left, now, for the training and its scores; None where the number of steps
@@ -52,6 +53,7 @@ class Situation:
     spec: DataSpec
     count: Callable[[], int]
     method: type[Method]
+    roles: Mapping[str, Role]
     backbone: Backbone
     device: str
     seconds: Callable[[], float] | None

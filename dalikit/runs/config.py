@@ -96,7 +96,7 @@ class RunConfig(BaseModel):
     """The run that all players start from, with its averaged weights; each one's slot names it too."""
     rules: Slot = Slot(name=Rules.kind.default)
     """What makes settings that nobody gave."""
-    minutes: float | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0, le=1e6, allow_inf_nan=False)
     """In which a training is to be done; it says how many steps there are where nobody does."""
     trainer: dict[str, Any] = {}
     callbacks: dict[str, dict[str, Any] | None] = {

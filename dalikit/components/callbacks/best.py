@@ -1,5 +1,6 @@
 """The averaged weights that validation found best, kept beside the last ones."""
 
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -80,6 +81,9 @@ class Best(Callback):
             self.found = None  # removed by hand, so that the next is the best there is
         if self.metric is None:
             self.metric, _ = _choose(fit.method.infers, self.metrics)
+        decides = self.metrics.get(str(self.metric))
+        if decides and (reason := decides("validation").unfit(fit.inference)):
+            print(f"Warning: no best weights are kept, for {self.metric} decides: {reason}", file=sys.stderr)
 
     def logged(self, fit: Fit, record: Mapping[str, Any]) -> None:
         """Keep the weights of a score that is better than all before."""

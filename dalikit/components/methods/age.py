@@ -40,7 +40,7 @@ class AGE(Inferring):
     """
 
     name = "age"
-    balanced = "code_weight"
+    balanced = "data_weight"
 
     def __init__(
         self,

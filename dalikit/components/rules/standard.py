@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Derived, Pace, Rules, Situation
 
@@ -36,6 +37,9 @@ FEW = 10_000
 WIDTHS = ("generator.width", "discriminator.width")
 NARROWEST = 4
 
+FEWEST = 20
+"""Steps with which there is no point in training."""
+
 HALVED, MOST_HALVED = 2, 3
 """How often convolutional networks' own width is halved on a CPU, at first and at most."""
 
@@ -45,7 +49,7 @@ COSTLIER = 3.2
 
 @dataclass(frozen=True)
 class Plan:
-    """How many steps the `seconds` hold at a pace, and pauses on the way; one of each at least."""
+    """How many steps the `seconds` hold at a pace, and pauses on the way."""
 
     pace: Pace
     seconds: float
@@ -57,7 +61,7 @@ class Plan:
         """The plan that fits."""
         left = seconds * SLACK - pace.end
         pauses = max(1, min(PAUSES, int(PAUSED * left / max(pace.pause, 1e-9))))
-        return cls(pace, seconds, max(1, int((left - (pauses + 1) * pace.pause) / pace.step)), pauses)
+        return cls(pace, seconds, max(0, int((left - (pauses + 1) * pace.pause) / pace.step)), pauses)
 
     def settings(self) -> dict[str, Derived]:
         """The number of steps, and when training pauses."""
@@ -89,7 +93,7 @@ class Standard(Rules):
         """Those of the data, then of the machine, then of the time, for which all others must be known."""
         own = {
             **self._training(known),
-            **(self._of_images(known) if _image(known) else _of_points()),
+            **(self._of_images(known) if _image(known) else _of_points(known)),
             **_codes(known),
             **_machine(known),
         }
@@ -105,14 +109,23 @@ class Standard(Rules):
         }
 
     def _of_images(self, known: Situation) -> dict[str, Derived]:
-        """R1 by resolution and batch, as StyleGAN2-ADA sets it: γ ∝ pixels / batch."""
+        """R1 by resolution and batch, as StyleGAN2-ADA sets it: γ ∝ pixels / batch; where D judges images."""
+        found = {
+            "posterior.log_variance_min": Derived(-6.0, "a code is told to 5 % of its prior's width at best"),
+            "posterior.log_variance_max": Derived(2.0, "the prior's own variance lies well below"),
+        }
+        if known.given("posterior.knee") is not None:  # which goes with bounds of its own
+            del found["posterior.log_variance_min"], found["posterior.log_variance_max"]
+        if any(role.kind == "discriminator" and role.reads != "z" for role in known.roles.values()):
+            found |= self._of_judges(known)
+        return found
+
+    def _of_judges(self, known: Situation) -> dict[str, Derived]:
         pixels, batch = math.prod(known.spec.x_shape[1:]), known.given("trainer.batch_size") or BATCH
         weight = self.r1 * (pixels / 28**2) * (BATCH / batch)
         found = {
             "game.r1": Derived(_rounded(weight), "as pixels / batch (StyleGAN2-ADA)"),
             "game.penalty_every": Derived(4, "lazily, at a fraction of the cost (StyleGAN2)"),
-            "posterior.log_variance_min": Derived(-6.0, "a code is told to 5 % of its prior's width at best"),
-            "posterior.log_variance_max": Derived(2.0, "the prior's own variance lies well below"),
         }
         if known.count() < FEW:
             found["augmentation.name"] = Derived("ada", f"fewer than {FEW:,} images (Karras et al. 2020)")
@@ -135,12 +148,17 @@ class Standard(Rules):
             return Plan.of(known.measure({**others, **_halved(own, halvings)}), left())
 
         found = planned(halvings)
-        while own and found.steps < self.wanted and halvings < MOST_HALVED:
-            halvings += 1
+        if own and found.steps < self.wanted and halvings < MOST_HALVED:
+            halvings = MOST_HALVED
             found = planned(halvings)
         while own and found.steps > COSTLIER * self.wanted and halvings > -1:
             halvings -= 1
             found = planned(halvings)
+        if found.steps < FEWEST:
+            raise UserError(
+                f"{found.seconds / 60:.1f} minutes hold {found.steps} steps of this training: give it more "
+                "--minutes, smaller data (dataset.size) or smaller networks"
+            )
         why = f"the widest that leaves {self.wanted:,} steps in the time"
         widths = {path: Derived(width, why) for path, width in _halved(own, halvings).items()}
         return {**widths, **found.settings()}
@@ -155,11 +173,14 @@ def _image(known: Situation) -> bool:
     return len(known.spec.x_shape) == 3
 
 
-def _of_points() -> dict[str, Derived]:
+def _of_points(known: Situation) -> dict[str, Derived]:
+    weight = known.method.balanced
+    balanced = weight is not None and known.default(f"method.{weight}") == "balanced"
+    ratio = Derived(0.25, "points are told apart by little, which a stronger pull would blur")
     return {
+        **({"method.ratio": ratio} if balanced else {}),
         "game.r1": Derived(1.5e-4, "for points of unit variance"),
         "game.penalty_every": Derived(4, "lazily, at a fraction of the cost (StyleGAN2)"),
-        "method.ratio": Derived(0.25, "points are told apart by little, which a stronger pull would blur"),
     }
 
 
