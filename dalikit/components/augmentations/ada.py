@@ -17,7 +17,8 @@ colour to be what helps (figure 4). All geometry is one bilinear look-up, mirror
 its wavelet-filtered one: turned and scaled images are a little softer.
 
 Source: Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", sections 2.3 and 3,
-and appendix B. There p may move by 1 over 500 000 images, of 25 million in a training; here over 50 000.
+and appendix B; `images` is its own, though its trainings are of 25 million: over 50 000 images p was at a third
+before D had learned anything by heart, and samples came out worse (docs/results.md, small data).
 """
 
 import math
@@ -76,7 +77,7 @@ class ADA(Augmentation):
         /,
         *,
         target: Annotated[float, Field(gt=0, lt=1)] = 0.6,
-        images: Count = 50_000,
+        images: Count = 500_000,
         every: Count = 4,
     ) -> None:
         super().__init__()
