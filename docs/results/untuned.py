@@ -4,7 +4,7 @@
     python docs/results/untuned.py search DATA [--minutes 3] [--tries 20]
     python docs/results/untuned.py winners DATA [--minutes 10] [--seeds 0 1 2]
     python docs/results/untuned.py methods DATA [--minutes 3]
-    python docs/results/untuned.py unaugmented DATA [--minutes 3] [--seeds 0 1 2]
+    python docs/results/untuned.py unaugmented DATA [--minutes 3 or --steps 3000] [--seeds 0 1 2]
     python docs/results/untuned.py table
 
 DATA is one of the names in `MAKERS`: known data as arrays under a name that no recipe knows. Each run is one
@@ -126,13 +126,14 @@ def drawn(seed: int) -> list[str]:
     ]
 
 
-def run(data: str, root: Path, minutes: float, seed: int, options: list[str], what: str) -> None:
-    """Train, score and write a line, unless it is there."""
-    key = {"what": what, "data": data, "minutes": minutes, "seed": seed, "options": options}
+def run(data: str, root: Path, length: dict[str, Any], seed: int, options: list[str], what: str) -> None:
+    """Train, score and write a line, unless it is there; `length` is in `minutes` or in `steps`."""
+    key = {"what": what, "data": data, **length, "seed": seed, "options": options}
     if any(all(line.get(name) == value for name, value in key.items()) for line in lines()):
         return
     file, out = _file(data, root), Path(mkdtemp()) / "run"
-    words = ["train", "--data", str(file), "--minutes", str(minutes), "--seed", str(seed), *options]
+    long = [word for name, value in length.items() for word in (f"--{name}", str(value))]
+    words = ["train", "--data", str(file), *long, "--seed", str(seed), *options]
     begun = time.monotonic()
     command = [sys.executable, "-m", "dalikit", *words, "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -228,9 +229,10 @@ def table() -> None:
     """Print what has been measured, the means over seeds, as Markdown."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for line in lines():
-        key = (line["data"], line["what"], str(line["minutes"]), " ".join(line["options"]))
+        long = f"{line['minutes']:g} min" if "minutes" in line else f"{line['steps']:,} steps"
+        key = (line["data"], line["what"], long, " ".join(line["options"]))
         groups.setdefault(key, []).append(line)
-    heads = ["data", "what", "minutes", "options", "seeds", *COLUMNS]
+    heads = ["data", "what", "length", "options", "seeds", *COLUMNS]
     print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for key, found in sorted(groups.items()):
         sound = [line for line in found if not line["exit"]]
@@ -253,6 +255,7 @@ def main() -> None:
     parser.add_argument("what", choices=["default", "search", "winners", "methods", "unaugmented", "table"])
     parser.add_argument("data", nargs="?", choices=list(MAKERS))
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--steps", type=int, help="in place of minutes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--tries", type=int, default=20)
     parser.add_argument("--data-root", type=Path, default=prepared.data_root())
@@ -260,6 +263,7 @@ def main() -> None:
     if asked.what == "table":
         return table()
     root, minutes = asked.data_root, asked.minutes or (10.0 if asked.what in ("default", "winners") else 3.0)
+    length = {"steps": asked.steps} if asked.steps else {"minutes": minutes}
 
     def settings(pairs: list[str]) -> list[str]:
         return [word for pair in pairs for word in ("--set", pair)]
@@ -275,7 +279,7 @@ def main() -> None:
     else:
         runs = [(seed, options) for options in winners(asked.data) for seed in asked.seeds]
     for seed, options in runs:
-        run(asked.data, root, minutes, seed, options, asked.what)
+        run(asked.data, root, length, seed, options, asked.what)
     return None
 
 
