@@ -17,8 +17,8 @@ colour to be what helps (figure 4). All geometry is one bilinear look-up, mirror
 its wavelet-filtered one: turned and scaled images are a little softer.
 
 Source: Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", sections 2.3 and 3,
-and appendix B. `images` is its own, though its trainings are of 25 million: over 50 000 images p rose before D
-had learned anything by heart, and samples came out worse (docs/results.md, small data).
+and appendix B. `images` is its own, though its trainings are of 25 million: over 50 000 images p rose before
+D had learned anything by heart, and samples came out worse (docs/results.md, small data).
 """
 
 import math
