@@ -52,6 +52,7 @@ def save(folder, name, levels):
         (GREY, (12, 10, 1), lambda a: a.transpose(2, 0, 1)[None]),
         (GREY, (1, 12, 10), lambda a: a[None]),
         (GREY, (3, 12, 10), lambda a: a[:, None]),
+        *((DataSpec((1, 12, w), (-1.0, 1.0)), (5, 12, w), lambda a: a[:, None]) for w in (1, 3, 4)),
         (COLOUR, (5, 12, 10, 3), lambda a: a.transpose(0, 3, 1, 2)),
         (COLOUR, (5, 3, 12, 10), lambda a: a),
         (COLOUR, (12, 10, 3), lambda a: a.transpose(2, 0, 1)[None]),

@@ -178,6 +178,7 @@ class Inputs:
         """Images of uint8, fitted where they are of another size."""
         shape, x_shape = tuple(data.shape), tuple(self.spec.x_shape)
         alone = len(shape) == 3 and (shape[2] in items.CHANNELS or shape[0] == x_shape[0] == 3)
+        alone = alone and (1, *shape[1:]) != x_shape  # which are grey images, however narrow
         rows = data[None] if len(shape) == 2 or alone else data
         one = tuple(self._laid_out(rows[:1]).shape[1:])
         if len(one) != 3 or 0 in one or (one != x_shape and one[0] not in MODES):
