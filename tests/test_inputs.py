@@ -237,3 +237,44 @@ def test_what_is_prepared_stays_as_it_is():
     once = Prepared(torch.ones(2, 1, 12, 10))
     assert Inputs(GREY).prepare(once) is once
     assert [len(part) for part in Prepared(torch.empty(0, 2)).parts(3)] == [0]
+
+
+@pytest.mark.parametrize(
+    "rows", [[[3.0, -50.0], [5.0, -49.0]], ((3, -50), (5, -49)), [np.array([3, -50]), [5, -49]]]
+)
+def test_lists_of_numbers_are_standardized_as_arrays_are(rows):
+    found = Inputs(VECTORS, standardization=UNITS).prepare(rows)
+    assert torch.equal(found.whole(), torch.tensor([[0.0, 0.0], [1.0, 4.0]]))
+
+
+def test_lists_are_their_items_together(recwarn):
+    levels = noise(3, 20, 16)
+    for kind in (np.asarray, torch.from_numpy):
+        found = Inputs(GREY).prepare([kind(image) for image in levels])
+        torch.testing.assert_close(found.whole(), Inputs(GREY).prepare(levels).whole())
+    x = torch.rand(3, 1, 12, 10) * 2 - 1
+    assert torch.equal(Inputs(GREY).prepare(list(x)).whole(), x)
+    units = Inputs(VECTORS, standardization=UNITS)
+    assert torch.equal(units.prepare(list(torch.ones(3, 2))).whole(), torch.ones(3, 2))  # tensors are x
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (None, "NoneType cannot be read as data: pictures or files are needed"),
+        (5, "int cannot be read"),
+        (b"abc", "bytes cannot be read"),
+        ({"x": 1}, "dict cannot be read"),
+        ([None, None], "NoneType cannot be read"),
+        ([noise(9, 9), noise(8, 9)], r"ndarray \(9, 9\), ndarray \(8, 9\) cannot be read .* of one shape$"),
+        ([torch.ones(2), torch.ones(3)], r"Tensor \(2,\), Tensor \(3,\) cannot be read"),
+        ([torch.ones(2), np.ones(2)], r"Tensor \(2,\), ndarray \(2,\) cannot be read"),
+        ([Image.new("L", (9, 9)), noise(9, 9)], r"Image, ndarray \(9, 9\) cannot be read"),
+        ([[1.0, 2.0], [1.0]], "list cannot be read"),
+        ([object()] * 3 + [np.ones(i) for i in range(8)], r"and 4 more cannot be read"),
+    ],
+)
+def test_what_is_no_data_is_named_and_refused(wrong, says):
+    with pytest.raises(UserError, match=says):
+        Inputs(GREY).prepare(wrong)

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from dalikit.data import items, prepared
 from dalikit.data.fitting import Fitting
-from dalikit.data.imagefiles import reason
-from dalikit.data.reading import Picture, counted, done, read_arrays, read_pictures
+from dalikit.data.reading import Picture, as_list, counted, done, joined, read_arrays, read_pictures
 from dalikit.errors import UserError
 from dalikit.functional.ranges import SLACK, from_uint8, rescale
 from dalikit.interfaces import DataSpec, Range
@@ -84,7 +83,7 @@ class Inputs:
         or tensor of these is (N, H, W, C) or (N, C, H, W) or (N, H, W), or one image: (H, W), (H, W, C), and
         (3, H, W) in a run in colour. Floats are x (B, *X) already; in an array or a file the channels may be
         last, and in a file they lie where training's did. Vectors in an array or a file are standardized as
-        training's were; a tensor is x.
+        training's were; a tensor is x. A list of arrays or of numbers is an array, one of tensors a tensor.
 
         Args:
             data: what is handed in; what is prepared stays as it is.
@@ -98,7 +97,7 @@ class Inputs:
             return data
         if isinstance(data, Tensor | np.ndarray):
             return self._array(data, value_range, None, "")
-        several = [data] if isinstance(data, str | Path | Image.Image) else list(data)
+        several = [data] if isinstance(data, str | Path | Image.Image) else as_list(data)
         files = [Path(d) for d in several if isinstance(d, str | Path) and Path(d).suffix.lower() in ARRAYS]
         if files and len(several) > 1:
             raise UserError(f"{files[0]} holds arrays: hand it in alone")
@@ -107,10 +106,7 @@ class Inputs:
         if several and all(isinstance(d, str | Path | Image.Image) for d in several):
             rows, names, told = read_pictures(several, self._fitting())
             return Prepared(rows, self._scaled, told, names)
-        try:
-            return self._array(torch.as_tensor(several), value_range, None, "")
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"Data are pictures, files, arrays or tensors: {reason(error)}") from None
+        return self._array(joined(several), value_range, None, "")
 
     def original(self, x: Tensor) -> Tensor:
         """x (B, *X) as the data came: standardized vectors in their own units again, others as they are."""

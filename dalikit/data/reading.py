@@ -1,16 +1,19 @@
-"""Files that are handed in: pictures, one by one or by the folder, read once and fitted; and arrays."""
+"""What is handed in: pictures, one by one or by the folder, read once and fitted; arrays; lists of either."""
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
+from typing import Any
 from weakref import finalize
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from dalikit.data import prepared, telling
 from dalikit.data.fitting import Fitting, orientation
@@ -95,6 +98,41 @@ def read_arrays(file: Path) -> np.ndarray:
             f"{file} holds {', '.join(arrays) or 'nothing'}: one array, or one called x, is needed"
         )
     return arrays["x"] if "x" in arrays else next(iter(arrays.values()))
+
+
+def as_list(data: Any) -> list[Any]:
+    """What is handed in together, one by one; raises `UserError` where it is no collection."""
+    if isinstance(data, bytes | Mapping) or not isinstance(data, Iterable):
+        raise _unknown([data])
+    return list(data)
+
+
+def joined(several: Sequence[Any]) -> Tensor | np.ndarray:
+    """Data handed in one by one as a whole: tensors as a tensor; arrays, or rows of numbers, as an array.
+
+    Raises:
+        UserError: they are something else, or not of one shape.
+    """
+    try:
+        if several and all(isinstance(one, Tensor) for one in several):
+            return torch.stack(list(several))
+        if all(isinstance(one, np.ndarray | np.generic | int | float | list | tuple) for one in several):
+            found = np.asarray(several)
+            if found.dtype.kind in "buif":
+                return found
+    except (ValueError, RuntimeError):  # shapes that differ
+        pass
+    raise _unknown(several)
+
+
+def _unknown(several: Sequence[Any]) -> UserError:
+    shapes = (f" {tuple(one.shape)}" if isinstance(one, Tensor | np.ndarray) else "" for one in several)
+    kinds = dict.fromkeys(f"{type(one).__name__}{s}" for one, s in zip(several, shapes, strict=True))
+    more = f" and {len(kinds) - SHOWN} more" if len(kinds) > SHOWN else ""
+    return UserError(
+        f"{', '.join(list(kinds)[:SHOWN])}{more} cannot be read as data: pictures or files are needed, or "
+        "arrays, tensors or rows of numbers, all of one shape"
+    )
 
 
 def counted(n: int, what: str) -> str:
