@@ -21,6 +21,9 @@ CHANNELS = (1, 2, 3, 4)
 
 SUFFIXES = (".npy", ".npz")
 
+LARGEST = float(np.finfo(np.float32).max)
+"""The most that a number of a vector may be: x, and what it becomes again, are of 32 bits."""
+
 
 @dataclass(frozen=True)
 class ArrayFile:
@@ -117,6 +120,11 @@ def _check_values(path: Path, array: np.ndarray, low: float, high: float) -> Non
         first, last = float(chunk.min()), float(chunk.max())
         if not (math.isfinite(first) and math.isfinite(last)):
             raise UserError(f"Data file {path}: data hold values that are NaN or infinite")
+        if array.ndim == 2 and max(-first, last) > LARGEST:
+            raise UserError(
+                f"Data file {path}: values {first:.3g} to {last:.3g} are too large to be centred and scaled: "
+                "divide them beforehand"
+            )
         if array.ndim > 2 and (first < least or last > most):
             raise UserError(
                 f"Data file {path}: values {first:.9g} to {last:.9g} lie outside dataset.low {low:g} and "
