@@ -54,7 +54,6 @@ class Arrays(Dataset):
         if not -math.inf < low < high < math.inf:
             raise UserError(f"dataset 'arrays': low {low} must be less than high {high}, and both finite")
         self.low, self.high = low, high
-        self.float_range = (low, high)
         self.flip = flip
         self.split_seed = split_seed
         self.file = arrayfiles.read(Path(path), low, high)
@@ -72,6 +71,8 @@ class Arrays(Dataset):
 
     def _describe_images(self, height: int, width: int, channels: int = 1) -> None:
         self.spec = DataSpec((channels, height, width), (-1.0, 1.0), self._classes)
+        if self.file.data["train"].dtype != np.uint8:
+            self.float_range = (self.low, self.high)
         if channels in MODES:
             sides = {"height": height, "width": width, "channels": channels}
             self.fitting = Fitting.model_validate(sides)
