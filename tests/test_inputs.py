@@ -278,3 +278,15 @@ def test_lists_are_their_items_together(recwarn):
 def test_what_is_no_data_is_named_and_refused(wrong, says):
     with pytest.raises(UserError, match=says):
         Inputs(GREY).prepare(wrong)
+
+
+@pytest.mark.parametrize("data", [noise(2, 12, 10), torch.from_numpy(noise(2, 9, 9)), Image.new("L", (9, 9))])
+def test_a_range_of_what_are_no_floats_is_refused(data, tmp_path):
+    with pytest.raises(UserError, match=r"value_range is for floats: pictures and uint8 reach from 0 to 255"):
+        Inputs(GREY).prepare(data, value_range=(0, 1))
+
+
+@pytest.mark.parametrize("ends", [(0, 0), (1, 0), (0, float("inf")), (float("nan"), 1)])
+def test_a_range_that_is_none_is_refused(ends):
+    with pytest.raises(UserError, match=r"value_range is \(.*\); two numbers, the lesser first, are needed"):
+        Inputs(GREY).prepare(torch.zeros(4, 1, 12, 10), value_range=ends)

@@ -91,10 +91,12 @@ class Inputs:
 
         Raises:
             UserError: they cannot be had as x, or are floats without a negative value, which could be meant
-                for [0, 1] where x has negatives.
+                for [0, 1] where x has negatives; or `value_range` is given for what are no floats.
         """
         if isinstance(data, Prepared):
             return data
+        if value_range is not None and not -math.inf < value_range[0] < value_range[1] < math.inf:
+            raise UserError(f"value_range is {value_range}; two numbers, the lesser first, are needed")
         if isinstance(data, Tensor | np.ndarray):
             return self._array(data, value_range, None, "")
         several = [data] if isinstance(data, str | Path | Image.Image) else as_list(data)
@@ -104,7 +106,9 @@ class Inputs:
         if files:
             return self._array(read_arrays(files[0]), value_range, self.float_range, f" of {files[0]}")
         if several and all(isinstance(d, str | Path | Image.Image) for d in several):
-            rows, names, told = read_pictures(several, self._fitting())
+            fitting = self._fitting()
+            _no_range(value_range)
+            rows, names, told = read_pictures(several, fitting)
             return Prepared(rows, self._scaled, told, names)
         return self._array(joined(several), value_range, None, "")
 
@@ -142,6 +146,7 @@ class Inputs:
                 raise UserError("value_range means nothing here: this run's data have none")
             return self._vectors(data, source)
         if str(data.dtype).removeprefix("torch.") == "uint8":
+            _no_range(given)
             return self._images(data, source)
         _check_floats(data, f"uint8 or floats in {self._bounds}")
         self._check_shape(data)
@@ -231,6 +236,11 @@ class Inputs:
 
 _WIDEST = np.dtype(np.float64)
 _SAY = "value_range=(0, 1), or --value-range 0 1, says what they lie between, and scales them"
+
+
+def _no_range(given: Range | None) -> None:
+    if given is not None:
+        raise UserError("value_range is for floats: pictures and uint8 reach from 0 to 255; leave it out")
 
 
 def _check_floats(data: Tensor | np.ndarray, wanted: str) -> None:
