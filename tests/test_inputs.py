@@ -186,7 +186,7 @@ def test_floats_in_a_file_lie_where_training_s_did(tmp_path):
     np.savez(tmp_path / "x.npz", x=raw, y=raw)
     torch.testing.assert_close(inputs.prepare(str(tmp_path / "x.npz")).whole(), x)
     np.savez(tmp_path / "two.npz", a=raw, b=raw)
-    with pytest.raises(UserError, match=r"two.npz holds a, b: one array, or one called x, is needed"):
+    with pytest.raises(UserError, match=r"two.npz holds a, b: train_images and test_images, or one array, "):
         inputs.prepare(tmp_path / "two.npz")
     with pytest.raises(UserError, match=r"outside \[0, 1\]"):
         inputs.prepare(tmp_path / "x.npy", value_range=(0, 1))

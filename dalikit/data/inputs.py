@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from dalikit.data import items, prepared
+from dalikit.data.arrayfiles import SUFFIXES
 from dalikit.data.fitting import Fitting
 from dalikit.data.reading import Picture, as_list, counted, done, joined, read_arrays, read_pictures
 from dalikit.errors import UserError
@@ -23,7 +24,6 @@ from dalikit.interfaces import DataSpec, Range
 
 Standardization = tuple[tuple[float, ...], tuple[float, ...]]
 
-ARRAYS = (".npy", ".npz")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -100,7 +100,7 @@ class Inputs:
         if isinstance(data, Tensor | np.ndarray):
             return self._array(data, value_range, None, "")
         several = [data] if isinstance(data, str | Path | Image.Image) else as_list(data)
-        files = [Path(d) for d in several if isinstance(d, str | Path) and Path(d).suffix.lower() in ARRAYS]
+        files = [Path(d) for d in several if isinstance(d, str | Path) and Path(d).suffix.lower() in SUFFIXES]
         if files and len(several) > 1:
             raise UserError(f"{files[0]} holds arrays: hand it in alone")
         if files:

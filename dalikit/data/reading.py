@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dalikit.data import prepared, telling
+from dalikit.data import arrayfiles, prepared, telling
 from dalikit.data.fitting import Fitting, orientation
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.sources import Opener, source_of
@@ -83,21 +83,22 @@ def read_pictures(given: Sequence[Picture], fitting: Fitting) -> tuple[Spool, tu
 
 
 def read_arrays(file: Path) -> np.ndarray:
-    """The array of an .npy file; of an .npz file the one that it holds, or the one called `x`.
+    """The data of an .npy file, or of an .npz file laid out as those that are trained on, train before test.
+
+    Of one that holds more, as commands write them, the array called `x`.
 
     Raises:
-        UserError: it cannot be read, or holds several.
+        UserError: it cannot be read, or holds something else.
     """
     if not file.is_file():
         raise UserError(f"{file}: no such file")
-    if file.suffix.lower() == ".npy":
-        return prepared.read_array(file)
-    arrays = prepared.read(file)
-    if "x" not in arrays and len(arrays) != 1:
-        raise UserError(
-            f"{file} holds {', '.join(arrays) or 'nothing'}: one array, or one called x, is needed"
-        )
-    return arrays["x"] if "x" in arrays else next(iter(arrays.values()))
+    if file.suffix.lower() == ".npz" and "x" in prepared.shapes(file):
+        return prepared.read(file)["x"]
+    arrays, sources = arrayfiles.laid_out(file)
+    first, *others = (arrays[name] for name, _ in sources.values())
+    if any(not a.shape or (a.shape[1:], a.dtype) != (first.shape[1:], first.dtype) for a in others):
+        raise UserError(f"{file}: data of train and test are not alike: hand them in one by one")
+    return np.concatenate([first, *others]) if others else first
 
 
 def as_list(data: Any) -> list[Any]:
