@@ -57,8 +57,8 @@ class Spool:
 def read_pictures(given: Sequence[Picture], fitting: Fitting) -> tuple[Spool, tuple[str, ...], str]:
     """Pictures as rows (H, W) or (H, W, 3), their names, and in a line what was done to them.
 
-    A folder, a zip or a parquet file stands for the pictures in it, of which broken ones are left out with a
-    warning.
+    A folder, a zip or a parquet file stands for all pictures in it, whatever folders they lie in; broken ones
+    are left out with a warning.
 
     Raises:
         UserError: a picture that is named itself is broken or missing, or none is left.
@@ -175,7 +175,9 @@ def _each(
         if isinstance(picture, Image.Image):  # a copy, for decoding at a part of its size would change it
             yield f"{number}", partial(_held, picture.copy()), True
         elif Path(picture).is_dir() or Path(picture).suffix.lower() in (".zip", ".parquet"):
-            source = source_of(Path(picture))
+            if not Path(picture).exists():
+                raise UserError(f"{picture}: no such file")
+            source = source_of(Path(picture), divided=False)
             for entry, opener in zip(source.entries, source.openers(), strict=True):
                 yield f"{Path(picture) / entry.name}", partial(_opened, opener), False
         else:
