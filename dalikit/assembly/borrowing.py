@@ -163,6 +163,6 @@ def _load(kind: str, player: nn.Module, theirs: dict[str, Tensor], run: str) -> 
         player.load_state_dict(theirs)
     except RuntimeError as error:
         raise UnfitError(
-            f"{kind}.from_run: the weights of run {run} do not fit: method and posterior ask something else of "
-            f"the {kind} here; --set {kind}.from_run=null trains a new one, or keep that run's own of both"
+            f"{kind}.from_run: the weights of run {run} do not fit: method and posterior ask something else "
+            f"of the {kind} here; --set {kind}.from_run=null trains a new one, or keep that run's own of both"
         ) from error
