@@ -17,11 +17,9 @@ from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
 from dalikit.data.splits import check_parts, digests, divide
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Dataset, DataSpec, Part
+from dalikit.interfaces import Dataset, DataSpec, Part, Standardization
 
 DALIKIT_API = 2
-
-Standardization = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Arrays(Dataset):
