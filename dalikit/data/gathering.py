@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from dalikit.data import prepared
-from dalikit.data.fitting import Fitting, convert_image, orientation
+from dalikit.data.fitting import Fitting, convert_image, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.images import track
 from dalikit.data.sources import Source
@@ -76,7 +76,7 @@ def survey(source: Source, channels: bool) -> Survey:
         opener = next(openers)
         try:
             with open_image(opener()) as image:
-                sizes.append(_upright_size(image))
+                sizes.append(upright_size(image))
                 colour = colour or (channels and in_colour(image))
         except Exception:  # told of, by name, when they are prepared
             continue
@@ -118,7 +118,7 @@ def gather(path: Path, source: Source, fitting: Fitting) -> None:
             for row, (at, entry, opener) in zip(rows, steps, strict=False):
                 try:
                     with open_image(opener()) as image:
-                        sizes[at] = _upright_size(image)
+                        sizes[at] = upright_size(image)
                         row[...] = fitting.apply(image)
                 except Exception as error:  # decoders raise anything on a damaged file
                     faults[entry.name], sound[at] = reason(error), False
@@ -168,13 +168,6 @@ def _list(faults: Mapping[str, str], listing: Path) -> None:
         write_text(listing, "".join(f"{name}: {found}\n" for name, found in named.items()))
     except OSError as error:
         raise RunError(f"Cannot write {listing}: {reason(error)}") from None
-
-
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    # Pillow would decode a whole PNG file to look for an orientation behind its pixels.
-    told = image.format != "PNG" or "exif" in image.info
-    sideways = told and orientation(image) in (5, 6, 7, 8)
-    return (image.height, image.width) if sideways else image.size
 
 
 def _side(height: int, width: int) -> int | list[int]:
