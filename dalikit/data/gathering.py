@@ -8,12 +8,13 @@ from statistics import median
 
 import numpy as np
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from dalikit.data import prepared
 from dalikit.data.fitting import Fitting, convert_image, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.images import track
-from dalikit.data.sources import Source
+from dalikit.data.sources import Opener, Source
 from dalikit.data.splits import DIGEST, LEAST, digests
 from dalikit.errors import RunError, UserError
 from dalikit.files import write_text
@@ -30,6 +31,9 @@ LOOKED_AT = 64
 COLOUR, COLOURED = 16, 0.01
 """In colour is a picture of which, at 64 pixels a side, more than this share have channels further apart than
 this, of 255: JPEG and scanners leave less in grey ones."""
+
+LIKENESS = Fitting(height=32, width=32, channels=3, how="stretch")
+"""What is made of every picture to tell it from others, whatever a run makes of it: its digest is of that."""
 
 AS_IT_IS, UNASKED, STEP = 64, 32, 8
 """The largest side that is taken where all pictures have it; else the largest, and what sides divide by."""
@@ -97,7 +101,7 @@ def in_colour(image: Image.Image) -> bool:
 def gather(path: Path, source: Source, fitting: Fitting) -> None:
     """Write the prepared file: for each picture of the source, in its order, what was made of it.
 
-    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their content; `sizes` (N, 2), width and
+    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their `LIKENESS`; `sizes` (N, 2), width and
     height as they were; `sound` (N,), whether it could be read: where not, the other rows mean nothing. What
     could not is listed beside the file.
 
@@ -117,12 +121,9 @@ def gather(path: Path, source: Source, fitting: Fitting) -> None:
             rows = np.zeros((min(prepared.rows_at_once(shape, dtype), count - start), *fitting.shape), dtype)
             for row, (at, entry, opener) in zip(rows, steps, strict=False):
                 try:
-                    with open_image(opener()) as image:
-                        sizes[at] = upright_size(image)
-                        row[...] = fitting.apply(image)
+                    sizes[at], row[...], contents[at] = _read(opener, fitting)
                 except Exception as error:  # decoders raise anything on a damaged file
                     faults[entry.name], sound[at] = reason(error), False
-            contents[start : start + len(rows)] = digests(rows)
             yield rows
         _refuse(faults, count, source, listing)
 
@@ -136,6 +137,18 @@ def gather(path: Path, source: Source, fitting: Fitting) -> None:
         warnings.warn(
             f"{len(faults)} of {count} images are left out: {_told(faults, source, listing)}", stacklevel=2
         )
+
+
+def _read(opener: Opener, fitting: Fitting) -> tuple[tuple[int, int], np.ndarray, np.ndarray]:
+    """A picture's upright size, what is made of it, and its digest (16,)."""
+    with open_image(opener()) as image:
+        size, row = upright_size(image), fitting.apply(image)
+        # A JPEG file was decoded at a part of its size that the fitting chose.
+        likeness = None if isinstance(image, JpegImageFile) else LIKENESS.apply(image)
+    if likeness is None:
+        with open_image(opener()) as image:
+            likeness = LIKENESS.apply(image)
+    return size, row, digests(likeness[None])[0]
 
 
 def left_out(path: Path) -> Path:

@@ -22,7 +22,7 @@ from dalikit.interfaces import Dataset, DataSpec, Derived, Part
 
 DALIKIT_API = 2
 
-RULES = 3
+RULES = 4
 """Raised when the same files would be read or fitted differently, so that they are prepared again."""
 
 Side = Annotated[int, Field(ge=8)]
@@ -34,7 +34,7 @@ class Folder(Dataset):
 
     `path` is a folder, a zip, a parquet file with a column of pictures, or a folder of those. Folders in it
     are classes; with folders `train` and `test` (or `validation`, `val`) those are the parts. Else a hash of
-    each picture's pixels decides its part. What cannot be read is named and left out; more than three such
+    each picture's content decides its part. What cannot be read is named and left out; more than three such
     files, if they are more than 3 % of all, are an error.
 
     Args:
@@ -97,7 +97,7 @@ class Folder(Dataset):
             f"images of folder {self._called}, state {self._stamp}: {telling.parts_of(self)} for train, "
             f"validation and test, {self._broken} left out as broken; upright, {self._made} by Lanczos, "
             f"{'grey' if self.fitting.channels == 1 else 'colour'} uint8 scaled to [-1, 1]; {own} by a hash "
-            f"of each one's pixels and split_seed {self.split_seed}{FLIPPED if self.flip else ''}"
+            f"of each one's content and split_seed {self.split_seed}{FLIPPED if self.flip else ''}"
         )
 
     @property

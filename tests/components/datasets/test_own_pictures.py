@@ -95,6 +95,30 @@ def test_the_same_pictures_divide_alike_wherever_they_lie(tmp_path):
     assert read(Folder(path=str(folder), split_seed=3))[1] != read(one)[1]
 
 
+def parts_by_name(path, **settings):
+    data = Folder(path=str(path), **settings)
+    names = [entry.name for entry in data._source.entries]
+    return {names[row]: part for part in PARTS for row in data._rows[part]}, data.fitting
+
+
+def test_no_picture_that_is_added_moves_another_and_no_fitting_does(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    for i in range(60):
+        grey = Image.fromarray(RNG.integers(0, 256, (14, 15 + i % 3)).astype(np.uint8))
+        grey.resize((400, 300) if i % 2 else grey.size).save(folder / f"{i}.{'jpg' if i % 2 else 'png'}")
+    before, fitting = parts_by_name(folder)
+    assert (fitting.channels, fitting.height) == (1, 32)
+    for changed in ({"size": 8}, {"size": 100}, {"how": "stretch"}, {"channels": 3}):
+        assert parts_by_name(folder, **changed)[0] == before
+    (folder / "z.png").write_bytes(content(1, (13, 13)))
+    for i in range(70):
+        (folder / f"small{i}.png").write_bytes(content(i, (9, 9)))
+    after, fitting = parts_by_name(folder)
+    assert (fitting.channels, fitting.height) == (3, 8)
+    assert {name: after[name] for name in before} == before
+
+
 @pytest.mark.parametrize("held", ["test", "val", "validation"])
 @pytest.mark.parametrize("made", [fill, pack])
 def test_given_parts_have_classes_too(tmp_path, made, held):
