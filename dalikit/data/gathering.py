@@ -1,7 +1,7 @@
 """A user's pictures looked at, and prepared: each fitted once, what cannot be read named and left out."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -51,18 +51,7 @@ class Survey:
         """The sides that they are fitted to unless told, S or [H, W], and why."""
         if not self.sizes:
             return Derived(UNASKED, "no picture could be opened")
-        (width, height), *others = sorted(set(self.sizes))
-        if not others and min(width, height) >= STEP and max(width, height) <= AS_IT_IS:
-            return Derived(_side(height, width), f"all pictures are {width}×{height}")
-        middle = median(min(size) for size in self.sizes)
-        short = max(STEP, min(UNASKED, int(middle) // STEP * STEP))
-        why = f"the median shorter side is {middle:g} px; {UNASKED} at most unless told, for a CPU's sake"
-        shapes = {w / h for w, h in self.sizes}
-        if max(shapes) / min(shapes) > 1.01 or not 0.5 <= min(shapes) <= 2:
-            return Derived(short, why)
-        longer = round(short * max(max(shapes), 1 / min(shapes)) / STEP) * STEP
-        sides = (longer, short) if max(shapes) < 1 else (short, longer)
-        return Derived(_side(*sides), f"{why}; all have one shape")
+        return size_of(self.sizes)
 
     @property
     def channels(self) -> Derived:
@@ -70,6 +59,25 @@ class Survey:
         if self.colour:
             return Derived(3, "some pictures are in colour")
         return Derived(1, "no picture is in colour")
+
+
+def size_of(sizes: Sequence[tuple[int, int]], least: int = STEP) -> Derived:
+    """The sides, S or [H, W], that pictures of these sizes (W, H) are fitted to unless told, and why.
+
+    With sides of `least` and more they may stay as they are.
+    """
+    (width, height), *others = sorted(set(sizes))
+    if not others and min(width, height) >= least and max(width, height) <= AS_IT_IS:
+        return Derived(_side(height, width), f"all pictures are {width}×{height}")
+    middle = median(min(size) for size in sizes)
+    short = max(STEP, min(UNASKED, int(middle) // STEP * STEP))
+    why = f"the median shorter side is {middle:g} px; {UNASKED} at most unless told, for a CPU's sake"
+    shapes = {w / h for w, h in sizes}
+    if max(shapes) / min(shapes) > 1.01 or not 0.5 <= min(shapes) <= 2:
+        return Derived(short, why)
+    longer = round(short * max(max(shapes), 1 / min(shapes)) / STEP) * STEP
+    sides = (longer, short) if max(shapes) < 1 else (short, longer)
+    return Derived(_side(*sides), f"{why}; all have one shape")
 
 
 def survey(source: Source, channels: bool) -> Survey:
@@ -101,9 +109,9 @@ def in_colour(image: Image.Image) -> bool:
 def gather(path: Path, source: Source, fitting: Fitting) -> None:
     """Write the prepared file: for each picture of the source, in its order, what was made of it.
 
-    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their `LIKENESS`; `sizes` (N, 2), width and
-    height as they were; `sound` (N,), whether it could be read: where not, the other rows mean nothing. What
-    could not is listed beside the file.
+    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their `LIKENESS`; `sizes` (N, 2), width
+    and height as they were; `sound` (N,), whether it could be read: where not, the other rows mean nothing.
+    What could not is listed beside the file.
 
     Raises:
         UserError: too many cannot be read; nothing is written then but that list, where it is long.
