@@ -26,6 +26,9 @@ PICTURE_CHANNELS = (1, 3, 4)
 
 SUFFIXES = (".npy", ".npz")
 
+LARGEST = float(np.finfo(np.float32).max)
+"""The most that a number of a vector may be: x, and what it becomes again, are of 32 bits."""
+
 
 @dataclass(frozen=True)
 class ArrayFile:
@@ -95,17 +98,7 @@ def read(path: Path, low: float, high: float) -> ArrayFile:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"dataset 'arrays': '{path}' is no .npy or .npz: --set dataset.path=FILE names one")
-    arrays = prepared.read(path) if path.suffix.lower() == ".npz" else {"images": prepared.read_array(path)}
-    names = [name for name in arrays if not name.endswith("labels")]
-    if "train_images" in names and "test_images" in names:
-        sources = {part: (f"{part}_images", f"{part}_labels") for part in ("train", "test")}
-    elif len(names) == 1 and {*arrays} <= {*names, "labels"}:
-        sources = {"train": (names[0], "labels")}
-    else:
-        raise UserError(
-            f"Data file {path} holds {', '.join(arrays) or 'nothing'}: train_images and test_images, or one "
-            "array, alone or with labels, are needed"
-        )
+    arrays, sources = laid_out(path)
     for name, labels in sources.values():
         _check_shape(path, arrays[name])
         _check_values(path, arrays[name], low, high)
@@ -113,6 +106,24 @@ def read(path: Path, low: float, high: float) -> ArrayFile:
     data = {part: arrays[name] for part, (name, _) in sources.items()}
     _check_sizes(path, data)
     return ArrayFile(path, data, {part: arrays[n] for part, (_, n) in sources.items() if n in arrays})
+
+
+def laid_out(path: Path) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, str]]]:
+    """The arrays of a file; and by the part that they are for, `train` first, the names of data and labels.
+
+    Raises:
+        UserError: the file cannot be read, or its arrays are none of the layouts of `ArrayFile`.
+    """
+    arrays = prepared.read(path) if path.suffix.lower() == ".npz" else {"images": prepared.read_array(path)}
+    names = [name for name in arrays if not name.endswith("labels")]
+    if "train_images" in names and "test_images" in names:
+        return arrays, {part: (f"{part}_images", f"{part}_labels") for part in ("train", "test")}
+    if len(names) == 1 and {*arrays} <= {*names, "labels"}:
+        return arrays, {"train": (names[0], "labels")}
+    raise UserError(
+        f"Data file {path} holds {', '.join(arrays) or 'nothing'}: train_images and test_images, or one "
+        "array, alone or with labels, are needed"
+    )
 
 
 def _check_sizes(path: Path, data: Mapping[str, np.ndarray]) -> None:
@@ -152,6 +163,11 @@ def _check_values(path: Path, array: np.ndarray, low: float, high: float) -> Non
         first, last = float(chunk.min()), float(chunk.max())
         if not (math.isfinite(first) and math.isfinite(last)):
             raise UserError(f"Data file {path}: data hold values that are NaN or infinite")
+        if array.ndim == 2 and max(-first, last) > LARGEST:
+            raise UserError(
+                f"Data file {path}: values {first:.3g} to {last:.3g} are too large to be centred and scaled: "
+                "divide them beforehand"
+            )
         if array.ndim > 2 and (first < least or last > most):
             raise UserError(
                 f"Data file {path}: values {first:.9g} to {last:.9g} lie outside dataset.low {low:g} and "

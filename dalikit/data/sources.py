@@ -33,10 +33,10 @@ class Entry:
 
 
 class Source(ABC):
-    """Pictures and their classes, none of them read yet."""
+    """Pictures, none of them read yet; with their classes and parts, unless they are not to be `divided`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, divided: bool = True) -> None:
+        self.path, self.divided = path, divided
 
     @property
     @abstractmethod
@@ -59,6 +59,9 @@ class Source(ABC):
         names = [] if None in found else [str(label) for label in found]
         return tuple(sorted(names, key=lambda n: (not n.isdecimal(), int(n) if n.isdecimal() else 0, n)))
 
+    def _listed(self, names: Sequence[PurePosixPath]) -> list[Entry]:
+        return entries_of(names, self.path) if self.divided else [Entry(str(name)) for name in names]
+
     @property
     def test_given(self) -> bool:
         """Whether the test part was given."""
@@ -76,7 +79,7 @@ class Tree(Source):
         """All pictures, by name."""
         files = [file for file in self.path.rglob("*") if is_picture(file.name) and not file.is_dir()]
         names = sorted(PurePosixPath(file.relative_to(self.path).as_posix()) for file in files)
-        return entries_of([name for name in names if not hidden(name)], self.path)
+        return self._listed([name for name in names if not hidden(name)])
 
     @cached_property
     def state(self) -> bytes:
@@ -114,7 +117,7 @@ class Zip(Source):
     def entries(self) -> Sequence[Entry]:
         """All pictures, by name."""
         names = [PurePosixPath(name) for name in sorted(self._members)]
-        return entries_of([name for name in names if not hidden(name)], self.path)
+        return self._listed([name for name in names if not hidden(name)])
 
     @cached_property
     def state(self) -> bytes:
@@ -128,8 +131,8 @@ class Zip(Source):
                 yield partial(_open_member, archive, self._members[entry.name])
 
 
-def source_of(path: Path) -> Source:
-    """The source that lies at `path`.
+def source_of(path: Path, divided: bool = True) -> Source:
+    """The source that lies at `path`; all its pictures alike unless it is `divided` into classes and parts.
 
     Raises:
         UserError: there is none, or it is parquet and what reads that is not installed.
@@ -141,9 +144,9 @@ def source_of(path: Path) -> Source:
             tables = not any(is_picture(file.name) for file in path.rglob("*")) and any(
                 path.rglob("*.parquet")
             )
-            return Parquet(path) if tables else Tree(path)
+            return Parquet(path, divided) if tables else Tree(path, divided)
         if path.suffix.lower() in (".zip", ".parquet") and path.is_file():
-            return Zip(path) if path.suffix.lower() == ".zip" else Parquet(path)
+            return Zip(path, divided) if path.suffix.lower() == ".zip" else Parquet(path, divided)
     except OSError:  # a name longer than the file system takes
         pass
     raise UserError(

@@ -21,8 +21,8 @@ class Parquet(Source):
     named where the file names them. Files whose names begin with `train` and `test` are the parts.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, divided: bool = True) -> None:
+        super().__init__(path, divided)
         try:
             import pyarrow.parquet
         except ImportError:
@@ -37,7 +37,7 @@ class Parquet(Source):
         found = []
         for file in self._files:
             self._column(file)  # which raises where there is none
-            labels = self._labels(file)
+            labels = self._labels(file) if self.divided else self._table(file).metadata.num_rows * [None]
             part: Literal["train", "test"] | None = None
             if divided:
                 part = "test" if file.name.startswith("test") else "train"

@@ -70,7 +70,6 @@ class Arrays(Dataset):
         self.root = root or prepared.data_root()
         self.low, self.high = low, high
         self.size, self.how = size, how
-        self.float_range = (low, high)
         self.flip = flip
         self.split_seed = split_seed
         self.file = arrayfiles.read(Path(path), low, high)
@@ -94,6 +93,8 @@ class Arrays(Dataset):
         else:
             self._refuse_fitting(f"{self.file.data['train'].dtype} of {channels} channels")
         self.spec = DataSpec((channels, height, width), (-1.0, 1.0), self._classes)
+        if self.file.data["train"].dtype != np.uint8:
+            self.float_range = (self.low, self.high)
         if channels in MODES:
             sides = {"height": height, "width": width, "channels": channels, "how": self.how}
             self.fitting = Fitting.model_validate(sides)
