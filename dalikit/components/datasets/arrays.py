@@ -17,7 +17,7 @@ from dalikit.data.fitting import MODES, Fitting, How
 from dalikit.data.gathering import size_of
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
 from dalikit.data.reading import done
-from dalikit.data.splits import check_parts, digests, divide
+from dalikit.data.splits import PARTS, SplitSeed, check_parts, digests, divide
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Part
@@ -63,7 +63,7 @@ class Arrays(Dataset):
         low: float = 0.0,
         high: float = 1.0,
         flip: bool = False,
-        split_seed: Annotated[int, Field(ge=0)] = 0,
+        split_seed: SplitSeed = 0,
     ) -> None:
         if not -math.inf < low < high < math.inf:
             raise UserError(f"dataset 'arrays': low {low} must be less than high {high}, and both finite")
@@ -167,9 +167,12 @@ class Arrays(Dataset):
         by = "with the test part as given" if "test" in self.file.data else "by a hash of their content"
         lone = telling.lone_classes(counts)
         if len(self._labels) == 1:
-            lone = f"One class only ({self._labels[0]}), which labels nothing"
+            lone = f"one class only ({self._labels[0]}), which labels nothing"
         line = f"{sum(map(len, self.file.data.values())):,} {what}{telling.classes(counts)}"
-        return (f"{line} → {telling.parts_of(self)} {by}; {size}", *([lone] if lone else []))
+        hint = "" if self.file.vectors else telling.flip_hint(self, self.flip)
+        said = "; ".join(remark for remark in (lone, hint) if remark)
+        more = [said[0].upper() + said[1:]] if said else []
+        return (f"{line} → {telling.parts_of(self)} {by}; {size}", *more)
 
     @property
     def path(self) -> Path:
@@ -200,7 +203,8 @@ class Arrays(Dataset):
         """For each part which rows of its array make it."""
         found = np.concatenate([_digests(array) for array in self.file.data.values()])
         count = len(self.file.data["train"])
-        rows = divide(found, self.split_seed, np.arange(len(found)) >= count)
+        given = np.where(np.arange(len(found)) < count, 0, PARTS.index("test"))
+        rows = divide(found, self.split_seed, given)
         check_parts(f"Data file {self.file.path}", rows)
         return {**rows, "test": rows["test"] - (count if "test" in self.file.data else 0)}
 
