@@ -20,9 +20,7 @@ from dalikit.data.fitting import Fitting
 from dalikit.data.reading import Picture, as_list, counted, done, joined, read_arrays, read_pictures
 from dalikit.errors import UserError
 from dalikit.functional.ranges import SLACK, from_uint8, rescale
-from dalikit.interfaces import DataSpec, Range
-
-Standardization = tuple[tuple[float, ...], tuple[float, ...]]
+from dalikit.interfaces import DataSpec, Range, Standardization
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 

@@ -35,8 +35,8 @@ def parts_by(names: Collection[str], where: Path) -> dict[str, Part]:
     if "train" not in names:
         if "test" in names:
             raise UserError(
-                f"dataset 'folder': {where} has a folder test but no folder train beside it: name "
-                f"{where / 'test'} itself to train on what is in it"
+                f"dataset 'folder': {where} has a test part but no train beside it: name that part itself to "
+                "train on what is in it"
             )
         return {}
     if "test" in names:

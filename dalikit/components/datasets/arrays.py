@@ -20,7 +20,7 @@ from dalikit.data.reading import done
 from dalikit.data.splits import PARTS, SplitSeed, check_parts, digests, divide
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Dataset, DataSpec, Part
+from dalikit.interfaces import Dataset, DataSpec, Part, Standardization
 
 DALIKIT_API = 2
 
@@ -28,7 +28,6 @@ RULES = 1
 """Raised when the same images would be fitted differently, so that they are prepared again."""
 
 Side = Annotated[int, Field(ge=1)]
-Standardization = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Arrays(Dataset):

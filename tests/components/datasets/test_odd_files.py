@@ -266,7 +266,7 @@ def test_a_folder_in_a_hidden_one_is_used(folder, tmp_path):
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ({"test": 9}, "has a folder test but no folder train beside it: name"),
+        ({"test": 9}, "has a test part but no train beside it: name"),
         ({"train": 19, "test": 1}, "has too few images: 19 data, 20 at least are needed"),
         ({"train": 19, "test": 0}, "has too few images: 19 data, 20 at least are needed"),
         ({".": 0}, "has too few images: 0 data, 20 at least are needed"),
