@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from dalikit.data import prepared
-from dalikit.data.images import check_labels
+from dalikit.data.fitting import Fitting
+from dalikit.data.images import check_labels, track
 from dalikit.data.splits import check_count
 from dalikit.errors import UserError
 
@@ -18,6 +20,9 @@ SAMPLES = 64
 
 CHANNELS = (1, 2, 3, 4)
 """What tells channels from sides."""
+
+PICTURE_CHANNELS = (1, 3, 4)
+"""Those of grey and of colour, without transparency and with it."""
 
 SUFFIXES = (".npy", ".npz")
 
@@ -43,6 +48,31 @@ class ArrayFile:
         """Whether data are (N, D)."""
         return self.data["train"].ndim == 2
 
+    @property
+    def pictures(self) -> bool:
+        """Whether data are pictures, which can be fitted: uint8 in grey or colour, or with transparency."""
+        channels = self.data["train"].shape[3:] or (1,)
+        whole_bytes = all(array.dtype == np.uint8 for array in self.data.values())
+        return whole_bytes and not self.vectors and channels[0] in PICTURE_CHANNELS
+
+    def fitted(self, fitting: Fitting, path: Path) -> Mapping[str, np.ndarray]:
+        """Its pictures by the part that they are for; what is not so already is fitted once, into `path`."""
+        shapes = (fitting.shape, (*fitting.shape, 1) if fitting.channels == 1 else None)
+        if self.data["train"].shape[1:] in shapes:
+            return self.data
+        if not path.exists():
+            streams = {part: self._stream(array, fitting) for part, array in self.data.items()}
+            prepared.write(path, streams)
+        return prepared.read(path)
+
+    def _stream(self, array: np.ndarray, fitting: Fitting) -> prepared.Stream:
+        step = prepared.rows_at_once(array.shape, array.dtype)
+        chunks = (
+            np.stack([fitting.apply(picture_of(row)) for row in array[start : start + step]])
+            for start in track(range(0, len(array), step), f"Preparing {self.path}")
+        )
+        return prepared.Stream((len(array), *fitting.shape), np.dtype(np.uint8), chunks)
+
     def stamp(self) -> str:
         """Of the file's size and content, or of `SAMPLES` MiB of it; an .npz file ends with all its sums."""
         size, block = self.path.stat().st_size, 1 << 20
@@ -53,6 +83,11 @@ class ArrayFile:
                 source.seek(start)
                 stamp.update(source.read(block))
         return stamp.hexdigest()[:12]
+
+
+def picture_of(row: np.ndarray) -> Image.Image:
+    """A uint8 image (H, W) or (H, W, C) as a picture."""
+    return Image.fromarray(np.ascontiguousarray(row[..., 0] if row.shape[2:] == (1,) else row))
 
 
 def read(path: Path, low: float, high: float) -> ArrayFile:

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from dalikit.data import arrayfiles, prepared, telling
-from dalikit.data.fitting import Fitting, orientation
+from dalikit.data.fitting import Fitting, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.sources import Opener, source_of
 from dalikit.errors import UserError
@@ -67,8 +67,7 @@ def read_pictures(given: Sequence[Picture], fitting: Fitting) -> tuple[Spool, tu
     for name, opened, alone in _each(given):
         try:
             with opened() as image:
-                turned = orientation(image) > 4
-                size = (image.height, image.width) if turned else (image.width, image.height)
+                size = upright_size(image)
                 row = fitting.apply(image)
         except Exception as error:  # decoders raise anything on a damaged file
             if alone:

@@ -16,9 +16,6 @@ from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Standardizatio
 if TYPE_CHECKING:
     from dalikit.data.fitting import Fitting
 
-if TYPE_CHECKING:
-    from dalikit.data.fitting import Fitting
-
 READ_AT_ONCE = 1000
 """Data that are read together where their labels alone are wanted."""
 
