@@ -73,12 +73,29 @@ def test_the_other_run_is_read_once(tune, trained, tmp_path, cli):
 
 def test_what_changes_no_shape_can_be_overruled(tune, tmp_path):
     done = tune("--game", "hinge", "--set", "method.lam=0.25", "--posterior", "identity", "--method", "dali")
-    refused(done, "encoder.from_run: the weights of run", "do not fit")  # the identity has one head
+    says = (
+        "encoder.from_run: the weights of run",
+        "do not fit",
+        "--set encoder.from_run=null trains a new one",
+    )
+    refused(done, *says)  # the identity has one head
     done = tune("--game", "hinge", "--set", "method.lam=0.25", "--set", "trainer.batch_size=8", *STILL)
     assert done.returncode == 0, done.stderr
     config = dalikit.load(tmp_path / "tuned").config
     assert config.players["game"].name == "hinge"
     assert config.method.params["lam"] == 0.25
+
+
+def test_a_player_that_another_method_asks_more_of_is_refused_and_can_be_new(tune, trained, tmp_path):
+    done = tune("--method", "alice", *STILL, "--set", "trainer.batch_size=8")
+    refused(done, "encoder.from_run: the weights", "do not fit", "--set encoder.from_run=null")
+    assert "state_dict" not in done.stderr
+    done = tune(
+        "--method", "alice", *STILL, "--set", "trainer.batch_size=8", "--set", "encoder.from_run=null"
+    )
+    assert done.returncode == 0, done.stderr
+    tuned, source = dalikit.load(tmp_path / "tuned"), dalikit.load(trained)
+    torch.testing.assert_close(tuned.sample(3, seed=0), source.sample(3, seed=0))
 
 
 def test_another_method_starts_from_the_players_that_it_has(tune, trained, tmp_path):
@@ -107,7 +124,11 @@ def test_data_of_another_shape_are_refused_and_both_are_named(cli, trained, tmp_
     np.save(tmp_path / "wide.npy", np.zeros((40, 8, 12), np.uint8))
     words = ["--dataset", "arrays", "--set", f"dataset.path={tmp_path / 'wide.npy'}", "--steps", 2]
     done = cli("train", "--from", trained, *words, "--out", tmp_path / "run")
-    refused(done, "of shape (1, 8, 8) in [-1, 1]", "'arrays' are of shape (1, 8, 12) in [-1, 1]")
+    refused(
+        done,
+        "of shape (1, 8, 8) in [-1, 1]",
+        "'arrays' are of shape (1, 8, 12) in [-1, 1]: make them alike, as dataset.size",
+    )
     assert not (tmp_path / "run").exists()
     refused(cli("train", "--from", tmp_path / "nowhere", *words), "nowhere is not a run")
     refused(cli("train", "--resume", trained, "--from", trained), "--resume goes on with the run's own")

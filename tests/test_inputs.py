@@ -52,6 +52,7 @@ def save(folder, name, levels):
         (GREY, (12, 10, 1), lambda a: a.transpose(2, 0, 1)[None]),
         (GREY, (1, 12, 10), lambda a: a[None]),
         (GREY, (3, 12, 10), lambda a: a[:, None]),
+        *((DataSpec((1, 12, w), (-1.0, 1.0)), (5, 12, w), lambda a: a[:, None]) for w in (1, 3, 4)),
         (COLOUR, (5, 12, 10, 3), lambda a: a.transpose(0, 3, 1, 2)),
         (COLOUR, (5, 3, 12, 10), lambda a: a),
         (COLOUR, (12, 10, 3), lambda a: a.transpose(2, 0, 1)[None]),
@@ -185,7 +186,7 @@ def test_floats_in_a_file_lie_where_training_s_did(tmp_path):
     np.savez(tmp_path / "x.npz", x=raw, y=raw)
     torch.testing.assert_close(inputs.prepare(str(tmp_path / "x.npz")).whole(), x)
     np.savez(tmp_path / "two.npz", a=raw, b=raw)
-    with pytest.raises(UserError, match=r"two.npz holds a, b: one array, or one called x, is needed"):
+    with pytest.raises(UserError, match=r"two.npz holds a, b: train_images and test_images, or one array, "):
         inputs.prepare(tmp_path / "two.npz")
     with pytest.raises(UserError, match=r"outside \[0, 1\]"):
         inputs.prepare(tmp_path / "x.npy", value_range=(0, 1))
@@ -236,3 +237,56 @@ def test_what_is_prepared_stays_as_it_is():
     once = Prepared(torch.ones(2, 1, 12, 10))
     assert Inputs(GREY).prepare(once) is once
     assert [len(part) for part in Prepared(torch.empty(0, 2)).parts(3)] == [0]
+
+
+@pytest.mark.parametrize(
+    "rows", [[[3.0, -50.0], [5.0, -49.0]], ((3, -50), (5, -49)), [np.array([3, -50]), [5, -49]]]
+)
+def test_lists_of_numbers_are_standardized_as_arrays_are(rows):
+    found = Inputs(VECTORS, standardization=UNITS).prepare(rows)
+    assert torch.equal(found.whole(), torch.tensor([[0.0, 0.0], [1.0, 4.0]]))
+
+
+def test_lists_are_their_items_together(recwarn):
+    levels = noise(3, 20, 16)
+    for kind in (np.asarray, torch.from_numpy):
+        found = Inputs(GREY).prepare([kind(image) for image in levels])
+        torch.testing.assert_close(found.whole(), Inputs(GREY).prepare(levels).whole())
+    x = torch.rand(3, 1, 12, 10) * 2 - 1
+    assert torch.equal(Inputs(GREY).prepare(list(x)).whole(), x)
+    units = Inputs(VECTORS, standardization=UNITS)
+    assert torch.equal(units.prepare(list(torch.ones(3, 2))).whole(), torch.ones(3, 2))  # tensors are x
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (None, "NoneType cannot be read as data: pictures or files are needed"),
+        (5, "int cannot be read"),
+        (b"abc", "bytes cannot be read"),
+        ({"x": 1}, "dict cannot be read"),
+        ([None, None], "NoneType cannot be read"),
+        ([noise(9, 9), noise(8, 9)], r"ndarray \(9, 9\), ndarray \(8, 9\) cannot be read .* of one shape$"),
+        ([torch.ones(2), torch.ones(3)], r"Tensor \(2,\), Tensor \(3,\) cannot be read"),
+        ([torch.ones(2), np.ones(2)], r"Tensor \(2,\), ndarray \(2,\) cannot be read"),
+        ([Image.new("L", (9, 9)), noise(9, 9)], r"Image, ndarray \(9, 9\) cannot be read"),
+        ([[1.0, 2.0], [1.0]], "list cannot be read"),
+        ([object()] * 3 + [np.ones(i) for i in range(8)], r"and 4 more cannot be read"),
+    ],
+)
+def test_what_is_no_data_is_named_and_refused(wrong, says):
+    with pytest.raises(UserError, match=says):
+        Inputs(GREY).prepare(wrong)
+
+
+@pytest.mark.parametrize("data", [noise(2, 12, 10), torch.from_numpy(noise(2, 9, 9)), Image.new("L", (9, 9))])
+def test_a_range_of_what_are_no_floats_is_refused(data, tmp_path):
+    with pytest.raises(UserError, match=r"value_range is for floats: pictures and uint8 reach from 0 to 255"):
+        Inputs(GREY).prepare(data, value_range=(0, 1))
+
+
+@pytest.mark.parametrize("ends", [(0, 0), (1, 0), (0, float("inf")), (float("nan"), 1)])
+def test_a_range_that_is_none_is_refused(ends):
+    with pytest.raises(UserError, match=r"value_range is \(.*\); two numbers, the lesser first, are needed"):
+        Inputs(GREY).prepare(torch.zeros(4, 1, 12, 10), value_range=ends)

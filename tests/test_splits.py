@@ -14,7 +14,7 @@ MANY = np.random.default_rng(0).integers(0, 256, (4000, 3, 3)).astype(np.uint8)
 
 
 def parts_of(rows, seed=0, test_given=False):
-    given = np.arange(len(rows) + 9) >= len(rows)
+    given = 2 * (np.arange(len(rows) + 9) >= len(rows))
     found = divide(
         digests(np.concatenate([rows, rows[:1].repeat(9, 0)]) if test_given else rows),
         seed,
@@ -48,6 +48,17 @@ def test_beside_a_test_part_a_tenth_is_the_validation_part():
     assert set(found) == {0, 1}
     assert abs((found == 1).mean() - 0.1) < 5 * 0.3 / len(MANY) ** 0.5
     assert [part == 1 for part in found] == [by_hand(row, 0) == "test" for row in MANY]
+
+
+def test_parts_that_are_given_stay_and_the_other_is_made_of_the_rest():
+    for decree in (np.arange(4000) % 2, np.arange(4000) % 3):
+        found = divide(digests(MANY), 0, decree)
+        parts = np.full(4000, 9)
+        for number, part in enumerate(PARTS):
+            parts[found[part]] = number
+        missing = 2 if decree.max() == 1 else None
+        for row, part, own in zip(MANY, parts, decree, strict=True):
+            assert part == (own or (missing if missing and by_hand(row, 0) == "test" else 0))
 
 
 @given(st.integers(0, 2**32), st.integers(100, 300))

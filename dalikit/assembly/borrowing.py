@@ -108,7 +108,8 @@ def check_sources(sources: Iterable[str], dataset: Dataset, conditional: bool) -
         if _told(theirs, conditional) != _told(dataset.spec, conditional):
             raise UnfitError(
                 f"Networks of run {source} are for data {_told(theirs, conditional)}; those of data set "
-                f"'{dataset.name}' are {_told(dataset.spec, conditional)}"
+                f"'{dataset.name}' are {_told(dataset.spec, conditional)}: make them alike, as dataset.size "
+                "and dataset.channels do where a data set takes them, or train without from_run"
             )
 
 
@@ -161,5 +162,7 @@ def _load(kind: str, player: nn.Module, theirs: dict[str, Tensor], run: str) -> 
     try:
         player.load_state_dict(theirs)
     except RuntimeError as error:
-        message = " ".join(str(error).split())[:200]
-        raise UnfitError(f"{kind}.from_run: the weights of run {run} do not fit: {message}") from None
+        raise UnfitError(
+            f"{kind}.from_run: the weights of run {run} do not fit: method and posterior ask something else "
+            f"of the {kind} here; --set {kind}.from_run=null trains a new one, or keep that run's own of both"
+        ) from error

@@ -1,5 +1,6 @@
 """`dalikit data`: what would be trained on, before anything is."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,10 @@ def show_data(
         print(f"{title + ':':<16}{line}")
     _print_classes(data)
     _draw(data, target)
-    print(f"Train on it: dalikit train --data {path}")
+    own = [word for text in assignments or [] for word in ("--set", text)]
+    named = [*(["--dataset", dataset] if dataset else []), *own]
+    named += ["--data-root", str(data_root)] if data_root else []
+    print(f"Train on it: {shlex.join(['dalikit', 'train', '--data', str(path), *named])}")
 
 
 def _print_classes(data: "Dataset") -> None:

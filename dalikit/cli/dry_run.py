@@ -1,4 +1,7 @@
-"""`dalikit train --dry-run`: what would be trained, and how long it would take; nothing is written."""
+"""`dalikit train --dry-run`: what would be trained, and how long it would take; no run is written.
+
+Data are prepared under the data root, as training would prepare them: without them no time can be measured.
+"""
 
 import sys
 from pathlib import Path

@@ -65,6 +65,8 @@ def given(
     from dalikit.data.inputs import Prepared
 
     if not files:
+        if value_range is not None:
+            raise UserError("--value-range is for floats of a file: test data are as they were trained on")
         batch = model.batch("test", n)
         x, own = Prepared(batch.x), batch.y if model.method.conditional else None
     else:
@@ -89,7 +91,7 @@ def one(model: "RunModel", which: str, label: str | None, value_range: tuple[flo
         if len(found.x) != 1:
             raise UserError(f"{which} holds {len(found.x)} data: one is needed here")
         return found
-    found = given(model, None, int(which) + 1, label, None)
+    found = given(model, None, int(which) + 1, label, value_range)
     if len(found.x) <= int(which):
         raise UserError(f"The test part has {len(found.x)} data: there is no index {which}")
     return Given(Prepared(found.x.whole()[-1:]), None if found.labels is None else found.labels[-1:])

@@ -27,8 +27,7 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
 Weights = Annotated[str, typer.Option(help="last, or best: those that validation found best.")]
 Number = Annotated[int, typer.Option("--n", min=1, help="How many.")]
 
-ARRAYS = (".npy", ".npz")
-PICTURE_OR_ARRAYS = (".png", *ARRAYS)
+PICTURE_OR_ARRAYS = (".png", *output.ARRAYS)
 
 
 def register(app: typer.Typer) -> None:
@@ -97,7 +96,7 @@ def encode(
 
     model = _load(run, device, data_root, weights)
     data = given(model, files, None, label, value_range)
-    target = output.target(out, model.run.path, "encode.npz", ARRAYS, force)
+    target = output.target(out, model.run.path, "encode.npz", output.ARRAYS, force)
     found = []
     for part in data.parts(model):
         moments = _moments(model.encode(part.x, part.labels))

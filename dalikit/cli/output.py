@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from dalikit.model import RunModel
 
+ARRAYS = (".npy", ".npz")
+
 
 def target(out: Path | None, run: Path, default: str, suffixes: tuple[str, ...], force: bool) -> Path:
     """The path to write to: `out`, or a free name made from `default` in the run's folder.
@@ -42,7 +44,7 @@ def write_data(model: "RunModel", x: "Tensor", path: Path, columns: int | None =
     """
     from dalikit import pictures
 
-    if path.suffix in (".npy", ".npz"):
+    if path.suffix in ARRAYS:
         write_arrays({"x": model.inputs.original(x)}, "x", path)
         return
     pictures.check_drawable(model.spec)
@@ -70,7 +72,7 @@ def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path) -> 
     """Write originals and reconstructions (N, *X): in turn in a picture, else as arrays."""
     from dalikit import pictures
 
-    if path.suffix in (".npy", ".npz"):
+    if path.suffix in ARRAYS:
         pairs = {"x": x, "reconstruction": again}
         originals = {name: model.inputs.original(data) for name, data in pairs.items()}
         write_arrays(originals, "reconstruction", path)

@@ -103,6 +103,17 @@ def convert_image(image: Image.Image, mode: str) -> Image.Image:
     return image if turned is None else image.transpose(turned)
 
 
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height that an image, not yet decoded, has once it is upright."""
+    # Pillow would decode a whole PNG file to look for an orientation behind its pixels.
+    told = image.format != "PNG" or "exif" in image.info
+    sideways = told and orientation(image) in (5, 6, 7, 8)
+    # Of TIFF files on their side some of its versions tell the upright size already: not their tags.
+    tags = getattr(image, "tag_v2", None)
+    width, height = (tags[256], tags[257]) if tags else image.size
+    return (height, width) if sideways else (width, height)
+
+
 def orientation(image: Image.Image) -> int:
     """The image's EXIF orientation; 1, as it lies, where none is told or what tells it is damaged."""
     try:

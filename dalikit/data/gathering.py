@@ -1,19 +1,20 @@
 """A user's pictures looked at, and prepared: each fitted once, what cannot be read named and left out."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from dalikit.data import prepared
-from dalikit.data.fitting import Fitting, convert_image, orientation
+from dalikit.data.fitting import Fitting, convert_image, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.images import track
-from dalikit.data.sources import Source
+from dalikit.data.sources import Opener, Source
 from dalikit.data.splits import DIGEST, LEAST, digests
 from dalikit.errors import RunError, UserError
 from dalikit.files import write_text
@@ -31,6 +32,9 @@ COLOUR, COLOURED = 16, 0.01
 """In colour is a picture of which, at 64 pixels a side, more than this share have channels further apart than
 this, of 255: JPEG and scanners leave less in grey ones."""
 
+LIKENESS = Fitting(height=32, width=32, channels=3, how="stretch")
+"""What is made of every picture to tell it from others, whatever a run makes of it: its digest is of that."""
+
 AS_IT_IS, UNASKED, STEP = 64, 32, 8
 """The largest side that is taken where all pictures have it; else the largest, and what sides divide by."""
 
@@ -47,18 +51,7 @@ class Survey:
         """The sides that they are fitted to unless told, S or [H, W], and why."""
         if not self.sizes:
             return Derived(UNASKED, "no picture could be opened")
-        (width, height), *others = sorted(set(self.sizes))
-        if not others and min(width, height) >= STEP and max(width, height) <= AS_IT_IS:
-            return Derived(_side(height, width), f"all pictures are {width}×{height}")
-        middle = median(min(size) for size in self.sizes)
-        short = max(STEP, min(UNASKED, int(middle) // STEP * STEP))
-        why = f"the median shorter side is {middle:g} px; {UNASKED} at most unless told, for a CPU's sake"
-        shapes = {w / h for w, h in self.sizes}
-        if max(shapes) / min(shapes) > 1.01 or not 0.5 <= min(shapes) <= 2:
-            return Derived(short, why)
-        longer = round(short * max(max(shapes), 1 / min(shapes)) / STEP) * STEP
-        sides = (longer, short) if max(shapes) < 1 else (short, longer)
-        return Derived(_side(*sides), f"{why}; all have one shape")
+        return size_of(self.sizes)
 
     @property
     def channels(self) -> Derived:
@@ -66,6 +59,25 @@ class Survey:
         if self.colour:
             return Derived(3, "some pictures are in colour")
         return Derived(1, "no picture is in colour")
+
+
+def size_of(sizes: Sequence[tuple[int, int]], least: int = STEP) -> Derived:
+    """The sides, S or [H, W], that pictures of these sizes (W, H) are fitted to unless told, and why.
+
+    With sides of `least` and more they may stay as they are.
+    """
+    (width, height), *others = sorted(set(sizes))
+    if not others and min(width, height) >= least and max(width, height) <= AS_IT_IS:
+        return Derived(_side(height, width), f"all pictures are {width}×{height}")
+    middle = median(min(size) for size in sizes)
+    short = max(STEP, min(UNASKED, int(middle) // STEP * STEP))
+    why = f"the median shorter side is {middle:g} px; {UNASKED} at most unless told, for a CPU's sake"
+    shapes = {w / h for w, h in sizes}
+    if max(shapes) / min(shapes) > 1.01 or not 0.5 <= min(shapes) <= 2:
+        return Derived(short, why)
+    longer = round(short * max(max(shapes), 1 / min(shapes)) / STEP) * STEP
+    sides = (longer, short) if max(shapes) < 1 else (short, longer)
+    return Derived(_side(*sides), f"{why}; all have one shape")
 
 
 def survey(source: Source, channels: bool) -> Survey:
@@ -76,7 +88,7 @@ def survey(source: Source, channels: bool) -> Survey:
         opener = next(openers)
         try:
             with open_image(opener()) as image:
-                sizes.append(_upright_size(image))
+                sizes.append(upright_size(image))
                 colour = colour or (channels and in_colour(image))
         except Exception:  # told of, by name, when they are prepared
             continue
@@ -97,9 +109,9 @@ def in_colour(image: Image.Image) -> bool:
 def gather(path: Path, source: Source, fitting: Fitting) -> None:
     """Write the prepared file: for each picture of the source, in its order, what was made of it.
 
-    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their content; `sizes` (N, 2), width and
-    height as they were; `sound` (N,), whether it could be read: where not, the other rows mean nothing. What
-    could not is listed beside the file.
+    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their `LIKENESS`; `sizes` (N, 2), width
+    and height as they were; `sound` (N,), whether it could be read: where not, the other rows mean nothing.
+    What could not is listed beside the file.
 
     Raises:
         UserError: too many cannot be read; nothing is written then but that list, where it is long.
@@ -117,12 +129,9 @@ def gather(path: Path, source: Source, fitting: Fitting) -> None:
             rows = np.zeros((min(prepared.rows_at_once(shape, dtype), count - start), *fitting.shape), dtype)
             for row, (at, entry, opener) in zip(rows, steps, strict=False):
                 try:
-                    with open_image(opener()) as image:
-                        sizes[at] = _upright_size(image)
-                        row[...] = fitting.apply(image)
+                    sizes[at], row[...], contents[at] = _read(opener, fitting)
                 except Exception as error:  # decoders raise anything on a damaged file
                     faults[entry.name], sound[at] = reason(error), False
-            contents[start : start + len(rows)] = digests(rows)
             yield rows
         _refuse(faults, count, source, listing)
 
@@ -136,6 +145,18 @@ def gather(path: Path, source: Source, fitting: Fitting) -> None:
         warnings.warn(
             f"{len(faults)} of {count} images are left out: {_told(faults, source, listing)}", stacklevel=2
         )
+
+
+def _read(opener: Opener, fitting: Fitting) -> tuple[tuple[int, int], np.ndarray, np.ndarray]:
+    """A picture's upright size, what is made of it, and its digest (16,)."""
+    with open_image(opener()) as image:
+        size, row = upright_size(image), fitting.apply(image)
+        # A JPEG file was decoded at a part of its size that the fitting chose.
+        likeness = None if isinstance(image, JpegImageFile) else LIKENESS.apply(image)
+    if likeness is None:
+        with open_image(opener()) as image:
+            likeness = LIKENESS.apply(image)
+    return size, row, digests(likeness[None])[0]
 
 
 def left_out(path: Path) -> Path:
@@ -168,13 +189,6 @@ def _list(faults: Mapping[str, str], listing: Path) -> None:
         write_text(listing, "".join(f"{name}: {found}\n" for name, found in named.items()))
     except OSError as error:
         raise RunError(f"Cannot write {listing}: {reason(error)}") from None
-
-
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    # Pillow would decode a whole PNG file to look for an orientation behind its pixels.
-    told = image.format != "PNG" or "exif" in image.info
-    sideways = told and orientation(image) in (5, 6, 7, 8)
-    return (image.height, image.width) if sideways else image.size
 
 
 def _side(height: int, width: int) -> int | list[int]:

@@ -15,16 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from dalikit.data import items, prepared
+from dalikit.data.arrayfiles import SUFFIXES
 from dalikit.data.fitting import Fitting
-from dalikit.data.imagefiles import reason
-from dalikit.data.reading import Picture, counted, done, read_arrays, read_pictures
+from dalikit.data.reading import Picture, as_list, counted, done, joined, read_arrays, read_pictures
 from dalikit.errors import UserError
 from dalikit.functional.ranges import SLACK, from_uint8, rescale
-from dalikit.interfaces import DataSpec, Range
+from dalikit.interfaces import DataSpec, Range, Standardization
 
-Standardization = tuple[tuple[float, ...], tuple[float, ...]]
-
-ARRAYS = (".npy", ".npz")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -84,7 +81,7 @@ class Inputs:
         or tensor of these is (N, H, W, C) or (N, C, H, W) or (N, H, W), or one image: (H, W), (H, W, C), and
         (3, H, W) in a run in colour. Floats are x (B, *X) already; in an array or a file the channels may be
         last, and in a file they lie where training's did. Vectors in an array or a file are standardized as
-        training's were; a tensor is x.
+        training's were; a tensor is x. A list of arrays or of numbers is an array, one of tensors a tensor.
 
         Args:
             data: what is handed in; what is prepared stays as it is.
@@ -92,25 +89,26 @@ class Inputs:
 
         Raises:
             UserError: they cannot be had as x, or are floats without a negative value, which could be meant
-                for [0, 1] where x has negatives.
+                for [0, 1] where x has negatives; or `value_range` is given for what are no floats.
         """
         if isinstance(data, Prepared):
             return data
+        if value_range is not None and not -math.inf < value_range[0] < value_range[1] < math.inf:
+            raise UserError(f"value_range is {value_range}; two numbers, the lesser first, are needed")
         if isinstance(data, Tensor | np.ndarray):
             return self._array(data, value_range, None, "")
-        several = [data] if isinstance(data, str | Path | Image.Image) else list(data)
-        files = [Path(d) for d in several if isinstance(d, str | Path) and Path(d).suffix.lower() in ARRAYS]
+        several = [data] if isinstance(data, str | Path | Image.Image) else as_list(data)
+        files = [Path(d) for d in several if isinstance(d, str | Path) and Path(d).suffix.lower() in SUFFIXES]
         if files and len(several) > 1:
             raise UserError(f"{files[0]} holds arrays: hand it in alone")
         if files:
             return self._array(read_arrays(files[0]), value_range, self.float_range, f" of {files[0]}")
         if several and all(isinstance(d, str | Path | Image.Image) for d in several):
-            rows, names, told = read_pictures(several, self._fitting())
+            fitting = self._fitting()
+            _no_range(value_range)
+            rows, names, told = read_pictures(several, fitting)
             return Prepared(rows, self._scaled, told, names)
-        try:
-            return self._array(torch.as_tensor(several), value_range, None, "")
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"Data are pictures, files, arrays or tensors: {reason(error)}") from None
+        return self._array(joined(several), value_range, None, "")
 
     def original(self, x: Tensor) -> Tensor:
         """x (B, *X) as the data came: standardized vectors in their own units again, others as they are."""
@@ -146,6 +144,7 @@ class Inputs:
                 raise UserError("value_range means nothing here: this run's data have none")
             return self._vectors(data, source)
         if str(data.dtype).removeprefix("torch.") == "uint8":
+            _no_range(given)
             return self._images(data, source)
         _check_floats(data, f"uint8 or floats in {self._bounds}")
         self._check_shape(data)
@@ -178,6 +177,7 @@ class Inputs:
         """Images of uint8, fitted where they are of another size."""
         shape, x_shape = tuple(data.shape), tuple(self.spec.x_shape)
         alone = len(shape) == 3 and (shape[2] in items.CHANNELS or shape[0] == x_shape[0] == 3)
+        alone = alone and (1, *shape[1:]) != x_shape  # which are grey images, however narrow
         rows = data[None] if len(shape) == 2 or alone else data
         one = tuple(self._laid_out(rows[:1]).shape[1:])
         if len(one) != 3 or 0 in one or (one != x_shape and one[0] not in MODES):
@@ -234,6 +234,11 @@ class Inputs:
 
 _WIDEST = np.dtype(np.float64)
 _SAY = "value_range=(0, 1), or --value-range 0 1, says what they lie between, and scales them"
+
+
+def _no_range(given: Range | None) -> None:
+    if given is not None:
+        raise UserError("value_range is for floats: pictures and uint8 reach from 0 to 255; leave it out")
 
 
 def _check_floats(data: Tensor | np.ndarray, wanted: str) -> None:

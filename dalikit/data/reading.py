@@ -1,19 +1,22 @@
-"""Files that are handed in: pictures, one by one or by the folder, read once and fitted; and arrays."""
+"""What is handed in: pictures, one by one or by the folder, read once and fitted; arrays; lists of either."""
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
+from typing import Any
 from weakref import finalize
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
-from dalikit.data import prepared, telling
-from dalikit.data.fitting import Fitting, orientation
+from dalikit.data import arrayfiles, prepared, telling
+from dalikit.data.fitting import Fitting, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.sources import Opener, source_of
 from dalikit.errors import UserError
@@ -54,8 +57,8 @@ class Spool:
 def read_pictures(given: Sequence[Picture], fitting: Fitting) -> tuple[Spool, tuple[str, ...], str]:
     """Pictures as rows (H, W) or (H, W, 3), their names, and in a line what was done to them.
 
-    A folder, a zip or a parquet file stands for the pictures in it, of which broken ones are left out with a
-    warning.
+    A folder, a zip or a parquet file stands for all pictures in it, whatever folders they lie in; broken ones
+    are left out with a warning.
 
     Raises:
         UserError: a picture that is named itself is broken or missing, or none is left.
@@ -64,8 +67,7 @@ def read_pictures(given: Sequence[Picture], fitting: Fitting) -> tuple[Spool, tu
     for name, opened, alone in _each(given):
         try:
             with opened() as image:
-                turned = orientation(image) > 4
-                size = (image.height, image.width) if turned else (image.width, image.height)
+                size = upright_size(image)
                 row = fitting.apply(image)
         except Exception as error:  # decoders raise anything on a damaged file
             if alone:
@@ -80,21 +82,57 @@ def read_pictures(given: Sequence[Picture], fitting: Fitting) -> tuple[Spool, tu
 
 
 def read_arrays(file: Path) -> np.ndarray:
-    """The array of an .npy file; of an .npz file the one that it holds, or the one called `x`.
+    """The data of an .npy file, or of an .npz file laid out as those that are trained on, train before test.
+
+    Of one that holds more, as commands write them, the array called `x`.
 
     Raises:
-        UserError: it cannot be read, or holds several.
+        UserError: it cannot be read, or holds something else.
     """
     if not file.is_file():
         raise UserError(f"{file}: no such file")
-    if file.suffix.lower() == ".npy":
-        return prepared.read_array(file)
-    arrays = prepared.read(file)
-    if "x" not in arrays and len(arrays) != 1:
-        raise UserError(
-            f"{file} holds {', '.join(arrays) or 'nothing'}: one array, or one called x, is needed"
-        )
-    return arrays["x"] if "x" in arrays else next(iter(arrays.values()))
+    if file.suffix.lower() == ".npz" and "x" in prepared.shapes(file):
+        return prepared.read(file)["x"]
+    arrays, sources = arrayfiles.laid_out(file)
+    first, *others = (arrays[name] for name, _ in sources.values())
+    if any(not a.shape or (a.shape[1:], a.dtype) != (first.shape[1:], first.dtype) for a in others):
+        raise UserError(f"{file}: data of train and test are not alike: hand them in one by one")
+    return np.concatenate([first, *others]) if others else first
+
+
+def as_list(data: Any) -> list[Any]:
+    """What is handed in together, one by one; raises `UserError` where it is no collection."""
+    if isinstance(data, bytes | Mapping) or not isinstance(data, Iterable):
+        raise _unknown([data])
+    return list(data)
+
+
+def joined(several: Sequence[Any]) -> Tensor | np.ndarray:
+    """Data handed in one by one as a whole: tensors as a tensor; arrays, or rows of numbers, as an array.
+
+    Raises:
+        UserError: they are something else, or not of one shape.
+    """
+    try:
+        if several and all(isinstance(one, Tensor) for one in several):
+            return torch.stack(list(several))
+        if all(isinstance(one, np.ndarray | np.generic | int | float | list | tuple) for one in several):
+            found = np.asarray(several)
+            if found.dtype.kind in "buif":
+                return found
+    except (ValueError, RuntimeError):  # shapes that differ
+        pass
+    raise _unknown(several)
+
+
+def _unknown(several: Sequence[Any]) -> UserError:
+    shapes = (f" {tuple(one.shape)}" if isinstance(one, Tensor | np.ndarray) else "" for one in several)
+    kinds = dict.fromkeys(f"{type(one).__name__}{s}" for one, s in zip(several, shapes, strict=True))
+    more = f" and {len(kinds) - SHOWN} more" if len(kinds) > SHOWN else ""
+    return UserError(
+        f"{', '.join(list(kinds)[:SHOWN])}{more} cannot be read as data: pictures or files are needed, or "
+        "arrays, tensors or rows of numbers, all of one shape"
+    )
 
 
 def counted(n: int, what: str) -> str:
@@ -136,7 +174,9 @@ def _each(
         if isinstance(picture, Image.Image):  # a copy, for decoding at a part of its size would change it
             yield f"{number}", partial(_held, picture.copy()), True
         elif Path(picture).is_dir() or Path(picture).suffix.lower() in (".zip", ".parquet"):
-            source = source_of(Path(picture))
+            if not Path(picture).exists():
+                raise UserError(f"{picture}: no such file")
+            source = source_of(Path(picture), divided=False)
             for entry, opener in zip(source.entries, source.openers(), strict=True):
                 yield f"{Path(picture) / entry.name}", partial(_opened, opener), False
         else:

@@ -3,40 +3,36 @@
 import os
 import zipfile
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
+from typing import IO
 
 from PIL import Image
 
+from dalikit.data.layout import Entry, entries_of, hidden
+from dalikit.data.splits import PARTS
 from dalikit.errors import UserError
+from dalikit.interfaces import Part
 
 LARGEST = 1 << 28
 """The most bytes that a file in a zip may unpack to: 256 MiB."""
 
-TEST_NAMES = ("test", "validation", "valid", "val")
-"""Folders that hold the test part where a folder `train` lies beside them: the first that is there."""
+NO_PICTURES = ("EPS", "MPEG", "BUFR", "GRIB", "HDF5", "WMF")
+"""What Pillow knows without reading pixels; or, PostScript, by running Ghostscript on it."""
+
+ALIKE = (".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".svg", ".eps")
+"""Endings of files that people take for pictures, and that are passed over where Pillow reads none."""
 
 Opener = Callable[[], IO[bytes]]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A picture's name below its source, its class, and the part that it was given for, if it was."""
-
-    name: str
-    label: str | None = None
-    part: Literal["train", "test"] | None = None
-
-
 class Source(ABC):
-    """Pictures and their classes, none of them read yet."""
+    """Pictures, none of them read yet; with their classes and parts, unless they are not to be `divided`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, divided: bool = True) -> None:
+        self.path, self.divided = path, divided
 
     @property
     @abstractmethod
@@ -59,24 +55,60 @@ class Source(ABC):
         names = [] if None in found else [str(label) for label in found]
         return tuple(sorted(names, key=lambda n: (not n.isdecimal(), int(n) if n.isdecimal() else 0, n)))
 
+    @cached_property
+    def given(self) -> tuple[Part, ...]:
+        """Which of the parts beside the training part were given."""
+        return tuple(part for part in PARTS[1:] if any(entry.part == part for entry in self.entries))
+
     @property
-    def test_given(self) -> bool:
-        """Whether the test part was given."""
-        return any(entry.part == "test" for entry in self.entries)
+    @abstractmethod
+    def passed_over(self) -> Sequence[str]:
+        """What lies there and is not read though it could be meant, with how much of it."""
 
 
-class Tree(Source):
-    """Files by their suffix below a folder, links that lead nowhere among them; hidden ones are passed over.
+class Files(Source, ABC):
+    """Files that are pictures by their suffix; hidden ones are passed over."""
 
-    Links to folders are not followed.
-    """
+    @property
+    @abstractmethod
+    def names(self) -> Sequence[PurePosixPath]:
+        """Of all files, in order."""
 
     @cached_property
     def entries(self) -> Sequence[Entry]:
         """All pictures, by name."""
-        files = [file for file in self.path.rglob("*") if is_picture(file.name) and not file.is_dir()]
-        names = sorted(PurePosixPath(file.relative_to(self.path).as_posix()) for file in files)
-        return entries_of([name for name in names if not hidden(name)], self.path)
+        names = self._pictures
+        return entries_of(names, self.path) if self.divided else [Entry(str(name)) for name in names]
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """Pictures beside the parts, and files that people take for pictures."""
+        beside = len(self._pictures) - len(self.entries)
+        endings = Counter(name.suffix.lower() for name in self.names if not hidden(name))
+        unread = {e: n for e, n in endings.items() if e in ALIKE and not is_picture(f"x{e}")}
+        return (
+            *([f"{beside:,} beside the folders of the parts not read"] if beside else []),
+            *(f"{n:,} {ending} not read: save them as JPEG or PNG" for ending, n in sorted(unread.items())),
+            *(
+                [f"{endings['.parquet']:,} .parquet not read: name one itself"]
+                if ".parquet" in endings
+                else []
+            ),
+        )
+
+    @cached_property
+    def _pictures(self) -> list[PurePosixPath]:
+        return [name for name in self.names if is_picture(name.name) and not hidden(name)]
+
+
+class Tree(Files):
+    """Files below a folder, links that lead nowhere among them; links to folders are not followed."""
+
+    @cached_property
+    def names(self) -> Sequence[PurePosixPath]:
+        """Of all files, in order."""
+        files = (file for file in self.path.rglob("*") if not file.is_dir())
+        return sorted(PurePosixPath(file.relative_to(self.path).as_posix()) for file in files)
 
     @cached_property
     def state(self) -> bytes:
@@ -92,16 +124,14 @@ class Tree(Source):
         return (partial(_open_file, self.path / entry.name) for entry in self.entries)
 
 
-class Zip(Source):
-    """Files by their suffix in a zip, read where they lie: nothing is unpacked to the disk."""
+class Zip(Files):
+    """Files in a zip, read where they lie: nothing is unpacked to the disk."""
 
     @cached_property
     def _members(self) -> dict[str, zipfile.ZipInfo]:
         try:
             with zipfile.ZipFile(self.path) as archive:
-                infos = [
-                    info for info in archive.infolist() if not info.is_dir() and is_picture(info.filename)
-                ]
+                infos = [info for info in archive.infolist() if not info.is_dir()]
         except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
             raise UserError(f"{self.path} is no zip that can be read: {error}") from None
         named = {PurePosixPath(info.filename): info for info in infos}
@@ -111,10 +141,9 @@ class Zip(Source):
         return {str(name): info for name, info in named.items()}
 
     @cached_property
-    def entries(self) -> Sequence[Entry]:
-        """All pictures, by name."""
-        names = [PurePosixPath(name) for name in sorted(self._members)]
-        return entries_of([name for name in names if not hidden(name)], self.path)
+    def names(self) -> Sequence[PurePosixPath]:
+        """Of all files, in order."""
+        return sorted(map(PurePosixPath, self._members))
 
     @cached_property
     def state(self) -> bytes:
@@ -128,8 +157,8 @@ class Zip(Source):
                 yield partial(_open_member, archive, self._members[entry.name])
 
 
-def source_of(path: Path) -> Source:
-    """The source that lies at `path`.
+def source_of(path: Path, divided: bool = True) -> Source:
+    """The source that lies at `path`; all its pictures alike unless it is `divided` into classes and parts.
 
     Raises:
         UserError: there is none, or it is parquet and what reads that is not installed.
@@ -141,9 +170,9 @@ def source_of(path: Path) -> Source:
             tables = not any(is_picture(file.name) for file in path.rglob("*")) and any(
                 path.rglob("*.parquet")
             )
-            return Parquet(path) if tables else Tree(path)
+            return Parquet(path, divided) if tables else Tree(path, divided)
         if path.suffix.lower() in (".zip", ".parquet") and path.is_file():
-            return Zip(path) if path.suffix.lower() == ".zip" else Parquet(path)
+            return Zip(path, divided) if path.suffix.lower() == ".zip" else Parquet(path, divided)
     except OSError:  # a name longer than the file system takes
         pass
     raise UserError(
@@ -153,59 +182,8 @@ def source_of(path: Path) -> Source:
 
 def is_picture(name: str) -> bool:
     """Whether a file is a picture, by its suffix."""
-    # Pillow reads PostScript by running Ghostscript on it, and only writes PDF.
     kind = Image.registered_extensions().get(PurePosixPath(name).suffix.lower())
-    return kind is not None and kind in Image.OPEN and kind != "EPS"
-
-
-def hidden(name: PurePosixPath) -> bool:
-    """Whether a file is hidden, or lies in a hidden folder: macOS puts one beside each file it copies."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
-
-
-def entries_of(names: Sequence[PurePosixPath], where: Path) -> list[Entry]:
-    """Pictures with their classes and parts, by the folders that they lie in.
-
-    Folders that hold everything count for nothing. A folder `train` and one of `TEST_NAMES` are the parts,
-    and what lies beside those is not read. The folders of the next level are the classes, unless a picture
-    lies in none.
-    """
-    inner = _shared(names)
-    if inner and all(len(name.parts) == inner + 1 for name in names):
-        inner -= 1  # the innermost folder is then the one class
-    tops = {str(name.parts[inner]).lower() for name in names if len(name.parts) > inner + 1}
-    test = next((name for name in TEST_NAMES if name in tops), None)
-    if test == "test" and "train" not in tops:
-        raise UserError(
-            f"dataset 'folder': {where} has a folder test but no folder train beside it: name "
-            f"{where / 'test'} itself to train on what is in it"
-        )
-    if test is None or "train" not in tops:
-        return _labelled([(name, name.parts[inner:], None) for name in names])
-    found: list[tuple[PurePosixPath, tuple[str, ...], Literal["train", "test"] | None]] = []
-    for name in names:
-        top = name.parts[inner].lower()
-        if len(name.parts) > inner + 1 and top in ("train", *TEST_NAMES):
-            found.append((name, name.parts[inner + 1 :], "test" if top == test else "train"))
-    return _labelled(found)
-
-
-def _labelled(
-    found: Sequence[tuple[PurePosixPath, tuple[str, ...], Literal["train", "test"] | None]],
-) -> list[Entry]:
-    classed = all(len(rest) > 1 for _, rest, _ in found)
-    return [Entry(str(name), _text(rest[0]) if classed else None, part) for name, rest, part in found]
-
-
-def _shared(names: Sequence[PurePosixPath]) -> int:
-    """How many folders, from the outermost on, hold everything."""
-    levels = zip(*(name.parts[:-1] for name in names), strict=False)
-    return sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
-
-
-def _text(name: str) -> str:
-    """A name as text, which JSON can hold."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    return kind is not None and kind in Image.OPEN and kind not in NO_PICTURES
 
 
 def _open_file(path: Path) -> IO[bytes]:

@@ -1,21 +1,27 @@
 """Which part a datum belongs to: by a hash of its content, so whatever its place, its name and its company.
 
-About 81 % are trained on, 9 % are the validation part and 10 % the test part; where a test part is given,
-about a tenth of the others is the validation part.
+About 81 % are trained on, 9 % are the validation part and 10 % the test part; where one of those two is
+given, about a tenth of the others is the other.
 """
 
 from collections.abc import Mapping
 from hashlib import blake2b
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from dalikit.errors import UserError
 from dalikit.interfaces import Part
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 BOUNDS: dict[Part, float] = {"validation": 0.19, "test": 0.1}
-BOUNDS_BESIDE_A_TEST_PART: dict[Part, float] = {"validation": 0.1}
 """The shares of all hashes below which a datum's makes it of a part; the last that holds decides."""
+
+GIVEN = 0.1
+"""The bound of one of them where the other was given."""
+
+SplitSeed = Annotated[int, Field(ge=0, lt=1 << 64)]
 
 DIGEST = 16
 """Bytes that stand for a datum's content."""
@@ -31,20 +37,21 @@ def digests(rows: np.ndarray) -> np.ndarray:
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, DIGEST)
 
 
-def divide(digests: np.ndarray, seed: int, test: np.ndarray | None = None) -> dict[Part, np.ndarray]:
+def divide(digests: np.ndarray, seed: int, given: np.ndarray | None = None) -> dict[Part, np.ndarray]:
     """The rows (n,) of each part, in the order of their hashes, by digests (N, 16) and a seed.
 
     That order is any, so that the first of a part stand for all of it, and the same however the data lay.
-    Rows (N,) that are the `test` part by somebody else's decree stay so, where there are any; the others make
-    the other parts. A part that would be empty, as may be where there are few data, gets those whose hash is
-    least.
+    Parts that are `given` by somebody else's decree, (N,) indices in `PARTS`, stay so; of what is given for
+    the first the parts are made that nobody gave. A part that would be empty, as may be where there are few
+    data, gets those whose hash is least.
     """
     salt = seed.to_bytes(blake2b.SALT_SIZE, "little")
     found = (blake2b(digest.tobytes(), digest_size=8, salt=salt).digest() for digest in digests)
     hashes = np.fromiter((int.from_bytes(one, "little") for one in found), np.uint64, len(digests))
-    given = np.zeros(len(hashes), bool) if test is None else test
-    parts = np.full(len(hashes), PARTS.index("test"))
-    parts[~given] = _parts(hashes[~given], BOUNDS_BESIDE_A_TEST_PART if given.any() else BOUNDS)
+    parts = np.zeros(len(hashes), np.int64) if given is None else given.copy()
+    there = {PARTS[number] for number in np.unique(parts[parts > 0])}
+    bounds = BOUNDS if not there else {part: GIVEN for part in PARTS[1:] if part not in there}
+    parts[parts == 0] = _parts(hashes[parts == 0], bounds)
     order = np.argsort(hashes, kind="stable")
     return {part: order[parts[order] == number] for number, part in enumerate(PARTS)}
 

@@ -1,14 +1,19 @@
 """Pictures in a column of parquet files, as the Hugging Face Hub keeps them. Read by pyarrow, an extra."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
-from dalikit.data.sources import Entry, Opener, Source, hidden
+from dalikit.data.imagefiles import reason
+from dalikit.data.layout import HELD_OUT, Entry, hidden, parts_by
+from dalikit.data.sources import Opener, Source
 from dalikit.errors import UserError
+from dalikit.interfaces import Part
 
 IMAGES, LABELS = ("image", "img", "picture"), ("label", "labels", "class", "fine_label")
 AT_ONCE = 64
@@ -18,11 +23,12 @@ class Parquet(Source):
     """The rows of a parquet file, or of all those in a folder.
 
     The column of pictures is one of bytes, or of structs with `bytes`; the column `label` has their classes,
-    named where the file names them. Files whose names begin with `train` and `test` are the parts.
+    named where the file names them. Files whose names begin with `train` and `test`, or lie in folders
+    called so, are the parts.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, divided: bool = True) -> None:
+        super().__init__(path, divided)
         try:
             import pyarrow.parquet
         except ImportError:
@@ -32,45 +38,61 @@ class Parquet(Source):
     @cached_property
     def entries(self) -> Sequence[Entry]:
         """All rows, by file and number."""
-        starts = {file.name.split("-")[0].split(".")[0] for file in self._files}
-        divided = {"train", "test"} <= starts
-        found = []
-        for file in self._files:
+        found: list[Entry] = []
+        for file, part in self._files.items():
             self._column(file)  # which raises where there is none
-            labels = self._labels(file)
-            part: Literal["train", "test"] | None = None
-            if divided:
-                part = "test" if file.name.startswith("test") else "train"
-            found += [Entry(f"{file.name}, row {row}", label, part) for row, label in enumerate(labels)]
+            labels = self._labels(file) if self.divided else self._table(file).metadata.num_rows * [None]
+            name = file.relative_to(self.path) if self.path.is_dir() else file.name
+            found += [Entry(f"{name}, row {row}", label, part) for row, label in enumerate(labels)]
         return found
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """Files beside those of the parts."""
+        beside = len(self._all) - len(self._files)
+        return [f"{beside:,} files beside those of the parts not read"] if beside else []
 
     @cached_property
     def state(self) -> bytes:
         """Name, size and time of each file."""
-        statuses = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in self._files]
+        statuses = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in self._files]
         return repr(statuses).encode()
 
     def openers(self) -> Iterator[Opener]:
         """What gives each row's bytes as a file."""
         for file in self._files:
-            table = self._table(file)
-            column = self._column(file)
-            for batch in table.iter_batches(AT_ONCE, columns=[column]):
-                for value in batch.column(0).to_pylist():
-                    yield partial(_opened, value)
+            with self._blamed(file):
+                batches = self._table(file).iter_batches(AT_ONCE, columns=[self._column(file)])
+                for batch in batches:
+                    yield from (partial(_opened, value) for value in batch.column(0).to_pylist())
 
     @cached_property
-    def _files(self) -> list[Path]:
+    def _files(self) -> dict[Path, Part | None]:
+        """All files that are read, and the part that each is given for, by its name or its folder's."""
+        called = {file: _called(file) for file in self._all} if self.divided else {}
+        parts = parts_by(set(called.values()), self.path) if self.path.is_dir() else {}
+        if not parts:
+            return dict.fromkeys(self._all)
+        return {file: parts[name] for file, name in called.items() if name in parts}
+
+    @cached_property
+    def _all(self) -> list[Path]:
         if not self.path.is_dir():
             return [self.path]
         found = sorted(self.path.rglob("*.parquet"))
         return [file for file in found if not hidden(PurePosixPath(file.relative_to(self.path).as_posix()))]
 
     def _table(self, file: Path) -> Any:
-        try:
+        with self._blamed(file):
             return self._pyarrow.parquet.ParquetFile(file)
+
+    @contextmanager
+    def _blamed(self, file: Path) -> Iterator[None]:
+        """What fails inside is the file's fault: it is found out page by page."""
+        try:
+            yield
         except (OSError, self._pyarrow.ArrowException) as error:
-            raise UserError(f"{file} is no parquet file that can be read: {error}") from None
+            raise UserError(f"{file} is no parquet file that can be read: {reason(error)}") from None
 
     def _column(self, file: Path) -> str:
         """The name of the column that holds pictures: one that is called so, else the first of bytes."""
@@ -85,8 +107,9 @@ class Parquet(Source):
         if column is None:
             return [None] * table.metadata.num_rows
         names = _names(table.schema_arrow.metadata or {}, column)
-        values = table.read([column]).column(0).to_pylist()
-        return [None if v is None else names[v] if v in range(len(names)) else str(v) for v in values]
+        with self._blamed(file):
+            values = table.read([column]).column(0).to_pylist()
+        return [_class(value, names) for value in values]
 
 
 def _holds_bytes(kind: Any) -> bool:
@@ -104,6 +127,20 @@ def _names(metadata: dict[bytes, bytes], column: str) -> list[str]:
         return [str(name) for name in features[column]["names"]]
     except (KeyError, TypeError, ValueError):
         return []
+
+
+def _class(value: Any, names: list[str]) -> str | None:
+    """A label's class; tables in which some are missing have whole numbers as floats, and NaN for those."""
+    if value is None or value != value:
+        return None
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    return names[number] if isinstance(number, int) and 0 <= number < len(names) else str(number)
+
+
+def _called(file: Path) -> str:
+    """How a file's name begins, if that is a part's, else its folder's: train-00000-of-00001, train/0000."""
+    first = re.split(r"[^a-z]", file.name.lower())[0]
+    return first if first in ("train", "test", *HELD_OUT) else file.parent.name.lower()
 
 
 def _opened(value: Any) -> BytesIO:

@@ -7,6 +7,9 @@ import numpy as np
 from dalikit.data.splits import PARTS
 from dalikit.interfaces import Dataset
 
+FEW, LETTERS = 10_000, 32
+"""Images of which more would help; and the largest side of grey ones that may be letters."""
+
 NAMED = 6
 """As many classes are counted by name."""
 
@@ -48,10 +51,12 @@ def span(numbers: Sequence[int]) -> str:
     return f"{least:,}" if least == greatest else f"{least:,}–{greatest:,}"
 
 
-def sizes(found: np.ndarray) -> str:
-    """Of widths and heights (n, 2): "28×28" where all are one, else the least and the greatest."""
-    (width, height), *others = np.unique(found, axis=0).tolist()
-    return span(found.flatten().tolist()) if others else f"{width:,}×{height:,}"
+def flip_hint(dataset: Dataset, flip: bool) -> str:
+    """A word on mirroring, where few images are trained on; none of small grey ones, which may be letters."""
+    channels, *sides = dataset.spec.x_shape
+    if flip or (channels == 1 and max(sides) <= LETTERS) or len(dataset.split("train")) >= FEW:
+        return ""
+    return "if mirrored pictures look natural, --set dataset.flip=true helps small data"
 
 
 def histogram(numbers: np.ndarray) -> str:

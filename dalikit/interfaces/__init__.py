@@ -18,7 +18,7 @@ from dalikit.interfaces.methods import Iteration, Method, Phase, PhaseLoss, Role
 from dalikit.interfaces.optimizers import Optimizer
 from dalikit.interfaces.players import Augmentation, Discriminator, Encoder, Generator, Posterior
 from dalikit.interfaces.rules import Pace, Rules, Situation
-from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Shape
+from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Shape, Standardization
 from dalikit.interfaces.watching import Callback, Fit, TrainingState
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Shape",
     "Situation",
     "Split",
+    "Standardization",
     "Study",
     "StudyColumn",
     "StudyRow",

@@ -11,10 +11,7 @@ from dalikit.errors import UnfitError
 from dalikit.functional.ranges import from_uint8
 from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
-from dalikit.interfaces.spec import Batch, DataSpec, Part, Range
-
-if TYPE_CHECKING:
-    from dalikit.data.fitting import Fitting
+from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Standardization
 
 if TYPE_CHECKING:
     from dalikit.data.fitting import Fitting
@@ -101,7 +98,7 @@ class Dataset(Component, ABC):
     fitting: "Fitting | None" = None
     """How a picture of any size becomes a datum of this set; None where the set is not made of pictures."""
 
-    standardization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    standardization: Standardization | None = None
     """Mean and divisor of each column, x = (v - mean) / divisor, of vectors that are centred and scaled."""
 
     float_range: Range | None = None

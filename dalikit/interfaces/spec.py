@@ -7,6 +7,9 @@ from torch import Tensor
 
 Shape = tuple[int, ...]
 Range = tuple[float, float]
+Standardization = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and divisor of each column: x = (v - mean) / divisor."""
+
 Part = Literal["train", "validation", "test"]
 
 

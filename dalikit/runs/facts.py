@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from dalikit.data.fitting import Fitting
-from dalikit.data.inputs import Inputs, Standardization
-from dalikit.interfaces import Dataset, DataSpec, Range
+from dalikit.data.inputs import Inputs
+from dalikit.interfaces import Dataset, DataSpec, Range, Standardization
 
 FORMAT = 2
 """The version of this layout, stored in run.json."""

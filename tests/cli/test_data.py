@@ -1,5 +1,7 @@
 """`dalikit data` and `--data`: what lies there is told, drawn, trained on, and stays as it is."""
 
+import shlex
+
 import numpy as np
 import pytest
 import yaml
@@ -46,7 +48,7 @@ def test_a_folder_is_shown_and_left_as_it_is(cli, pictures, here):
     assert f"Warning: 1 of 41 images are left out: {pictures / 'cat' / 'torn.png'}" in done.stderr
     for said in (
         "40 images, 2 classes (cat 20, dog 20) → ",
-        "16–55 px, centre-cropped to 16×16; 1 skipped",
+        "16–55 px, centre-cropped and resized to 16×16; 1 skipped",
         "shorter sides:  16–31: 40",
         "size:           16: the median shorter side is 20 px",
         "channels:       3: some pictures are in colour",
@@ -75,7 +77,14 @@ def test_vectors_have_no_picture_unless_they_are_points(cli, tmp_path, here):
 @pytest.mark.filterwarnings("ignore:1 of 41 images are left out")
 def test_settings_are_the_data_sets_own(cli, pictures):
     done = cli("data", pictures, "--set", "dataset.size=[24,40]", "--set", "dataset.how=pad")
-    assert "padded with white to 40×24" in done.stdout
+    assert "padded with white and resized to 40×24" in done.stdout
+    words = shlex.split(done.stdout.splitlines()[-1].removeprefix("Train on it: dalikit "))
+    assert words == [
+        *("train", "--data", str(pictures), "--set", "dataset.size=[24,40]", "--set", "dataset.how=pad")
+    ]
+    again = cli(*words, *QUICK, "--out", "run")
+    assert again.returncode == 0, again.stderr
+    assert "resized to 40×24" in again.stdout
     assert "no parameter 'sise'" in one_line(cli("data", pictures, "--set", "dataset.sise=3"))
 
 

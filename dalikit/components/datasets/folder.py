@@ -14,19 +14,19 @@ from dalikit.data import prepared, telling
 from dalikit.data.fitting import Fitting, How
 from dalikit.data.gathering import SHOWN, Survey, gather, left_out, survey
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
+from dalikit.data.reading import counted, done
 from dalikit.data.sources import Source, source_of
-from dalikit.data.splits import check_count, check_parts, divide
+from dalikit.data.splits import PARTS, SplitSeed, check_count, check_parts, divide
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Derived, Part
 
 DALIKIT_API = 2
 
-RULES = 3
+RULES = 4
 """Raised when the same files would be read or fitted differently, so that they are prepared again."""
 
 Side = Annotated[int, Field(ge=8)]
-MADE = {"crop": "centre-cropped", "pad": "padded with white", "stretch": "stretched"}
 
 
 class Folder(Dataset):
@@ -34,7 +34,7 @@ class Folder(Dataset):
 
     `path` is a folder, a zip, a parquet file with a column of pictures, or a folder of those. Folders in it
     are classes; with folders `train` and `test` (or `validation`, `val`) those are the parts. Else a hash of
-    each picture's pixels decides its part. What cannot be read is named and left out; more than three such
+    each picture's content decides its part. What cannot be read is named and left out; more than three such
     files, if they are more than 3 % of all, are an error.
 
     Args:
@@ -59,7 +59,7 @@ class Folder(Dataset):
         channels: Literal[1, 3] | None = None,
         how: How = "crop",
         flip: bool = False,
-        split_seed: Annotated[int, Field(ge=0)] = 0,
+        split_seed: SplitSeed = 0,
     ) -> None:
         self.root = root or prepared.data_root()
         self.given = path
@@ -92,12 +92,13 @@ class Folder(Dataset):
     @cached_property
     def preparation(self) -> str:  # type: ignore[override]  # likewise
         """What was made of which pictures. They are prepared first: only then is known what was broken."""
-        own = "the test part as given, validation" if self._source.test_given else "parts"
+        given = f"{' and '.join(self._source.given)} as given, else " if self._source.given else ""
         return (
             f"images of folder {self._called}, state {self._stamp}: {telling.parts_of(self)} for train, "
-            f"validation and test, {self._broken} left out as broken; upright, {self._made} by Lanczos, "
-            f"{'grey' if self.fitting.channels == 1 else 'colour'} uint8 scaled to [-1, 1]; {own} by a hash "
-            f"of each one's pixels and split_seed {self.split_seed}{FLIPPED if self.flip else ''}"
+            f"validation and test, {self._broken} left out as broken; {self._fitted}, upright and by "
+            f"Lanczos; {'grey' if self.fitting.channels == 1 else 'colour'} uint8 scaled to "
+            f"[-1, 1]; parts {given}by a hash of each one's content and split_seed {self.split_seed}"
+            f"{FLIPPED if self.flip else ''}"
         )
 
     @property
@@ -113,21 +114,28 @@ class Folder(Dataset):
     def introduction(self) -> Sequence[str]:
         """How many pictures and classes, how they are divided and fitted; and what is odd about them."""
         counts = telling.class_counts(self)
-        by = "with the test part as given" if self._source.test_given else "by a hash of their content"
         skipped = f"; {self._broken} skipped" if self._broken else ""
-        fits = (self._sizes == [self.fitting.width, self.fitting.height]).all()
-        fitted = "as they are" if fits else self._made
+        said = "; ".join(remark for remark in self._remarks(counts) if remark)
+        return (
+            f"{len(self._sizes):,} images{telling.classes(counts)} → {telling.parts_of(self)} {self._by}; "
+            f"{self._fitted}{skipped}",
+            *([said[0].upper() + said[1:]] if said else []),
+        )
+
+    def _remarks(self, counts: Mapping[str, Sequence[int]]) -> list[str]:
+        """What is odd about them, and what could help."""
         remarks = [telling.lone_classes(counts)]
         if len(self._source.classes) == 1:
             remarks.append(f"one class only ({self._source.classes[0]}), which labels nothing")
-        if enlarged := int((self._sizes < [self.fitting.width, self.fitting.height]).any(1).sum()):
+        loose = sum(entry.label is None for entry in self._source.entries)
+        if 0 < loose < len(self._source.entries):
+            remarks.append(f"no classes, for {counted(loose, 'image')} of none")
+        remarks += self._source.passed_over
+        factors = np.array([self.fitting.width, self.fitting.height]) / self._sizes
+        factor = factors.min(1) if self.how == "pad" else factors.max(1)
+        if enlarged := int((factor > 1).sum()):
             remarks.append(f"{enlarged:,} enlarged")
-        said = "; ".join(remark for remark in remarks if remark)
-        return (
-            f"{len(self._sizes):,} images{telling.classes(counts)} → {telling.parts_of(self)} {by}; "
-            f"{telling.sizes(self._sizes)} px, {fitted}{skipped}",
-            *([said[0].upper() + said[1:]] if said else []),
-        )
+        return [*remarks, telling.flip_hint(self, self.flip)]
 
     def details(self) -> Mapping[str, str]:
         """Sizes, what size and channels follow from, and what is left out."""
@@ -144,9 +152,17 @@ class Folder(Dataset):
         return found
 
     @property
-    def _made(self) -> str:
-        """What is done to other sizes, in words: "centre-cropped to 32×32"."""
-        return f"{MADE[self.how]} to {self.fitting.width}×{self.fitting.height}"
+    def _fitted(self) -> str:
+        """What is done to their sizes, in words: "20–160 px, centre-cropped and resized to 32×32"."""
+        return done(self.fitting, [(width, height) for width, height in self._sizes.tolist()])
+
+    @property
+    def _by(self) -> str:
+        """How they are divided, in words."""
+        given = self._source.given
+        if not given:
+            return "by a hash of their content"
+        return f"with the {' and '.join(given)} part{'s' if given[1:] else ''} as given"
 
     @property
     def _called(self) -> str:
@@ -167,7 +183,8 @@ class Folder(Dataset):
             raise UserError("dataset 'folder': --set dataset.path=PATH says where the pictures lie")
         source = source_of(self.folder)
         own = [entry for entry in source.entries if entry.part != "test"]
-        check_count(f"dataset 'folder': {self.folder} has too few images", len(own))
+        over = f" ({'; '.join(source.passed_over)})" if source.passed_over else ""
+        check_count(f"dataset 'folder': {self.folder} has too few images{over}", len(own))
         return source
 
     @cached_property
@@ -195,9 +212,9 @@ class Folder(Dataset):
     def _rows(self) -> dict[Part, np.ndarray]:
         """For each part which pictures make it."""
         where, sound = f"dataset 'folder': {self.folder}", np.flatnonzero(self._arrays["sound"])
-        test = np.array([entry.part == "test" for entry in self._source.entries])[sound]
-        check_count(f"{where} has too few images", int((~test).sum()))
-        rows = divide(self._arrays["digests"][sound], self.split_seed, test)
+        given = np.array([PARTS.index(entry.part or "train") for entry in self._source.entries])[sound]
+        check_count(f"{where} has too few images", int((given != PARTS.index("test")).sum()))
+        rows = divide(self._arrays["digests"][sound], self.split_seed, given)
         check_parts(where, rows)
         return {part: sound[own] for part, own in rows.items()}
 

@@ -341,7 +341,7 @@ def test_train_and_test_folders_are_the_parts(tmp_path):
     assert sizes[0] + sizes[1] == 40
     assert 1 <= sizes[1] <= 12
     assert sizes[2] == 3
-    assert "the test part as given, validation by a hash" in data.preparation
+    assert "parts test as given, else by a hash" in data.preparation
 
 
 def test_a_few_broken_files_are_listed_and_left_out(tmp_path):

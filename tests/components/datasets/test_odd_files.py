@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image, ImageFile
 
 from dalikit.components.datasets.folder import Folder
-from dalikit.data.fitting import Fitting
+from dalikit.data.fitting import Fitting, convert_image, upright_size
 from dalikit.data.imagefiles import open_image
 
 CHANNELS = {"L": 1, "RGB": 3}
@@ -125,6 +125,16 @@ def test_photographs_are_turned_upright(tmp_path, name, number):
         found = fit(image, 12, "L").astype(int)
     middle = np.asarray(lying).astype(int)[2:14] // (256 if name == "deep.png" else 1)
     assert abs(found - SEEN[number](middle)).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.tiff", "x.png", "x.webp"])
+@pytest.mark.parametrize("number", [1, 3, 6, 8])
+def test_the_size_of_a_photograph_is_what_is_seen(tmp_path, name, number):
+    NOISE.resize((30, 20)).save(tmp_path / name, exif=turned(number))
+    with open_image(tmp_path / name) as image:
+        found = upright_size(image)
+        assert found == convert_image(image, "L").size
+    assert found == ((20, 30) if number > 4 else (30, 20))
 
 
 def test_a_damaged_orientation_leaves_an_image_as_it_lies(tmp_path):
@@ -256,7 +266,7 @@ def test_a_folder_in_a_hidden_one_is_used(folder, tmp_path):
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ({"test": 9}, "has a folder test but no folder train beside it: name"),
+        ({"test": 9}, "has a test part but no train beside it: name"),
         ({"train": 19, "test": 1}, "has too few images: 19 data, 20 at least are needed"),
         ({"train": 19, "test": 0}, "has too few images: 19 data, 20 at least are needed"),
         ({".": 0}, "has too few images: 0 data, 20 at least are needed"),

@@ -4,6 +4,7 @@ import io
 import json
 import warnings
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -78,10 +79,10 @@ def test_folders_are_classes_in_a_folder_and_in_a_zip(tmp_path, made, outer):
     testing.check_dataset(data)
     line, *more = data.introduction()
     sizes = " / ".join(str(sum(p == part for p in parts.values())) for part in PARTS)
-    assert line == (
-        f"40 images, 2 classes (cat 26, dog 14) → {sizes} by a hash of their content; 12×12 px, as they are"
-    )
-    assert more == []
+    assert line == (f"40 images, 2 classes (cat 26, dog 14) → {sizes} by a hash of their content; 12×12")
+    assert more == ["If mirrored pictures look natural, --set dataset.flip=true helps small data"]
+    assert Folder(path=str(path), flip=True).introduction() == (line,)
+    assert Folder(path=str(path), channels=1).introduction() == (line,)
 
 
 def test_the_same_pictures_divide_alike_wherever_they_lie(tmp_path):
@@ -95,6 +96,30 @@ def test_the_same_pictures_divide_alike_wherever_they_lie(tmp_path):
     assert read(Folder(path=str(folder), split_seed=3))[1] != read(one)[1]
 
 
+def parts_by_name(path, **settings):
+    data = Folder(path=str(path), **settings)
+    names = [entry.name for entry in data._source.entries]
+    return {names[row]: part for part in PARTS for row in data._rows[part]}, data.fitting
+
+
+def test_no_picture_that_is_added_moves_another_and_no_fitting_does(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    for i in range(60):
+        grey = Image.fromarray(RNG.integers(0, 256, (14, 15 + i % 3)).astype(np.uint8))
+        grey.resize((400, 300) if i % 2 else grey.size).save(folder / f"{i}.{'jpg' if i % 2 else 'png'}")
+    before, fitting = parts_by_name(folder)
+    assert (fitting.channels, fitting.height) == (1, 32)
+    for changed in ({"size": 8}, {"size": 100}, {"how": "stretch"}, {"channels": 3}):
+        assert parts_by_name(folder, **changed)[0] == before
+    (folder / "z.png").write_bytes(content(1, (13, 13)))
+    for i in range(70):
+        (folder / f"small{i}.png").write_bytes(content(i, (9, 9)))
+    after, fitting = parts_by_name(folder)
+    assert (fitting.channels, fitting.height) == (3, 8)
+    assert {name: after[name] for name in before} == before
+
+
 @pytest.mark.parametrize("held", ["test", "val", "validation"])
 @pytest.mark.parametrize("made", [fill, pack])
 def test_given_parts_have_classes_too(tmp_path, made, held):
@@ -106,11 +131,13 @@ def test_given_parts_have_classes_too(tmp_path, made, held):
     assert "with the test part as given" in data.introduction()[0]
 
 
-def test_of_test_and_validation_the_test_is_that_and_the_other_is_trained_on(tmp_path):
-    names = [f"{('train', 'test', 'val')[i % 3]}/{i:02d}.png" for i in range(60)]
-    _, parts = read(Folder(path=str(fill(tmp_path / "a", names))))
-    assert {i for i, part in parts.items() if part == "test"} == set(range(1, 60, 3))
-    assert len(parts) == 60
+@pytest.mark.parametrize("held", ["val", "valid", "validation"])
+def test_three_parts_that_are_given_stay(tmp_path, held):
+    names = [f"{('train', 'test', held)[i % 3]}/{i:02d}.png" for i in range(60)]
+    data = Folder(path=str(fill(tmp_path / "a", names)))
+    _, parts = read(data)
+    assert parts == {i: ("train", "test", "validation")[i % 3] for i in range(60)}
+    assert "with the validation and test parts as given; " in data.introduction()[0]
 
 
 def test_classes_are_in_the_order_of_their_numbers(tmp_path):
@@ -121,11 +148,12 @@ def test_classes_are_in_the_order_of_their_numbers(tmp_path):
 def test_one_class_and_classes_of_one_are_told(tmp_path):
     one = Folder(path=str(fill(tmp_path / "a", [f"cats/{i}.png" for i in range(30)])))
     assert one.spec.classes is None
-    assert one.introduction()[1] == "One class only (cats), which labels nothing"
+    assert one.introduction()[1].startswith("One class only (cats), which labels nothing; if mirrored ")
     lone = Folder(path=str(fill(tmp_path / "b", [*CLASSED, "owl/x.png"])))
-    assert lone.introduction()[1] == "Classes of one alone: owl"
-    mixed = Folder(path=str(fill(tmp_path / "c", [*CLASSED, "x.png"])))
+    assert lone.introduction()[1].startswith("Classes of one alone: owl; ")
+    mixed = Folder(path=str(fill(tmp_path / "c", [*CLASSED, "x.png"])), flip=True)
     assert mixed.spec.classes is None
+    assert mixed.introduction()[1] == "No classes, for 1 image of none"
 
 
 def test_a_zip_is_read_where_it_lies_and_never_leads_out_of_it(tmp_path, root):
@@ -156,7 +184,7 @@ def parquet(path, column, labels=None, metadata=None):
     import pyarrow.parquet as pq
 
     table = pa.table({"image": column} | ({} if labels is None else {"label": labels}))
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table.replace_schema_metadata(metadata), path, row_group_size=7)
     return path
 
@@ -178,10 +206,46 @@ def test_parquet_has_pictures_as_bytes_or_structs_and_labels(tmp_path, structs, 
 
 
 def test_a_folder_of_parquet_files_and_the_parts_by_their_names(tmp_path):
-    parquet(tmp_path / "d" / "train-00000-of-00001.parquet", [content(i) for i in range(40)])
-    parquet(tmp_path / "d" / "test-00000-of-00001.parquet", [content(i) for i in range(40, 50)])
-    _, parts = read(Folder(path=str(tmp_path / "d")))
-    assert {i for i, part in parts.items() if part == "test"} == set(range(40, 50))
+    spans = {"train": range(40), "validation": range(40, 45), "test": range(45, 50)}
+    for part, span in spans.items():
+        parquet(tmp_path / "d" / f"{part}-00000-of-00001.parquet", [content(i) for i in span])
+        parquet(tmp_path / "e" / part / "0000.parquet", [content(i) for i in span])
+    for folder in ("d", "e"):
+        assert read(Folder(path=str(tmp_path / folder)))[1] == {i: p for p in PARTS for i in spans[p]}
+    (tmp_path / "d" / "test-00000-of-00001.parquet").rename(tmp_path / "d" / "other.parquet")
+    data = Folder(path=str(tmp_path / "d"), channels=1)
+    _, parts = read(data)
+    assert {i for i, part in parts.items() if part == "test"} == set(spans["validation"])
+    assert len(parts) == 45
+    assert data.introduction()[1] == "1 files beside those of the parts not read"
+
+
+@pytest.mark.parametrize("structs", [False, True])
+def test_a_damaged_page_is_the_files_fault(tmp_path, structs):
+    column = [content(i) for i in range(40)]
+    path = parquet(tmp_path / "x.parquet", [{"bytes": c} for c in column] if structs else column)
+    whole = bytearray(path.read_bytes())
+    whole[4 : len(whole) // 2] = bytes(len(whole) // 2 - 4)
+    path.write_bytes(bytes(whole))
+    with pytest.raises(UserError, match=r"x\.parquet is no parquet file that can be read: ") as raised:
+        Folder(path=str(path)).split("train")
+    assert "\n" not in str(raised.value)
+
+
+def test_labels_that_are_floats_are_the_numbers_they_are(tmp_path):
+    labels = [None if i == 39 else float(i % 2) for i in range(40)]
+    column = [content(i) for i in range(40)]
+    named = Folder(path=str(parquet(tmp_path / "x.parquet", column[:39], labels[:39], NAMES)))
+    assert read(named)[0] == {i: ("cat", "dog")[i % 2] for i in range(39)}
+    some = Folder(path=str(parquet(tmp_path / "y.parquet", column, labels)), flip=True)
+    assert some.introduction()[1] == "No classes, for 1 image of none"
+
+
+def test_broken_rows_of_files_of_one_name_are_told_apart(tmp_path):
+    for folder in "ab":
+        parquet(tmp_path / "d" / folder / "x.parquet", [b"torn", *(content(i) for i in range(30))])
+    with pytest.warns(UserWarning, match=r"2 of 62 .*a/x\.parquet, row 0.*b/x\.parquet, row 0"):
+        Folder(path=str(tmp_path / "d")).split("train")
 
 
 def test_rows_without_a_picture_are_named_and_other_tables_refused(tmp_path):
@@ -291,7 +355,55 @@ def test_pictures_that_are_not_square_are_fitted_as_asked(tmp_path, how):
     assert int((red > 100).sum()) == share
     assert bool((x[:, :, 0] == 255).all()) == (how == "pad")
     made = {"crop": "centre-cropped", "pad": "padded with white", "stretch": "stretched"}[how]
-    assert f"{made} to 24×16" in data.introduction()[0]
+    assert f"; 40×20, {made} and resized to 24×16" in data.introduction()[0]
+
+
+shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
+
+
+@given(st.sampled_from(["crop", "pad", "stretch"]), st.lists(shapes, min_size=1, max_size=3), shapes)
+def test_enlarged_are_those_of_which_a_pixel_becomes_more(how, found, wanted):
+    wide, high = wanted
+    data = Folder(path="x", size=(high, wide), how=how, channels=3, flip=True)
+    data._arrays = {"sizes": np.array(found), "sound": np.ones(len(found), bool)}
+    data._source = SimpleNamespace(classes=(), entries=[], passed_over=())
+    expected = 0
+    for width, height in found:
+        seen = {
+            "stretch": (wide / width, high / height),
+            "crop": (max(wide / width, high / height),),  # the shorter side fills the picture
+            "pad": (min(wide / width, high / height),),  # the longer one lies within it
+        }[how]
+        expected += any(factor > 1 for factor in seen)
+    assert ("; ".join(data._remarks({})).split(" enlarged")[0].strip("; ") or "0") == str(expected)
+
+
+def test_what_is_not_read_is_said(tmp_path):
+    names = [f"{('train', 'test')[i % 2]}/{i:02d}.png" for i in range(60)]
+    folder = fill(tmp_path / "a", [*names, "extra/60.png", "61.png"])
+    for name in ("train/x.heic", "test/y.HEIC", "z.jxl", "movie.mpg", "data.h5", "x.wmf", "readme.txt"):
+        (folder / name).write_text("x")
+    data = Folder(path=str(folder), channels=1)
+    assert len(read(data)[0]) == 60
+    assert data.introduction()[1] == (
+        "2 beside the folders of the parts not read; 2 .heic not read: save them as JPEG or PNG; "
+        "1 .jxl not read: save them as JPEG or PNG"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("x.parquet", r"too few images \(30 \.parquet not read: name one itself\): 1 data, 20 at least"),
+        ("x.heic", r"too few images \(30 \.heic not read: save them as JPEG or PNG\): 1 data, 20 at least"),
+    ],
+)
+def test_too_few_images_beside_what_is_not_read(tmp_path, name, says):
+    folder = fill(tmp_path / "a", ["logo.png"])
+    for i in range(30):
+        (folder / f"{i}{name}").write_text("x")
+    with pytest.raises(UserError, match=says):
+        Folder(path=str(folder)).split("train")
 
 
 def test_enlarging_and_what_is_left_out_are_said(tmp_path):
@@ -301,7 +413,7 @@ def test_enlarging_and_what_is_left_out_are_said(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         line, more = data.introduction()
-    assert line.endswith("12×12 px, centre-cropped to 16×16; 1 skipped")
-    assert more == "40 enlarged"
+    assert line.endswith("; 12×12, enlarged to 16×16; 1 skipped")
+    assert more.startswith("40 enlarged; ")
     assert data.details()["left out"] == "cat/torn.png: not an image file, or damaged"
     assert data.details()["shorter sides"] == "8–15: 40"

@@ -64,6 +64,22 @@ def test_a_test_part_that_is_given_does_not_move_the_mean(tmp_path):
         Arrays(path=str(tmp_path / "x.npz"), flip=True)
 
 
+@pytest.mark.parametrize(
+    ("far", "says"), [(1e200, r" to 1e\+200 are too large to be centred"), (-4e38, r"values -4e\+38 to ")]
+)
+def test_numbers_beyond_32_bits_are_refused_before_training(tmp_path, far, says):
+    rows = RNG.normal(size=(60, 3))
+    rows[-1, 1] = far
+    np.save(tmp_path / "x.npy", rows)
+    with pytest.raises(UserError, match=says):
+        Arrays(path=str(tmp_path / "x.npy"))
+    rows[-1, 1] = 3e38
+    np.save(tmp_path / "x.npy", rows)
+    data = Arrays(path=str(tmp_path / "x.npy"))
+    assert np.isfinite(np.array(data.standardization, np.float32)).all()
+    assert all(whole(data, part).x.isfinite().all() for part in PARTS)
+
+
 @pytest.mark.parametrize("shape", [(60, 5), (60, 8, 8)])
 def test_sorted_by_class_or_shuffled_the_parts_are_the_same(tmp_path, shape):
     rows, labels = RNG.integers(0, 256, shape).astype(np.uint8), np.repeat([3, 5, 9], 20)
@@ -77,3 +93,11 @@ def test_sorted_by_class_or_shuffled_the_parts_are_the_same(tmp_path, shape):
         torch.testing.assert_close(x, again)  # means add up in another order
     assert sum(one.split(part).class_counts(3) for part in PARTS).tolist() == [20, 20, 20]
     assert ", 3 classes (3 20, 5 20, 9 20) → " in one.introduction()[0]
+
+
+def test_floats_of_images_alone_have_a_range_that_is_kept(tmp_path):
+    levels, found = RNG.integers(0, 256, (60, 8, 8)).astype(np.uint8), {}
+    for name, array in {"bytes": levels, "floats": levels / 2, "vectors": levels[:, 0] / 2}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        found[name] = Arrays(path=str(tmp_path / f"{name}.npy"), high=128.0).float_range
+    assert found == {"bytes": None, "floats": (0.0, 128.0), "vectors": None}
