@@ -394,7 +394,10 @@ def test_what_is_not_read_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("x.parquet", r"too few images \(30 \.parquet not read: name one itself\): 1 data, 20 at least"),
+        (
+            "x.parquet",
+            r"too few images \(30 \.parquet not read: name one itself, or a folder of them\): 1 data, 20",
+        ),
         ("x.heic", r"too few images \(30 \.heic not read: save them as JPEG or PNG\): 1 data, 20 at least"),
     ],
 )
