@@ -112,7 +112,7 @@ def test_it_uses_the_averaged_weights_in_eval_mode(model, trained):
         (torch.full((2, 1, 8, 8), 3.0), r"reach from 3 to 3, outside \[-1, 1\]"),
         (torch.full((2, 1, 8, 8), float("nan")), "NaN"),
         (np.zeros((2, 1, 9, 9), dtype=np.float32), r"Data have shape \(2, 1, 9, 9\)"),
-        (["nonsense", 3], "Data are pictures, files, arrays or tensors"),
+        (["nonsense", 3], "str, int cannot be read as data: pictures or files"),
     ],
 )
 @pytest.mark.parametrize("call", ["encode", "reconstruct", "vary"])

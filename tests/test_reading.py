@@ -24,6 +24,8 @@ LAYOUTS = {
     "x.npy": BYTES,
     "narrow.npy": BYTES[:, :, :3],
     "colour.npy": RNG.integers(0, 256, (60, 8, 12, 3)).astype(np.uint8),
+    "large.npy": RNG.integers(0, 256, (40, 90, 80)).astype(np.uint8),
+    "clear.npy": RNG.integers(0, 256, (60, 12, 8, 4)).astype(np.uint8),
     "floats.npy": RNG.random((60, 8, 12)) * 7 + 2,
     "vectors.npy": RNG.normal([5, 0], [1, 100], (60, 2)),
     "numbers.npy": RNG.integers(-9, 9, (60, 3)),
@@ -60,7 +62,7 @@ def inputs_of(data):
 def test_a_file_of_arrays_gives_the_data_that_were_trained_on(tmp_path, name):
     layout = LAYOUTS[name]
     np.savez(tmp_path / name, **layout) if isinstance(layout, dict) else np.save(tmp_path / name, layout)
-    data = Arrays(path=str(tmp_path / name), low=2.0, high=9.0)
+    data = Arrays(tmp_path / "root", path=str(tmp_path / name), low=2.0, high=9.0)
     found = inputs_of(data).prepare(tmp_path / name)
     np.testing.assert_allclose(rows(found.whole()), trained_on(data), rtol=1e-6, atol=1e-6)
 
