@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from dalikit.data import prepared
+from dalikit.data import prepared, telling
 from dalikit.data.fitting import SHARPNESS, Fitting, convert_image, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.images import track
@@ -186,9 +186,8 @@ def _refuse(faults: Mapping[str, str], count: int, source: Source, listing: Path
 
 
 def _told(faults: Mapping[str, str], source: Source, listing: Path) -> str:
-    told = "; ".join(f"{source.path / name}: {found}" for name, found in list(faults.items())[:SHOWN])
-    more = len(faults) - SHOWN
-    return told if more <= 0 else f"{told}; and {more} more, listed in {listing}"
+    told = [f"{source.path / name}: {found}" for name, found in faults.items()]
+    return telling.some(told, SHOWN, f", listed in {listing}")
 
 
 def _list(faults: Mapping[str, str], listing: Path) -> None:
