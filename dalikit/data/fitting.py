@@ -49,6 +49,11 @@ class Fitting(BaseModel):
         """(H, W), or (H, W, 3) for colour."""
         return (self.height, self.width) if self.channels == 1 else (self.height, self.width, 3)
 
+    @property
+    def least(self) -> int:
+        """The side that a JPEG file is decoded at, or the next larger one that it can be."""
+        return round(SHARPNESS * max(self.height, self.width) / self.share)
+
     def apply(self, image: Image.Image) -> np.ndarray:
         """The picture as uint8 (H, W) or (H, W, 3), resized by Lanczos where it is of another size.
 
@@ -59,7 +64,7 @@ class Fitting(BaseModel):
             ValueError: it cannot be had in grey or colour, or black and white of its numbers are not known.
         """
         # Large photographs are decoded several times faster so; what is no JPEG file yet to be decoded stays.
-        image.draft(None, (round(SHARPNESS * max(self.height, self.width) / self.share),) * 2)
+        image.draft(None, (self.least, self.least))
         image, size = convert_image(image, MODES[self.channels]), (self.width, self.height)
         if self.how == "crop":
             sides = (max(1, round(side * self.share)) for side in _within(size, image.size))

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from dalikit.data import prepared
-from dalikit.data.fitting import Fitting, convert_image, upright_size
+from dalikit.data import prepared, telling
+from dalikit.data.fitting import SHARPNESS, Fitting, convert_image, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.images import track
 from dalikit.data.sources import Opener, Source
@@ -32,8 +32,8 @@ COLOUR, COLOURED = 16, 0.01
 """In colour is a picture of which, at 64 pixels a side, more than this share have channels further apart than
 this, of 255: JPEG and scanners leave less in grey ones."""
 
-LIKENESS = Fitting(height=32, width=32, channels=3, how="stretch")
-"""What is made of every picture to tell it from others, whatever a run makes of it: its digest is of that."""
+LIKENESS = 32
+"""Pixels a side of what is made of every picture to tell it from others, whatever a run makes of it."""
 
 AS_IT_IS, UNASKED, STEP = 64, 32, 8
 """The largest side that is taken where all pictures have it; else the largest, and what sides divide by."""
@@ -109,7 +109,7 @@ def in_colour(image: Image.Image) -> bool:
 def gather(path: Path, source: Source, fitting: Fitting) -> None:
     """Write the prepared file: for each picture of the source, in its order, what was made of it.
 
-    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their `LIKENESS`; `sizes` (N, 2), width
+    Arrays: `images` (N, H, W) or (N, H, W, 3); `digests` (N, 16) of their likenesses; `sizes` (N, 2), width
     and height as they were; `sound` (N,), whether it could be read: where not, the other rows mean nothing.
     What could not is listed beside the file.
 
@@ -152,11 +152,19 @@ def _read(opener: Opener, fitting: Fitting) -> tuple[tuple[int, int], np.ndarray
     with open_image(opener()) as image:
         size, row = upright_size(image), fitting.apply(image)
         # A JPEG file was decoded at a part of its size that the fitting chose.
-        likeness = None if isinstance(image, JpegImageFile) else LIKENESS.apply(image)
-    if likeness is None:
+        other = isinstance(image, JpegImageFile) and fitting.least != SHARPNESS * LIKENESS
+        content = None if other else _content(image)
+    if content is None:
         with open_image(opener()) as image:
-            likeness = LIKENESS.apply(image)
-    return size, row, digests(likeness[None])[0]
+            content = _content(image)
+    return size, row, content
+
+
+def _content(image: Image.Image) -> np.ndarray:
+    """The digest (16,) of how a picture looks, upright and in colour, stretched to one size."""
+    image.draft(None, (SHARPNESS * LIKENESS,) * 2)
+    likeness = convert_image(image, "RGB").resize((LIKENESS, LIKENESS), Image.Resampling.BOX)
+    return digests(np.asarray(likeness)[None])[0]
 
 
 def left_out(path: Path) -> Path:
@@ -178,9 +186,8 @@ def _refuse(faults: Mapping[str, str], count: int, source: Source, listing: Path
 
 
 def _told(faults: Mapping[str, str], source: Source, listing: Path) -> str:
-    told = "; ".join(f"{source.path / name}: {found}" for name, found in list(faults.items())[:SHOWN])
-    more = len(faults) - SHOWN
-    return told if more <= 0 else f"{told}; and {more} more, listed in {listing}"
+    told = [f"{source.path / name}: {found}" for name, found in faults.items()]
+    return telling.some(told, SHOWN, f", listed in {listing}")
 
 
 def _list(faults: Mapping[str, str], listing: Path) -> None:

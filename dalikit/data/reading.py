@@ -193,9 +193,7 @@ def _opened(opener: Opener) -> AbstractContextManager[Image.Image]:
 
 def _tell(broken: Mapping[str, str], left: int, given: Sequence[Picture]) -> None:
     """Warn of broken pictures, or raise `UserError` where none is left."""
-    named = "; ".join(f"{name}: {why}" for name, why in list(broken.items())[:SHOWN])
-    if len(broken) > SHOWN:
-        named += f"; and {len(broken) - SHOWN:,} more"
+    named = telling.some([f"{name}: {why}" for name, why in broken.items()], SHOWN)
     if not left:
         where = f"there is none in {', '.join(map(str, given))}"
         raise UserError(f"No picture can be read: {named or where}")

@@ -90,7 +90,7 @@ class Files(Source, ABC):
             *([f"{beside:,} beside the folders of the parts not read"] if beside else []),
             *(f"{n:,} {ending} not read: save them as JPEG or PNG" for ending, n in sorted(unread.items())),
             *(
-                [f"{endings['.parquet']:,} .parquet not read: name one itself"]
+                [f"{endings['.parquet']:,} .parquet not read: name one itself, or a folder of them"]
                 if ".parquet" in endings
                 else []
             ),

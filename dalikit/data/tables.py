@@ -42,7 +42,7 @@ class Parquet(Source):
         for file, part in self._files.items():
             self._column(file)  # which raises where there is none
             labels = self._labels(file) if self.divided else self._table(file).metadata.num_rows * [None]
-            name = file.relative_to(self.path) if self.path.is_dir() else file.name
+            name = self._name(file)
             found += [Entry(f"{name}, row {row}", label, part) for row, label in enumerate(labels)]
         return found
 
@@ -55,7 +55,9 @@ class Parquet(Source):
     @cached_property
     def state(self) -> bytes:
         """Name, size and time of each file."""
-        statuses = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in self._files]
+        statuses = [
+            (str(self._name(file)), file.stat().st_size, file.stat().st_mtime_ns) for file in self._files
+        ]
         return repr(statuses).encode()
 
     def openers(self) -> Iterator[Opener]:
@@ -69,18 +71,22 @@ class Parquet(Source):
     @cached_property
     def _files(self) -> dict[Path, Part | None]:
         """All files that are read, and the part that each is given for, by its name or its folder's."""
-        called = {file: _called(file) for file in self._all} if self.divided else {}
-        parts = parts_by(set(called.values()), self.path) if self.path.is_dir() else {}
+        called = {file: _called(self._name(file)) for file in self._all}
+        names = set(called.values())
+        parts = parts_by(names, self.path) if self.divided and len(names) > 1 else {}
         if not parts:
             return dict.fromkeys(self._all)
         return {file: parts[name] for file, name in called.items() if name in parts}
+
+    def _name(self, file: Path) -> PurePosixPath:
+        return PurePosixPath(file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name)
 
     @cached_property
     def _all(self) -> list[Path]:
         if not self.path.is_dir():
             return [self.path]
         found = sorted(self.path.rglob("*.parquet"))
-        return [file for file in found if not hidden(PurePosixPath(file.relative_to(self.path).as_posix()))]
+        return [file for file in found if not hidden(self._name(file))]
 
     def _table(self, file: Path) -> Any:
         with self._blamed(file):
@@ -137,7 +143,7 @@ def _class(value: Any, names: list[str]) -> str | None:
     return names[number] if isinstance(number, int) and 0 <= number < len(names) else str(number)
 
 
-def _called(file: Path) -> str:
+def _called(file: PurePosixPath) -> str:
     """How a file's name begins, if that is a part's, else its folder's: train-00000-of-00001, train/0000."""
     first = re.split(r"[^a-z]", file.name.lower())[0]
     return first if first in ("train", "test", *HELD_OUT) else file.parent.name.lower()

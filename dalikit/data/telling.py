@@ -45,6 +45,17 @@ def lone_classes(counts: Mapping[str, Sequence[int]]) -> str:
     return f"classes of one alone: {', '.join(lone[:NAMED])}{more}" if lone else ""
 
 
+def some(of: Sequence[str], shown: int, where: str = "") -> str:
+    """The first of several, and how many more there are.
+
+    Examples:
+        >>> some(["a", "b", "c"], 2, ", listed in x.txt")
+        'a; b; and 1 more, listed in x.txt'
+    """
+    more = [f"and {len(of) - shown:,} more{where}"] if len(of) > shown else []
+    return "; ".join([*of[:shown], *more])
+
+
 def span(numbers: Sequence[int]) -> str:
     """Least and greatest: "64–160", or "64" where they are one."""
     least, greatest = min(numbers), max(numbers)

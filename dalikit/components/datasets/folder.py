@@ -33,8 +33,8 @@ class Folder(Dataset):
     """Every picture below `path`, fitted to one size: (channels, H, W) in [-1, 1].
 
     `path` is a folder, a zip, a parquet file with a column of pictures, or a folder of those. Folders in it
-    are classes; with folders `train` and `test` (or `validation`, `val`) those are the parts. Else a hash of
-    each picture's content decides its part. What cannot be read is named and left out; more than three such
+    are classes; folders `train`, `test` and `validation` (or `val`) are the parts. What part is not given a
+    hash of each picture's content decides. What cannot be read is named and left out; more than three such
     files, if they are more than 3 % of all, are an error.
 
     Args:
@@ -147,8 +147,7 @@ class Folder(Dataset):
         found |= {name: f"{d.value}: {d.reason}" for name, d in self.settled.items()}
         if self._broken and (listing := left_out(self.path)).exists():
             lines = listing.read_text(errors="replace").splitlines()
-            more = [f"and {len(lines) - SHOWN:,} more, listed in {listing}"] if len(lines) > SHOWN else []
-            found["left out"] = "; ".join([*lines[:SHOWN], *more])
+            found["left out"] = telling.some(lines, SHOWN, f", listed in {listing}")
         return found
 
     @property

@@ -212,6 +212,10 @@ def test_a_folder_of_parquet_files_and_the_parts_by_their_names(tmp_path):
         parquet(tmp_path / "e" / part / "0000.parquet", [content(i) for i in span])
     for folder in ("d", "e"):
         assert read(Folder(path=str(tmp_path / folder)))[1] == {i: p for p in PARTS for i in spans[p]}
+    for alone in ("train", "train/0000.parquet"):
+        assert len(read(Folder(path=str(tmp_path / "e" / alone)))[0]) == 40
+    parquet(tmp_path / "test" / "test-0.parquet", [content(i) for i in range(40)])
+    assert set(read(Folder(path=str(tmp_path / "test")))[1].values()) == set(PARTS)
     (tmp_path / "d" / "test-00000-of-00001.parquet").rename(tmp_path / "d" / "other.parquet")
     data = Folder(path=str(tmp_path / "d"), channels=1)
     _, parts = read(data)
@@ -394,7 +398,10 @@ def test_what_is_not_read_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("x.parquet", r"too few images \(30 \.parquet not read: name one itself\): 1 data, 20 at least"),
+        (
+            "x.parquet",
+            r"too few images \(30 \.parquet not read: name one itself, or a folder of them\): 1 data, 20",
+        ),
         ("x.heic", r"too few images \(30 \.heic not read: save them as JPEG or PNG\): 1 data, 20 at least"),
     ],
 )
