@@ -1,6 +1,7 @@
 """Settings that nobody gave: what the rules make of a situation, and what resolution makes of rules."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from dalikit.assembly.registry import Registry
 from dalikit.components.methods.dali import DALI
 from dalikit.components.rules.standard import Standard
 from dalikit.errors import UserError
-from dalikit.interfaces import Backbone, DataSpec, Pace, Role, Situation
+from dalikit.interfaces import Backbone, DataSpec, Derived, Pace, Role, Situation
 
 REGISTRY = Registry.discover()
 STEP_AT_16 = 0.01
@@ -187,6 +188,15 @@ def test_rules_are_a_component_with_settings(pictures, clockwork):
     assert config.players["game"].params["r1"] == pytest.approx(3.0 * 64 / 784, rel=0.05)
     with pytest.raises(UserError, match="rules 'standard' has no parameter 'speed'"):
         resolve.resolve_layers([settings(pictures, rules={"speed": 1})], REGISTRY)
+
+
+@pytest.mark.parametrize(("path", "value"), [("trainer.lr", -1.0), ("trainer.rate", 0.1)])
+def test_rules_that_make_what_the_trainer_refuses_are_named(pictures, monkeypatch, path, value):
+    monkeypatch.setattr(Standard, "derive", lambda self, known: {path: Derived(value, "made up")})
+    with pytest.raises(
+        UserError, match=re.escape(f"rules 'standard' makes {path} = {value}, which is refused")
+    ):
+        resolve.resolve_layers([settings(pictures, trainer={"steps": 5})], REGISTRY)
 
 
 def test_origins_say_who_gave_each_setting(pictures, clockwork):

@@ -8,8 +8,8 @@ from dalikit.assembly.build import find_device
 from dalikit.assembly.checking import roles_of
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.timing import measure_pace
-from dalikit.errors import UserError
-from dalikit.interfaces import Dataset, Derived, Pace, Rules, Situation
+from dalikit.errors import UnfitError, UserError
+from dalikit.interfaces import Dataset, Derived, Pace, Rules, Situation, describe
 from dalikit.runs.config import RunConfig
 
 PATIENCE, SHARE = 12.0, 0.05
@@ -69,7 +69,11 @@ class Derivation:
         self._settings = config.model_dump()
 
     def derive(self, rules: Rules) -> dict[str, Derived]:
-        """What the rules find, without what is given already or would be refused."""
+        """What the rules find, without what is given already or means nothing to the components named.
+
+        Raises:
+            UnfitError: the rules make a setting that the trainer has not, or that it refuses.
+        """
         known = Situation(
             spec=self.dataset.spec,
             count=lambda: self.dataset.train_count or len(self.dataset.split("train")),
@@ -83,7 +87,12 @@ class Derivation:
             given=self.given,
             measure=self.measure,
         )
-        return self._meaningful(rules.derive(known))
+        found = rules.derive(known)
+        taken = self._meaningful(found)
+        for path in found.keys() - taken.keys():  # components may lack a setting, but there is one trainer
+            if path.count(".") == 1 and path.startswith("trainer.") and self.given(path) is None:
+                raise UnfitError(f"{describe(rules)} makes {path} = {found[path].value!r}, which is refused")
+        return taken
 
     def given(self, path: str) -> Any:
         """What stands at a dotted path, or None."""
