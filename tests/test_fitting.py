@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
-from dalikit.data.fitting import Fitting
+from dalikit.functional.fitting import Fitting
 
 sides = st.integers(1, 40)
 

@@ -10,9 +10,9 @@ from PIL import ExifTags, Image
 
 from dalikit.components.datasets.celeba import CelebA
 from dalikit.data import reading
-from dalikit.data.fitting import Fitting
 from dalikit.data.inputs import Inputs, Prepared
 from dalikit.errors import UserError
+from dalikit.functional.fitting import Fitting
 from dalikit.interfaces import DataSpec
 
 GREY, COLOUR = (DataSpec((channels, 12, 10), (-1.0, 1.0)) for channels in (1, 3))

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from dalikit.data import prepared
-from dalikit.data.fitting import Fitting
 from dalikit.data.images import check_labels, track
 from dalikit.data.splits import check_count
 from dalikit.errors import UserError
+from dalikit.functional.fitting import Fitting
 
 SAMPLES = 64
 """MiB of a file, spread evenly over it, of which its stamp is made: a smaller one is read whole."""

@@ -11,13 +11,13 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from dalikit.data import prepared, telling
-from dalikit.data.fitting import SHARPNESS, Fitting, convert_image, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.images import track
 from dalikit.data.sources import Opener, Source
 from dalikit.data.splits import DIGEST, LEAST, digests
 from dalikit.errors import RunError, UserError
 from dalikit.files import write_text
+from dalikit.functional.fitting import SHARPNESS, Fitting, convert_image, upright_size
 from dalikit.interfaces import Derived
 
 TOLERATED, TOLERATED_SHARE = 3, 0.03

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from dalikit.data import items, prepared
 from dalikit.data.arrayfiles import SUFFIXES
-from dalikit.data.fitting import Fitting
 from dalikit.data.reading import Picture, as_list, counted, done, joined, read_arrays, read_pictures
 from dalikit.errors import UserError
+from dalikit.functional.fitting import Fitting
 from dalikit.functional.ranges import SLACK, from_uint8, rescale
 from dalikit.interfaces import DataSpec, Range, Standardization
 

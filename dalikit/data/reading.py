@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 
 from dalikit.data import arrayfiles, prepared, telling
-from dalikit.data.fitting import Fitting, upright_size
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.sources import Opener, source_of
 from dalikit.errors import UserError
+from dalikit.functional.fitting import Fitting, upright_size
 
 Picture = str | Path | Image.Image
 

@@ -14,7 +14,7 @@ from dalikit.interfaces.kinds import Component, Kind
 from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Standardization
 
 if TYPE_CHECKING:
-    from dalikit.data.fitting import Fitting
+    from dalikit.functional.fitting import Fitting
 
 READ_AT_ONCE = 1000
 """Data that are read together where their labels alone are wanted."""

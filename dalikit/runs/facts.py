@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from dalikit.data.fitting import Fitting
 from dalikit.data.inputs import Inputs
+from dalikit.functional.fitting import Fitting
 from dalikit.interfaces import Dataset, DataSpec, Range, Standardization
 
 FORMAT = 2

@@ -10,7 +10,7 @@ from dalikit.components.methods.gan import PlainGAN
 from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGenerator
 from dalikit.components.optimizers.sgd import SGD
 from dalikit.components.posteriors.diagonal import Diagonal
-from dalikit.data.fitting import Fitting
+from dalikit.functional.fitting import Fitting
 from dalikit.interfaces import Augmentation, Batch, Dataset, DataSpec, Derived, Phase, PhaseLoss, TensorSplit
 
 PLANE = DataSpec((2,))

@@ -13,12 +13,12 @@ from pydantic import Field
 from torch import Tensor
 
 from dalikit.data import arrayfiles, prepared, telling
-from dalikit.data.fitting import MODES, Fitting, How
 from dalikit.data.gathering import size_of
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
 from dalikit.data.reading import done
 from dalikit.data.splits import PARTS, SplitSeed, check_parts, digests, divide
 from dalikit.errors import UserError
+from dalikit.functional.fitting import MODES, Fitting, How
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Part, Standardization
 

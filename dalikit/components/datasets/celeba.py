@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import Field
 
 from dalikit.data import prepared
-from dalikit.data.fitting import Fitting
 from dalikit.data.imagefiles import open_image, reason
 from dalikit.data.images import FLIPPED, PreparedImages, stream_images
 from dalikit.errors import UserError
+from dalikit.functional.fitting import Fitting
 from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
 

@@ -11,13 +11,13 @@ import numpy as np
 from pydantic import Field
 
 from dalikit.data import prepared, telling
-from dalikit.data.fitting import Fitting, How
 from dalikit.data.gathering import SHOWN, Survey, gather, left_out, survey
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
 from dalikit.data.reading import counted, done
 from dalikit.data.sources import Source, source_of
 from dalikit.data.splits import PARTS, SplitSeed, check_count, check_parts, divide
 from dalikit.errors import UserError
+from dalikit.functional.fitting import Fitting, How
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Dataset, DataSpec, Derived, Part
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import ExifTags, Image, ImageFile
 
 from dalikit.components.datasets.folder import Folder
-from dalikit.data.fitting import Fitting, convert_image, upright_size
 from dalikit.data.imagefiles import open_image
+from dalikit.functional.fitting import Fitting, convert_image, upright_size
 
 CHANNELS = {"L": 1, "RGB": 3}
 RNG = np.random.default_rng(0)
