@@ -17,7 +17,8 @@ from torch import Tensor
 
 from dalikit.data import arrayfiles, prepared, telling
 from dalikit.data.imagefiles import open_image, reason
-from dalikit.data.sources import Opener, source_of
+from dalikit.data.locating import source_of
+from dalikit.data.sources import Opener
 from dalikit.errors import UserError
 from dalikit.functional.fitting import Fitting, upright_size
 

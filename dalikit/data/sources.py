@@ -157,29 +157,6 @@ class Zip(Files):
                 yield partial(_open_member, archive, self._members[entry.name])
 
 
-def source_of(path: Path, divided: bool = True) -> Source:
-    """The source that lies at `path`; all its pictures alike unless it is `divided` into classes and parts.
-
-    Raises:
-        UserError: there is none, or it is parquet and what reads that is not installed.
-    """
-    from dalikit.data.tables import Parquet
-
-    try:
-        if path.is_dir():
-            tables = not any(is_picture(file.name) for file in path.rglob("*")) and any(
-                path.rglob("*.parquet")
-            )
-            return Parquet(path, divided) if tables else Tree(path, divided)
-        if path.suffix.lower() in (".zip", ".parquet") and path.is_file():
-            return Zip(path, divided) if path.suffix.lower() == ".zip" else Parquet(path, divided)
-    except OSError:  # a name longer than the file system takes
-        pass
-    raise UserError(
-        f"dataset 'folder': '{path}' is no folder, zip or parquet file: --set dataset.path=PATH names one"
-    )
-
-
 def is_picture(name: str) -> bool:
     """Whether a file is a picture, by its suffix."""
     kind = Image.registered_extensions().get(PurePosixPath(name).suffix.lower())

@@ -13,8 +13,9 @@ from pydantic import Field
 from dalikit.data import prepared, telling
 from dalikit.data.gathering import SHOWN, Survey, gather, left_out, survey
 from dalikit.data.images import FLIPPED, AbsolutePath, ImageSplit, short_name
+from dalikit.data.locating import source_of
 from dalikit.data.reading import counted, done
-from dalikit.data.sources import Source, source_of
+from dalikit.data.sources import Source
 from dalikit.data.splits import PARTS, SplitSeed, check_count, check_parts, divide
 from dalikit.errors import UserError
 from dalikit.functional.fitting import Fitting, How
