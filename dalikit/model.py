@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from dalikit.assembly import build, checking
+from dalikit.assembly.devices import find_device
 from dalikit.assembly.registry import Registry
-from dalikit.data.inputs import Data, Prepared
+from dalikit.data.inputs import Data, Inputs, Prepared
 from dalikit.data.labels import Labels
 from dalikit.errors import UserError
 from dalikit.evaluation import scoring
@@ -51,7 +52,8 @@ class RunModel(Model):
         except RuntimeError as error:
             message = " ".join(str(error).split())[:300]
             raise UserError(f"Run {run.path} is damaged: its weights do not fit: {message}") from None
-        super().__init__(method, run.facts.data.inputs)
+        data = run.facts.data
+        super().__init__(method, Inputs(data.spec, data.fitting, data.standardization, data.float_range))
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -157,5 +159,5 @@ def load(
     """
     directory, root = RunDirectory.open(Path(run)), None if data_root is None else Path(data_root)
     model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
-    model.to(build.find_device(device))
+    model.to(find_device(device))
     return model

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from dalikit.assembly import build, resolve
+from dalikit.assembly.devices import find_device
 from dalikit.assembly.registry import Registry, Row
 from dalikit.components.methods.gan import PlainGAN
 from dalikit.errors import UnfitError, UserError
@@ -367,4 +368,4 @@ def test_an_encoder_reads_the_features_of_the_first_discriminator_on_data():
 @pytest.mark.parametrize("name", ["abacus", "cuda:99"])
 def test_a_device_that_is_not_there(name):
     with pytest.raises(UserError, match=f"Device '{name}' cannot be used"):
-        build.find_device(name)
+        find_device(name)

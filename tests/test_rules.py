@@ -125,7 +125,7 @@ def clockwork(monkeypatch):
         found.append(config)
         return Pace(0.01, 0.1, 0.2)
 
-    monkeypatch.setattr("dalikit.assembly.derive.measure_pace", measure)
+    monkeypatch.setattr("dalikit.assembly.completion.measure_pace", measure)
     return found
 
 

@@ -5,13 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dalikit.assembly.borrowing import borrow_weights
+from dalikit.assembly.devices import find_device
 from dalikit.assembly.parameters import supplied_to
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.trial import try_player, try_posterior
-from dalikit.errors import DalikitError, UnfitError, UserError
+from dalikit.errors import DalikitError, UnfitError
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Callback, Dataset, DataSpec, Method, Metric, Optimizer, Part, Role, describe
 from dalikit.players.casting import Cast
@@ -111,22 +110,6 @@ def watched_trainer(
     method = make_method(config, dataset.spec, registry, borrow=borrow).to(find_device(config.device))
     make_optimizer = partial(_make_optimizer, registry)
     return Trainer(method, dataset, callbacks, config.seed, make_optimizer, **config.trainer)
-
-
-def find_device(name: str) -> torch.device:
-    """The device that `name` means; "auto" is a CUDA device where there is one.
-
-    Raises:
-        UserError: torch knows no such device, or it is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(name)
-        torch.zeros(1, device=found).item()  # the meta device fails at the value alone
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"Device '{name}' cannot be used: {str(error).splitlines()[0][:120]}") from None
-    return found
 
 
 def _new_player(config: RunConfig, registry: Registry, kind: str, **supplied: Any) -> Any:

@@ -17,7 +17,8 @@ from dalikit.assembly.checking import (
 )
 from dalikit.assembly.derive import Derivation, fill, put
 from dalikit.assembly.registry import Registry
-from dalikit.interfaces import Backbone, Dataset, Derived, Method, Rules
+from dalikit.assembly.timing import measure_pace
+from dalikit.interfaces import Backbone, Dataset, Derived, Method, Pace, Rules
 from dalikit.runs.config import RunConfig, Slot
 
 Z = 64
@@ -60,8 +61,11 @@ def complete(
     def whole(one: RunConfig) -> RunConfig:
         return check(_with_defaults(one, registry), registry)
 
+    def timed(one: RunConfig, patience: float) -> Pace:
+        return measure_pace(one, registry, dataset, patience)
+
     whole(named)  # what was given must be sound before anything follows from it
-    derived = Derivation(named, dataset, registry, whole, left).derive(rules)
+    derived = Derivation(named, dataset, registry, whole, timed, left).derive(rules)
     return whole(fill(named, derived)), {**settled, **derived}
 
 

@@ -4,10 +4,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dalikit.assembly.build import find_device
 from dalikit.assembly.checking import roles_of
+from dalikit.assembly.devices import find_device
 from dalikit.assembly.registry import Registry
-from dalikit.assembly.timing import measure_pace
 from dalikit.errors import UnfitError, UserError
 from dalikit.interfaces import Dataset, Derived, Pace, Rules, Situation, describe
 from dalikit.runs.config import RunConfig
@@ -16,6 +15,7 @@ PATIENCE, SHARE = 12.0, 0.05
 """Seconds, and the share of the time that is left, after which a measurement is long enough."""
 
 Check = Callable[[RunConfig], RunConfig]
+Timed = Callable[[RunConfig, float], Pace]
 Seconds = Callable[[], float] | None
 
 
@@ -58,14 +58,21 @@ class Derivation:
         config: all components named, no parameter filled in.
         dataset: its data set.
         check: makes a configuration complete, or raises `UserError`.
+        timed: measures the pace of a complete one, for so many seconds at most.
         seconds: see `Situation`.
     """
 
     def __init__(
-        self, config: RunConfig, dataset: Dataset, registry: Registry, check: Check, seconds: Seconds
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        registry: Registry,
+        check: Check,
+        timed: Timed,
+        seconds: Seconds,
     ) -> None:
         self.config, self.dataset, self.registry = config, dataset, registry
-        self.check, self.seconds = check, seconds
+        self.check, self.timed, self.seconds = check, timed, seconds
         self._settings = config.model_dump()
 
     def derive(self, rules: Rules) -> dict[str, Derived]:
@@ -121,7 +128,7 @@ class Derivation:
         found = {path: Derived(value, "") for path, value in settings.items()}
         config = self.check(fill(self.config, self._meaningful(found)))
         left = math.inf if self.seconds is None else self.seconds()
-        return measure_pace(config, self.registry, self.dataset, min(PATIENCE, SHARE * left))
+        return self.timed(config, min(PATIENCE, SHARE * left))
 
     def _meaningful(self, found: Mapping[str, Derived]) -> dict[str, Derived]:
         return {path: each for path, each in found.items() if self.takes(path, each.value)}

@@ -51,12 +51,13 @@ def train(
             f"scorer train {dataset}: the scorer knows digits alone; 'mnist' is what it can learn"
         )
     from dalikit.assembly import build
+    from dalikit.assembly.devices import find_device
     from dalikit.assembly.registry import Registry
     from dalikit.evaluation import scorer
     from dalikit.runs.config import RunConfig, Slot
 
     target = _free(out or scorer.default_path(data_root), force)
-    place = build.find_device(device)
+    place = find_device(device)
     data = build.make_dataset(RunConfig(dataset=Slot(name=dataset)), Registry.discover(), data_root)
     learn, validation, test = (scorer.read_labelled(data, part) for part in ("train", "validation", "test"))
     started = time.monotonic()

@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from dalikit.data.inputs import Inputs
 from dalikit.functional.fitting import Fitting
 from dalikit.interfaces import Dataset, DataSpec, Range, Standardization
 
@@ -36,11 +35,6 @@ class DataFacts(BaseModel):
     def spec(self) -> DataSpec:
         """What players must know of the data."""
         return DataSpec(self.x_shape, self.value_range, self.classes)
-
-    @property
-    def inputs(self) -> Inputs:
-        """How what is handed in later is prepared as these data were."""
-        return Inputs(self.spec, self.fitting, self.standardization, self.float_range)
 
 
 class RunFacts(BaseModel):

@@ -21,7 +21,7 @@ from typing import IO
 from dalikit.errors import Interrupted, RunError, UserError
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import to_yaml
-from dalikit.studies.plan import PlannedRun
+from dalikit.studies.planned import PlannedRun
 from dalikit.studies.records import ATTEMPTS
 
 POLL = 0.05

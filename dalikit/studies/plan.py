@@ -10,24 +10,7 @@ from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError, nearest
 from dalikit.interfaces import Study, StudyRow
 from dalikit.runs import RunDirectory
-from dalikit.runs.config import RunConfig
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One run of a study. `config` is None where the settings mean nothing; `fault` says why."""
-
-    row: StudyRow
-    dataset: str
-    seed: int
-    folder: Path
-    config: RunConfig | None
-    fault: str = ""
-
-    @property
-    def name(self) -> str:
-        """What logs call it, and the name of its log."""
-        return f"{self.dataset}-{self.row.name}-seed{self.seed}"
+from dalikit.studies.planned import PlannedRun
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from dalikit.files import write_text
 from dalikit.interfaces import Study
 from dalikit.studies import draw, launch, records, render
 from dalikit.studies.launch import Tell
-from dalikit.studies.plan import Plan, PlannedRun
+from dalikit.studies.plan import Plan
+from dalikit.studies.planned import PlannedRun
 from dalikit.studies.records import Record
 from dalikit.studies.table import Entry, Table, aggregate
 
