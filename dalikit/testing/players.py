@@ -1,0 +1,108 @@
+"""The contract of the players, as checks: networks, posteriors, augmentations."""
+
+from collections.abc import Callable
+
+import torch
+
+from dalikit.interfaces import Augmentation, DataSpec, Discriminator, Encoder, Generator, Posterior, Shape
+from dalikit.testing.assertions import (
+    B,
+    Z,
+    build_seeded,
+    check_reaches,
+    check_saving,
+    check_shape,
+    check_uses_all,
+    check_within,
+    leaf,
+    on_some_data,
+)
+
+
+def check_posterior(family: Callable[[int], Posterior]) -> None:
+    """A distribution over z from heads of the stated sizes, each of which the density depends on."""
+    for size in (1, Z):
+        posterior = family(size)
+        heads = tuple(leaf(B, n) for n in posterior.heads())
+        distribution = posterior(*heads)
+        assert distribution.batch_shape == (B,), f"batch shape is (B,), not {distribution.batch_shape}"
+        assert distribution.event_shape == (size,), f"event shape is (Z,), not {distribution.event_shape}"
+        check_shape("code", posterior.code(distribution), (B, size))
+        log_prob = distribution.log_prob(torch.randn(B, size))
+        check_shape("log_prob", log_prob, (B,))
+        check_reaches("log_prob", log_prob, **{f"head {i}": head for i, head in enumerate(heads)})
+        check_saving(lambda size=size: family(size))  # type: ignore[misc]
+
+
+def check_generator(family: Callable[[int, DataSpec], Generator]) -> None:
+    """z (B, Z) becomes x (B, *X) within the value range, by all its parameters."""
+
+    def check(spec: DataSpec) -> None:
+        generator = build_seeded(lambda: family(Z, spec))
+        assert generator.latent_size == Z, "latent_size is the Z it was built with"
+        assert generator.spec == spec, "spec is what it was built with"
+        x = generator(torch.randn(B, Z))
+        check_shape("forward", x, (B, *spec.x_shape))
+        check_within(x, spec)
+        check_uses_all(generator, x)
+        check_saving(lambda: family(Z, spec))
+
+    on_some_data(check)
+
+
+def check_discriminator(family: Callable[[DataSpec], Discriminator]) -> None:
+    """The trunk's features have the stated shape, `forward` is the head of them, logits are (B,)."""
+
+    def check(spec: DataSpec) -> None:
+        discriminator = build_seeded(lambda: family(spec)).eval()
+        x = torch.randn(B, *spec.x_shape)
+        h = discriminator.trunk(x)
+        check_shape("trunk", h, (B, *discriminator.feature_shape))
+        logits = discriminator.head(h)
+        check_shape("head", logits, (B,))
+        assert torch.equal(discriminator(x), logits), "forward is the head of the trunk's features"
+        check_uses_all(discriminator, logits)
+        own = {*discriminator.trunk.parameters(), *discriminator.head.parameters()}
+        assert own == set(discriminator.parameters()), "its parameters are the trunk's and the head's"
+        check_saving(lambda: family(spec))
+
+    on_some_data(check)
+
+
+def check_encoder(family: Callable[[Shape, tuple[int, ...]], Encoder]) -> None:
+    """One tensor (B, size) a head, from features of several shapes."""
+
+    def check(spec: DataSpec) -> None:
+        shape = spec.x_shape
+        for sizes in ((Z,), (Z, 3)):
+            encoder = build_seeded(lambda sizes=sizes: family(shape, sizes))  # type: ignore[misc]
+            heads = encoder(torch.randn(B, *shape))
+            assert isinstance(heads, tuple), "forward gives a tuple, one tensor a head"
+            assert len(heads) == len(sizes), f"{len(sizes)} heads are wanted, not {len(heads)}"
+            for head, size in zip(heads, sizes, strict=True):
+                check_shape("forward", head, (B, size))
+            check_uses_all(encoder, torch.cat(heads, 1))
+        check_saving(lambda: family(shape, (Z, 3)))
+
+    on_some_data(check)
+
+
+def check_augmentation(family: Callable[[DataSpec], Augmentation]) -> None:
+    """Data keep their shape, depend on themselves alone, have a slope, and repeat under a seed."""
+
+    def check(spec: DataSpec) -> None:
+        augmentation = build_seeded(lambda: family(spec))
+        x = torch.rand(B, *spec.x_shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+        once, again = (build_seeded(lambda: augmentation(x)) for _ in range(2))
+        check_shape("forward", once, (B, *spec.x_shape))
+        assert torch.equal(once, again), "what is random in it is drawn from torch's generator"
+        check_reaches("forward", once.square(), x=x)
+        (slope,) = torch.autograd.grad(once[0].square().sum(), x)
+        assert not bool(slope[1:].any()), "each datum is augmented on its own"
+        if not augmentation.changes:
+            assert torch.equal(once, x), "one that says changes = False changes nothing"
+        augmentation.observe(torch.randn(B))
+        assert not list(augmentation.parameters()), "its state lies in buffers: nobody trains it"
+        check_saving(lambda: family(spec))
+
+    on_some_data(check)
