@@ -48,7 +48,7 @@ def colours(picture: Image.Image) -> set:
 # --- plans -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("budget", ["quick", "paper"])
+@pytest.mark.parametrize("budget", ["quick", "balanced", "paper"])
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
 def test_every_run_of_the_papers_studies_can_be_planned(study: Study, budget, tmp_path):
     plan = make_plan(study, REGISTRY, tmp_path, budget)
@@ -58,6 +58,21 @@ def test_every_run_of_the_papers_studies_can_be_planned(study: Study, budget, tm
     steps = {(run.dataset, run.config.trainer["steps"]) for run in plan.runs}
     assert len(steps) == len(study.datasets), "every row gets as many steps"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_in_the_balanced_budget_every_reconstruction_pulls_as_hard(study: Study, tmp_path):
+    plans = [make_plan(study, REGISTRY, tmp_path, budget) for budget in ("quick", "balanced")]
+    ratios = set()
+    for quick, run in zip(*(plan.runs for plan in plans), strict=True):
+        weight = REGISTRY.get("method", run.config.method.name).balanced
+        if weight is None:
+            assert run.config == quick.config
+            continue
+        assert run.config.method.params[weight] == "balanced"
+        assert run.config.method.params.get("lam_schedule", Schedule()) == Schedule()
+        ratios.add(run.config.method.params["ratio"])
+    assert len(ratios) == 1
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)

@@ -35,7 +35,9 @@ def reproduce(
     dataset: Annotated[
         str | None, typer.Option(metavar="A,B", help="Data sets of the study.", show_default="all")
     ] = None,
-    budget: Annotated[str, typer.Option(help="quick (minutes) or paper (the paper's own).")] = "quick",
+    budget: Annotated[
+        str, typer.Option(help="quick (minutes), balanced (weights set themselves) or paper (its own).")
+    ] = "quick",
     jobs: Annotated[int, typer.Option(min=1, help="Runs at once; several compute with a thread each.")] = 1,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", show_default="runs/STUDY-BUDGET", help="Where to write.")
