@@ -15,6 +15,10 @@ class Interrupted(BaseException):
         self.exit_code = 128 + number
 
 
+class Stopped(BaseException):
+    """Training is asked to end at once: what takes long is given up, and done again when it goes on."""
+
+
 class UserError(DalikitError):
     """What the user gave cannot be used: a name, a parameter, a file, a combination. Exit code 2."""
 

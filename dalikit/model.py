@@ -1,5 +1,6 @@
 """A trained run as an object that samples, infers and reconstructs."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -158,6 +159,8 @@ def load(
             not installed.
     """
     directory, root = RunDirectory.open(Path(run)), None if data_root is None else Path(data_root)
+    if edited := directory.edited():
+        warnings.warn(f"Run {run}: {' and '.join(edited)} changed since it was written", stacklevel=2)
     model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
     model.to(find_device(device))
     return model

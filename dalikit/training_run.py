@@ -4,6 +4,7 @@ import copy
 import os
 import platform
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Score
 from dalikit.model import RunModel, load
 from dalikit.runs import DataFacts, RunDirectory, RunFacts
+from dalikit.runs.checkpoints import Checkpoint
 from dalikit.runs.config import RunConfig
 from dalikit.runs.scores import KeptScores, scores_document
 from dalikit.training.trainer import Trainer
@@ -50,7 +52,7 @@ class TrainingRun:
     @property
     def finished(self) -> bool:
         """Whether it has reached its last step, and was scored there."""
-        return self.trainer.step >= self.trainer.steps and not self.trainer.failed
+        return self.trainer.concluded
 
     def fit(self) -> None:
         """Train to the last step and score, or until the trainer is told to stop."""
@@ -65,7 +67,7 @@ class TrainingRun:
 
     def _conclude(self) -> None:
         trainer = self.trainer
-        self.scores, self.skipped = scoring.score_all(self.metrics, trainer.inference)
+        self.scores, self.skipped = scoring.score_all(self.metrics, trainer.inference, check=trainer.check)
         self.best = self._score_best()
         document = scores_document(
             self.run, trainer.step, trainer.dataset, self.scores, self.skipped, best=self.best
@@ -82,7 +84,7 @@ class TrainingRun:
             return KeptScores(best, self.scores, self.skipped)
         method = copy.deepcopy(self.trainer.inference)
         method.load_state_dict(self.run.load_averaged("best")[1])
-        return KeptScores(best, *scoring.score_all(self.metrics, method))
+        return KeptScores(best, *scoring.score_all(self.metrics, method, check=self.trainer.check))
 
 
 def train(
@@ -141,32 +143,67 @@ def start(
 
 @contextmanager
 def resume(
-    path: Path, registry: Registry, steps: int | None = None, root: Path | None = None
+    path: Path,
+    registry: Registry,
+    steps: int | None = None,
+    root: Path | None = None,
+    *,
+    accept_changes: bool = False,
 ) -> Iterator[TrainingRun]:
-    """A run as its last checkpoint has it, locked; with `steps` its training is made longer.
+    """A run as its last whole checkpoint has it, locked; as it began where it ended before it wrote one.
+
+    With `steps` its training is made longer.
 
     Raises:
-        UserError: there is no run, it is damaged or complete, or its components are not there.
+        UserError: there is no run, it is damaged or complete, or its components are not there; or it is not
+            as it was written, and `accept_changes` is false.
     """
     run = RunDirectory.open(path)
     with run.locked():
+        found = run.load_checkpoint() if run.checkpoints() else None
+        changed = _check_unchanged(run, found, accept_changes)
         stored = run.config
         if steps is not None:
             stored = stored.model_copy(update={"trainer": {**stored.trainer, "steps": steps}})
         config = checking.check(stored, registry)
-        state = run.load_state()
-        trainer = build.make_trainer(config, registry, run, root, borrow=False)
-        try:
-            trainer.load_state(state)
-        except (KeyError, IndexError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-            message = " ".join(str(error).split())[:300]
-            raise UserError(f"Run {path} is damaged: its checkpoint does not fit: {message}") from None
+        trainer = build.make_trainer(config, registry, run, root, borrow=found is None)
+        if found is not None:
+            _restore(run, trainer, found)
         _check_resumable(run, trainer)
         run.forget_scores()  # of a shorter training, which would pass for this one's if it is stopped again
-        run.rewind(trainer.step)
-        if steps is not None:
+        run.set_later_aside(trainer.step)
+        run.rewind(None if found is None else found.manifest.log, trainer.step if found else -1)
+        if steps is not None or changed:
             run.replace_config(config)
+        if changed:
+            run.replace_facts(run.facts)
+            if found is not None:  # its manifest speaks of what was before
+                run.save_checkpoint(found.state, len(run.checkpoints()), found.manifest.components)
         yield TrainingRun(run, trainer, _metrics(config, trainer, registry, root))
+
+
+def _check_unchanged(run: RunDirectory, found: Checkpoint | None, accept: bool) -> list[str]:
+    """What of a run is not as it was written; raises `UserError` if there is any that nobody accepts."""
+    changed = run.edited()
+    if found is not None:
+        if not changed and found.manifest.settings != run.settings_digest:
+            changed.append("config.yaml (it is another run's)")
+        if not run.log_holds(found.manifest.log):
+            changed.append("metrics.jsonl")
+    if changed and not accept:
+        raise UserError(
+            f"Run {run.path} is not as it was written: {', '.join(changed)} changed. --accept-changes goes "
+            "on with what is there now"
+        )
+    return changed
+
+
+def _restore(run: RunDirectory, trainer: Trainer, found: Checkpoint) -> None:
+    try:
+        trainer.load_state(found.state)
+    except (KeyError, IndexError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        message = " ".join(str(error).split())[:300]
+        raise UserError(f"Run {run.path} is damaged: its checkpoint does not fit: {message}") from None
 
 
 def _check_resumable(run: RunDirectory, trainer: Trainer) -> None:
@@ -210,4 +247,4 @@ def _facts(
         "origins": dict(origins),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-    return RunFacts(data=DataFacts.of(trainer.dataset), **told)
+    return RunFacts(identity=uuid.uuid4().hex, data=DataFacts.of(trainer.dataset), **told)

@@ -45,12 +45,12 @@ def resolved(registry, **settings):
 def made(registry, tmp_path, **settings):
     """The trainer of a run that is never written."""
     trainer = build.make_trainer(resolved(registry, **settings), registry, RunDirectory(tmp_path / "run"))
-    trainer.callbacks = []
+    trainer.watchers.callbacks.clear()
     return trainer
 
 
 def weights(run):
-    return RunDirectory.open(run).load_state().tensors
+    return RunDirectory.open(run).load_checkpoint().state.tensors
 
 
 WORDS = ["--backbone", "mlp", "--set", "generator.width=8", "--set", "generator.latent_size=3"]

@@ -289,7 +289,7 @@ def test_a_posterior_with_what_the_method_needs_trains_with_its_own_parameters(
     run = tmp_path / "run"
     done = cli("train", "--method", name, "--posterior", "mine", *SMALL, *QUIET, "--out", run)
     assert done.returncode == 0, done.stderr
-    assert RunDirectory.open(run).load_state().tensors["method/family.shift"].any()
+    assert RunDirectory.open(run).load_checkpoint().state.tensors["method/family.shift"].any()
     x = torch.full((2, 1, 8, 8), -0.5)
     assert dalikit.load(run).code(x).shape == (2, 3)
 

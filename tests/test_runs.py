@@ -43,7 +43,7 @@ def test_a_checkpoint_is_read_back_and_old_ones_are_dropped(run):
     for step in (5, 10, 1_000_000):
         run.save_checkpoint(state(step), keep=2)
     assert [p.name for p in run.checkpoints()] == ["step-000010", "step-1000000"]
-    found = run.load_state()
+    found = run.load_checkpoint().state
     assert found.scalars == {"step": 1_000_000, "python": [3, [1, 2], None]}
     assert torch.equal(found.tensors["method/g.weight"], torch.arange(3))
     assert run.load_averaged()[0] == 1_000_000
@@ -94,7 +94,7 @@ def test_best_weights_that_cannot_be_written_leave_the_ones_before(run, monkeypa
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dalikit.runs.checkpoints.save_file", full)
+    monkeypatch.setattr("dalikit.runs.folders.save_file", full)
     with pytest.raises(RunError, match=r"step-000006.*No space left"):
         keep(run, 6, 8.0)
     assert [path.name for path in (run.path / "best").iterdir()] == ["step-000005"]
@@ -108,7 +108,7 @@ def test_there_are_last_and_best_weights_and_no_others(run):
         run.load_averaged("best")
     keep(run, 5, 9.0)
     (run.bests()[0] / "best.json").write_text('{"step": 5}')
-    with pytest.raises(UserError, match=r"damaged: best/step-000005/best\.json: metric"):
+    with pytest.raises(UserError, match=r"damaged: step-000005/best\.json is not as it was written"):
         run.best  # noqa: B018
 
 
@@ -125,11 +125,11 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(run, monkeypatc
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dalikit.runs.checkpoints.save_file", full)
+    monkeypatch.setattr("dalikit.runs.folders.save_file", full)
     with pytest.raises(RunError, match=r"step-000006.*No space left"):
         run.save_checkpoint(state(6), keep=1)
     monkeypatch.undo()
-    assert run.load_state().scalars["step"] == 5
+    assert run.load_checkpoint().state.scalars["step"] == 5
     assert [p.name for p in (run.path / "checkpoints").iterdir()] == ["step-000005"]
 
 
@@ -157,7 +157,7 @@ def test_an_empty_folder_will_do(tmp_path):
 def test_the_log_is_appended_to_and_rewound(run):
     for step in (1, 2, 3):
         run.log({"event": "losses", "step": step})
-    run.rewind(2)
+    run.rewind(None, 2)
     lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]
     assert all(line["time"].startswith("20") for line in lines)
@@ -165,7 +165,7 @@ def test_the_log_is_appended_to_and_rewound(run):
 
 def test_a_last_line_that_was_cut_off_is_dropped(run):
     (run.path / "metrics.jsonl").write_text('{"step": 1}\n{"ste')
-    run.rewind(1)
+    run.rewind(None, 1)
     assert (run.path / "metrics.jsonl").read_text() == '{"step": 1}\n'
 
 
@@ -177,7 +177,7 @@ def test_a_value_that_is_not_finite_is_not_logged(run):
 
 def test_other_damage_to_the_log_is_named(run):
     (run.path / "metrics.jsonl").write_text('{"ste\n{"step": 1}\n')
-    for read in (lambda: run.rewind(1), run.log_lines):
+    for read in (lambda: run.rewind(None, 1), run.log_lines):
         with pytest.raises(UserError, match=r"damaged: metrics\.jsonl"):
             read()
 
@@ -332,7 +332,7 @@ def test_what_is_no_run_is_not_cleared(tmp_path):
 def test_a_run_of_another_format_is_refused(run):
     path = run.path / "run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 7}))
-    with pytest.raises(UserError, match="of format 7, this dalikit reads 2"):
+    with pytest.raises(UserError, match="of format 7, this dalikit reads 3"):
         RunDirectory.open(run.path)
 
 
@@ -340,7 +340,7 @@ def test_no_run_and_no_checkpoint(run, tmp_path):
     with pytest.raises(UserError, match=r"is not a run: it has no config\.yaml"):
         RunDirectory.open(tmp_path)
     with pytest.raises(UserError, match="has no checkpoint"):
-        run.load_state()
+        run.load_checkpoint()
 
 
 def test_code_in_the_place_of_weights_is_not_run(run):

@@ -134,22 +134,29 @@ def check_equal(a, b):
     assert len({(folder / "best.json").read_text() for folder in best}) == 1
     assert len({(folder / "averaged.safetensors").read_bytes() for folder in best}) == 1
     scores = [json.loads((run / "scores.json").read_text()) for run in (a, b)]
-    assert {**scores[0], "run": ""} == {**scores[1], "run": ""}
+    own = {"run": "", "sha256": ""}  # which is over the folder's name too
+    assert {**scores[0], **own} == {**scores[1], **own}
+    drawn = [{p.relative_to(run): p.read_bytes() for p in run.rglob("*.png")} for run in (a, b)]
+    assert drawn[0] == drawn[1]
+
+
+class Killed(BaseException):
+    """As if the process ended here."""
 
 
 class Ending(Callback):
-    """Ends a training after `step`: it asks for that, or is an error."""
+    """Ends a training after `step`: by asking for that, at once, or as if it were killed."""
 
     name = "ending"
 
-    def __init__(self, step, *, error=False):
-        self.step, self.error = step, error
+    def __init__(self, step, how="stop"):
+        self.step, self.how = step, how
 
     def step_end(self, fit):
         if fit.step == self.step:
-            fit.stop()
-            if self.error:
-                raise SystemError("killed")
+            if self.how == "killed":
+                raise Killed
+            fit.stop() if self.how == "stop" else fit.interrupt()
 
 
 # --- from Python -----------------------------------------------------------------------------------------
@@ -253,7 +260,7 @@ def test_a_training_that_is_stopped_logs_no_final_scores(plugin, tmp_path):
     registry = Registry.discover()
     config = resolve([{**SMALL, "callbacks": callbacks, "trainer": {"steps": 9}}], registry)
     with training_run.start(config, registry, tmp_path / "run") as training:
-        training.trainer.callbacks = [*training.trainer.callbacks, Ending(5)]
+        training.trainer.watchers.add(Ending(5))
         training.fit()
         assert not training.finished
     assert plugin.EVENTS[-1] == "fit_end"
@@ -330,27 +337,34 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("ends", "error"),
+    ("ends", "how"),
     [
-        ([1], False),
-        ([5], False),
-        ([6], False),  # where a checkpoint is due, and a reading
-        ([7], False),  # where losses are logged
-        ([9, 10, 18], False),
-        ([23], False),
-        ([17], True),  # after a score that was the best, and before its checkpoint
-        ([8], True),  # an error, as if it were killed: back to the checkpoint at 6
-        ([12, 22], True),
+        ([1], "stop"),
+        ([5], "stop"),
+        ([6], "stop"),  # where a checkpoint is due, and a reading
+        ([7], "stop"),  # where losses are logged
+        ([9, 10, 18], "stop"),
+        ([23], "stop"),
+        ([8, 9], "at once"),  # before a score and a picture that are due
+        ([18, 24], "at once"),  # beside a checkpoint, and at the end
+        ([2, 4], "killed"),  # before there is a checkpoint
+        ([17], "killed"),  # after a score that was the best, and before its checkpoint
+        ([8], "killed"),  # back to the checkpoint at 6
+        ([12, 22], "killed"),
     ],
 )
-def test_a_stopped_run_leaves_no_trace_of_it(plugin, undisturbed, tmp_path, ends, error):
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_stopped_run_leaves_no_trace_of_it(plugin, undisturbed, tmp_path, ends, how, place):
+    """Whether whoever ends it is told of a step before the other watchers, or after them."""
     run, registry = tmp_path / "run", Registry.discover()
     for number, step in enumerate(ends):
         starting = training_run.start(resolve([WATCHED], registry), registry, run)
         with training_run.resume(run, registry) if number else starting as training:
-            training.trainer.callbacks = [*training.trainer.callbacks, Ending(step, error=error)]
-            if error:
-                with pytest.raises(SystemError):
+            training.trainer.watchers.add(Ending(step, how))
+            if place == "first":
+                training.trainer.watchers.callbacks.insert(1, training.trainer.watchers.callbacks.pop())
+            if how == "killed":
+                with pytest.raises(Killed):
                     training.fit()
             else:
                 training.fit()
@@ -366,8 +380,8 @@ def test_a_run_that_was_killed_by_the_command_line_leaves_no_trace_of_it(plugin,
     """Resumed by the command line too, which knows nothing of how it ended."""
     run, registry = tmp_path / "run", Registry.discover()
     with training_run.start(resolve([WATCHED], registry), registry, run) as training:
-        training.trainer.callbacks = [*training.trainer.callbacks, Ending(16, error=True)]
-        with pytest.raises(SystemError):
+        training.trainer.watchers.add(Ending(16, "killed"))
+        with pytest.raises(Killed):
             training.fit()
     with (run / "metrics.jsonl").open("a") as log:
         log.write('{"event": "losses", "st')

@@ -7,6 +7,7 @@ from typing import Any
 
 from dalikit.assembly.borrowing import borrow_weights
 from dalikit.assembly.devices import find_device
+from dalikit.assembly.inventory import components_of
 from dalikit.assembly.parameters import supplied_to
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.trial import try_player, try_posterior
@@ -89,7 +90,7 @@ def make_trainer(
     metrics = make_metrics(config.metrics, dataset, registry, root)
     for make in metrics.values():
         make("validation")  # one that does not fit is to fail before anything is written
-    context = Context(run, dataset, metrics)
+    context = Context(run, dataset, metrics, components_of(config, registry))
     callbacks = [
         _construct("callback", Slot(name=name, **params), registry, context=context)
         for name, params in config.callbacks.items()

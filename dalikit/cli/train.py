@@ -51,6 +51,9 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with this run; only --steps may change.")
     ] = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Resume a run whose files were edited, as they are now.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be trained and how long it would take, no more.")
     ] = False,
@@ -69,13 +72,17 @@ def train(
     if resume is not None:
         if any(option is not None for option in (*others, minutes, device, from_run, out)) or dry_run:
             raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
-        with training_run.resume(resume, registry, steps, data_root) as training:
+        with training_run.resume(
+            resume, registry, steps, data_root, accept_changes=accept_changes
+        ) as training:
             trainer = training.trainer
             from dalikit.cli.report import warn_of_other_data
 
             warn_of_other_data(training.run, trainer.dataset)
             print(f"Going on with {resume} at step {trainer.step} of {trainer.steps}", flush=True)
             return _fit(training, started)
+    if accept_changes:
+        raise UserError("--accept-changes belongs to --resume: a new run has nothing that was changed")
     given = settings.layers(*others, steps, minutes, device, from_run)
     resolved = resolve(given, registry, data_root, spent=time.monotonic() - started)
     if dry_run:

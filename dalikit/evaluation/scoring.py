@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dalikit.errors import UnfitError, UserError
-from dalikit.interfaces import Batch, Dataset, Method, Metric, Part, Score, Shape
+from dalikit.errors import DalikitError, RunError, UnfitError
+from dalikit.interfaces import Batch, Dataset, Method, Metric, Part, Score, Shape, describe
 from dalikit.randomness import RandomState, derived_seed
 
 BATCH = 500
@@ -32,44 +32,72 @@ def batch_size(x_shape: Shape) -> int:
     return max(1, min(BATCH, BYTES // (4 * math.prod(x_shape))))
 
 
-def score(make: Maker, method: Method, part: Part = "test", seed: int = 0) -> Score:
+def _go_on() -> None:
+    """Nobody asks for an end."""
+
+
+def score(
+    make: Maker, method: Method, part: Part = "test", seed: int = 0, check: Callable[[], None] = _go_on
+) -> Score:
     """The score of `method`, in eval mode, on one part of the metric's data set.
 
     The metric's own random numbers come from `seed`, which joins the protocol, and differ from part to part,
     so that what was chosen by validation is not scored on the same draws; the caller's are left alone.
+    `check` is called between batches, and may raise to give it up.
 
     Raises:
         UnfitError: the metric cannot be computed for this method, or a value of it is NaN or infinite.
+        RunError: something in it failed.
     """
     metric = make(part)
     if reason := metric.unfit(method):
         raise UnfitError(reason)
     state = RandomState.seeded(derived_seed(seed, part))
     with _eval_mode(method), torch.no_grad(), state.swapped_in():
-        for batch in metric.feed(method):
-            metric.update(*batch)
-    found = metric.compute()
+        found = _computed(metric, method, check)
     if wrong := [field for field, value in found.values.items() if not math.isfinite(value)]:
         raise UnfitError(f"{wrong[0]} is {found.values[wrong[0]]}")
     labels = {"labels": "read by the method, as frequent as in training"} if method.conditional else {}
     return replace(found, protocol={**found.protocol, **labels, "seed": seed})
 
 
+def _computed(metric: Metric, method: Method, check: Callable[[], None]) -> Score:
+    """What a metric finds; whatever it raises, the culprit is named."""
+    try:
+        for batch in metric.feed(method):
+            check()
+            metric.update(*batch)
+        check()
+        return metric.compute()
+    except DalikitError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RunError(f"{describe(metric)} failed: {reason}") from error
+
+
 def score_all(
-    makers: Mapping[str, Maker], method: Method, part: Part = "test", seed: int = 0, *, forgiving: bool = True
+    makers: Mapping[str, Maker],
+    method: Method,
+    part: Part = "test",
+    seed: int = 0,
+    *,
+    forgiving: bool = True,
+    check: Callable[[], None] = _go_on,
 ) -> tuple[list[Score], dict[str, str]]:
-    """The scores of a method by all metrics, and by name why others were left out.
+    """The scores of a method by all metrics, and by name why others were left out; for `check` see `score`.
 
     Raises:
         UserError: a metric cannot be computed, and this is not `forgiving`.
+        RunError: one failed, likewise.
     """
     scores, skipped = [], {}
     for name, make in makers.items():
         try:
-            scores.append(score(make, method, part, seed))
-        except UserError as error:  # weights of another network, too few data: the other scores are kept
+            scores.append(score(make, method, part, seed, check))
+        except DalikitError as error:  # weights of another network, too few data: the other scores are kept
             if not forgiving:
-                raise UnfitError(f"metric '{name}': {error}") from None
+                raise type(error)(f"metric '{name}': {error}") from None
             skipped[name] = str(error)
     return scores, skipped
 

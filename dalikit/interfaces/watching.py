@@ -23,6 +23,12 @@ class TrainingState:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     scalars: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def nonfinite(self) -> str | None:
+        """The name of a tensor that holds NaN or infinity, or None."""
+        floats = ((name, t) for name, t in self.tensors.items() if t.is_floating_point())
+        return next((name for name, t in floats if not bool(t.isfinite().all())), None)
+
 
 class Fit(Protocol):
     """What a callback may see of a training in progress."""
@@ -50,8 +56,18 @@ class Fit(Protocol):
     def running(self) -> bool:
         """Whether another iteration will follow."""
 
+    interrupted: bool
+    """Whether it is to end at once, by a signal for example."""
+
     def stop(self) -> None:
         """Ask training to end after the iteration it is in."""
+
+    def check(self) -> None:
+        """Raise `Stopped` if training is to end at once; called between the parts of what takes seconds.
+
+        A callback that is ended by it is told of the same step again when training goes on, so it calls this
+        before it logs or writes anything.
+        """
 
     def losses(self, reader: str = "") -> dict[str, float]:
         """Each phase's terms, averaged since this reader's last call that found new ones.
@@ -78,7 +94,7 @@ class Callback(Component, ABC):
 
     kind = Kind("callback", supplied=("context",))
     saves: ClassVar[bool] = False
-    """Whether it keeps `Fit.state()`: it comes after all others then, for their states are part of it."""
+    """Whether it keeps `Fit.state()`: it is told of a step first, and ends the training if it fails."""
 
     @classmethod
     def settled(cls, settings: Mapping[str, Any], method: type[Method]) -> Mapping[str, Derived]:

@@ -1,44 +1,53 @@
-"""The checkpoints of a run: weights as safetensors, all else as JSON."""
+"""The checkpoints of a run, and its best weights: as safetensors, all else as JSON, each with a manifest."""
 
 import json
-import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dalikit.errors import RunError, UserError
-from dalikit.files import UNFINISHED
+from dalikit.errors import UserError
 from dalikit.interfaces import TrainingState
+from dalikit.runs.documents import RunDocuments
 from dalikit.runs.facts import BestFacts
-from dalikit.runs.files import read_json, read_model
+from dalikit.runs.files import read_model
+from dalikit.runs.folders import folders, load_tensors, newest, save_tensors, step_of, written
+from dalikit.runs.log import RunLog
+from dalikit.runs.manifest import ComponentFacts, DamagedError, Manifest
 
 Which = Literal["last", "best"]
 """Averaged weights: of the last checkpoint, or those that validation found best."""
 
-WEIGHTS = "averaged.safetensors"
+WEIGHTS, TRAINING, STATE = "averaged.safetensors", "training.safetensors", "state.json"
 
 _AVERAGE = "average/"
 
 
 @dataclass(frozen=True)
-class Checkpoints:
+class Checkpoint:
+    """A whole checkpoint as it was read: what training goes on from, and what its manifest says."""
+
+    state: TrainingState
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Checkpoints(RunDocuments, RunLog):
     """The checkpoints of a run on disk, at `path`."""
 
     path: Path
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints' folders, the oldest first."""
-        return _folders(self.path / "checkpoints")
+        return folders(self.path / "checkpoints")
 
-    def save_checkpoint(self, state: TrainingState, keep: int) -> Path:
-        """Write a checkpoint whole or not at all, and drop all but the last `keep`.
+    def save_checkpoint(
+        self, state: TrainingState, keep: int, components: Sequence[ComponentFacts] = ()
+    ) -> Path:
+        """Write a checkpoint whole or not at all, and then drop all but the last `keep`.
 
         Raises:
             RunError: the disk is full or the folder cannot be written.
@@ -46,18 +55,26 @@ class Checkpoints:
         target = self.path / "checkpoints" / f"step-{state.scalars['step']:06d}"
         averaged = {n.removeprefix(_AVERAGE): t for n, t in state.tensors.items() if n.startswith(_AVERAGE)}
         training = {n: t for n, t in state.tensors.items() if not n.startswith(_AVERAGE)}
-        with _whole_or_not(target) as unfinished:
-            _save(averaged, unfinished / WEIGHTS)
-            _save(training, unfinished / "training.safetensors")
-            (unfinished / "state.json").write_text(json.dumps(state.scalars), encoding="utf-8")
+        manifest = self._manifest(state.scalars["step"], components)
+        with written(target, manifest.model_copy(update={"log": self.log_facts()})) as unfinished:
+            save_tensors(averaged, unfinished / WEIGHTS)
+            save_tensors(training, unfinished / TRAINING)
+            (unfinished / STATE).write_text(json.dumps(state.scalars), encoding="utf-8")
         for old in self.checkpoints()[:-keep]:
             shutil.rmtree(old, ignore_errors=True)
         self._drop_passed()
         return target
 
+    def set_later_aside(self, step: int) -> None:
+        """Keep checkpoints of after `step`, which were not whole, from being taken for ones that are."""
+        for folder in self.checkpoints():
+            if step_of(folder) > step:
+                shutil.rmtree(folder.with_suffix(".damaged"), ignore_errors=True)
+                folder.rename(folder.with_suffix(".damaged"))
+
     def bests(self) -> list[Path]:
         """The folders of averaged weights that were the best of their time, the best one last."""
-        return _folders(self.path / "best")
+        return folders(self.path / "best")
 
     @property
     def best(self) -> BestFacts | None:
@@ -66,98 +83,97 @@ class Checkpoints:
         Raises:
             UserError: the file is damaged.
         """
-        bests = self.bests()
-        return read_model(BestFacts, f"best/{bests[-1].name}/best.json", self.path) if bests else None
+        return newest(self.path / "best", self.identity, self._best_facts)
 
     def save_best(self, weights: Mapping[str, Tensor], facts: BestFacts) -> None:
         """Write averaged weights, better than all before, as the best; raises as `save_checkpoint` does.
 
         Earlier ones go, but those that were the best at a checkpoint, which training may go on from.
         """
-        with _whole_or_not(self.path / "best" / f"step-{facts.step:06d}") as unfinished:
-            _save({name: tensor.cpu().clone() for name, tensor in weights.items()}, unfinished / WEIGHTS)
+        target = self.path / "best" / f"step-{facts.step:06d}"
+        with written(target, self._manifest(facts.step)) as unfinished:
+            save_tensors(
+                {name: tensor.cpu().clone() for name, tensor in weights.items()}, unfinished / WEIGHTS
+            )
             (unfinished / "best.json").write_text(facts.model_dump_json(indent=2), encoding="utf-8")
         self._drop_passed()
 
     def rewind_best(self, step: int) -> None:
         """Drop the best weights of after `step`."""
         for later in self.bests():
-            if _step(later) > step:
+            if step_of(later) > step:
                 shutil.rmtree(later)
 
     def load_averaged(self, which: Which = "last") -> tuple[int, dict[str, Tensor]]:
-        """The step and the averaged weights of the last checkpoint, or the best ones.
+        """The step and the averaged weights of the last whole checkpoint, or the best ones.
 
         Raises:
             UserError: there are none, they are damaged, or `which` is neither.
         """
         if which not in get_args(Which):
             raise UserError(f"There are no weights '{which}': it is last or best")
-        folder = self._last_checkpoint() if which == "last" else self._best()
-        return _step(folder), _load(folder / WEIGHTS)
+        parent = self.path / ("checkpoints" if which == "last" else "best")
+        found = newest(parent, self.identity, _averaged)
+        if found is None:
+            raise self._nothing_saved() if which == "last" else self._nothing_kept()
+        return found
 
-    def load_state(self) -> TrainingState:
-        """All of the last checkpoint; raises as `load_averaged` does."""
-        folder = self._last_checkpoint()
-        averaged = {f"{_AVERAGE}{n}": t for n, t in _load(folder / WEIGHTS).items()}
-        tensors = {**_load(folder / "training.safetensors"), **averaged}
-        return TrainingState(tensors, read_json(folder / "state.json", self.path))
+    def load_checkpoint(self) -> Checkpoint:
+        """All of the last whole checkpoint; raises as `load_averaged` does."""
+        found = newest(self.path / "checkpoints", self.identity, _whole)
+        if found is None:
+            raise self._nothing_saved()
+        return found
 
-    def _last_checkpoint(self) -> Path:
-        if not (folders := self.checkpoints()):
-            raise UserError(f"Run {self.path} has no checkpoint: it ended before it wrote one")
-        return folders[-1]
+    def _manifest(self, step: int, components: Sequence[ComponentFacts] = ()) -> Manifest:
+        return Manifest(
+            run=self.identity,
+            step=step,
+            settings=self.settings_digest,
+            components=tuple(components),
+            files={},
+        )
+
+    def _best_facts(self, folder: Path, manifest: Manifest) -> BestFacts:
+        manifest.content(folder, "best.json")
+        return read_model(BestFacts, f"best/{folder.name}/best.json", self.path)
 
     def _drop_passed(self) -> None:
         """Drop best weights that better ones have passed, but those that were the best at a checkpoint."""
         bests = self.bests()
-        known = [_step(folder) for folder in (*self.checkpoints(), *bests[-1:])]
-        needed = {max((b for b in bests if _step(b) <= step), key=_step, default=None) for step in known}
+        known = [step_of(folder) for folder in (*self.checkpoints(), *bests[-1:])]
+        needed = {max((b for b in bests if step_of(b) <= step), key=step_of, default=None) for step in known}
         for passed in set(bests) - needed:
             shutil.rmtree(passed, ignore_errors=True)
 
-    def _best(self) -> Path:
-        if not (folders := self.bests()):
-            raise UserError(
-                f"Run {self.path} has kept no best weights, which callbacks.best does where "
-                "callbacks.evaluation scores them; there are the last"
-            )
-        return folders[-1]
+    def _nothing_saved(self) -> UserError:
+        return UserError(
+            f"Run {self.path} has no checkpoint: it ended before it wrote one. `dalikit train --resume "
+            f"{self.path}` starts it anew, with the same settings"
+        )
+
+    def _nothing_kept(self) -> UserError:
+        return UserError(
+            f"Run {self.path} has kept no best weights, which callbacks.best does where "
+            "callbacks.evaluation scores them; there are the last"
+        )
 
 
-def _step(folder: Path) -> int:
-    return int(folder.name[5:])
+def _averaged(folder: Path, manifest: Manifest) -> tuple[int, dict[str, Tensor]]:
+    return manifest.step, _finite(folder, load_tensors(folder, manifest, WEIGHTS))
 
 
-def _folders(parent: Path) -> list[Path]:
-    """The folders of steps in `parent`, the first step first."""
-    return sorted((p for p in parent.glob("step-*") if re.fullmatch(r"step-\d+", p.name)), key=_step)
+def _whole(folder: Path, manifest: Manifest) -> Checkpoint:
+    averaged = load_tensors(folder, manifest, WEIGHTS)
+    tensors = load_tensors(folder, manifest, TRAINING) | {_AVERAGE + n: t for n, t in averaged.items()}
+    scalars: dict[str, Any] = json.loads(manifest.content(folder, STATE))
+    state = TrainingState(tensors, scalars)
+    if (name := state.nonfinite) is not None:
+        raise DamagedError(f"{folder.name}: {name} is not finite")
+    return Checkpoint(state, manifest)
 
 
-@contextmanager
-def _whole_or_not(target: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes `target` when the block ends without an error."""
-    unfinished = target.with_suffix(UNFINISHED)
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        yield unfinished
-        if target.exists():
-            shutil.rmtree(target)
-        unfinished.rename(target)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise RunError(f"Cannot write checkpoint {target}: {error}") from None
-
-
-def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
-
-
-def _load(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"Run {path.parents[2]} is damaged: {path.parent.name}/{path.name}: {error}"
-        ) from None
+def _finite(folder: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    if (name := TrainingState(tensors).nonfinite) is not None:
+        raise DamagedError(f"{folder.name}: {name} is not finite")
+    return tensors

@@ -1,7 +1,7 @@
 """The run directory as an object, and what callbacks are told of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +9,22 @@ from typing import Any
 
 from dalikit.errors import RunError, UserError
 from dalikit.evaluation.scoring import Maker
-from dalikit.files import write_text
 from dalikit.interfaces import Dataset
 from dalikit.runs.checkpoints import Checkpoints
-from dalikit.runs.config import RunConfig, from_file, merge, to_yaml
+from dalikit.runs.config import RunConfig
 from dalikit.runs.facts import FORMAT, FinalScores, RunFacts
-from dalikit.runs.files import read_model, unwritable
+from dalikit.runs.files import read_json, read_model, unwritable
 from dalikit.runs.folder import ASIDE, RunFolder
 from dalikit.runs.lock import locked
-from dalikit.runs.log import RunLog
+from dalikit.runs.manifest import ComponentFacts
+from dalikit.runs.sealing import is_sealed, seal_object
+
+SCORES = "scores.json"
+"""The final scores' file."""
 
 
 @dataclass(frozen=True)
-class RunDirectory(Checkpoints, RunLog, RunFolder):
+class RunDirectory(Checkpoints, RunFolder):
     """A run on disk, at `path`."""
 
     def locked(self) -> AbstractContextManager[None]:
@@ -44,10 +47,13 @@ class RunDirectory(Checkpoints, RunLog, RunFolder):
         self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.path / "run.json", facts.model_dump_json(indent=2))
-            write_text(self.path / "config.yaml", to_yaml(config))
         except OSError as error:
             raise unwritable(self.path, error) from None
+        try:
+            self.replace_facts(facts)
+            self.replace_config(config)  # last: a folder without one is no run
+        except RunError as error:
+            raise UserError(str(error)) from None
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
@@ -60,29 +66,11 @@ class RunDirectory(Checkpoints, RunLog, RunFolder):
         if not path.is_dir() or not (path / "config.yaml").is_file():
             raise UserError(f"{path} is not a run: it has no config.yaml. `dalikit train` makes runs.")
         if run.facts.format != FORMAT:
-            raise UserError(f"Run {path} is of format {run.facts.format}, this dalikit reads {FORMAT}")
+            raise UserError(
+                f"Run {path} is of format {run.facts.format}, this dalikit reads {FORMAT}: the dalikit that "
+                "made it reads it"
+            )
         return run
-
-    @property
-    def config(self) -> RunConfig:
-        """The resolved configuration.
-
-        Raises:
-            UserError: the file is damaged.
-        """
-        config = merge([from_file(self.path / "config.yaml")])
-        if config.latent_size is None:
-            raise UserError(f"Run {self.path} is damaged: config.yaml does not say generator.latent_size")
-        return config
-
-    @property
-    def facts(self) -> "RunFacts":
-        """What run.json says.
-
-        Raises:
-            UserError: the file is missing or damaged.
-        """
-        return read_model(RunFacts, "run.json", self.path)
 
     @property
     def scores(self) -> FinalScores:
@@ -91,7 +79,9 @@ class RunDirectory(Checkpoints, RunLog, RunFolder):
         Raises:
             UserError: the file is missing or damaged.
         """
-        return read_model(FinalScores, "scores.json", self.path)
+        if not is_sealed(read_json(self.path / SCORES, self.path)):
+            raise UserError(f"Run {self.path} is damaged: {SCORES} is not as it was written")
+        return read_model(FinalScores, SCORES, self.path)
 
     @property
     def scored(self) -> bool:
@@ -100,21 +90,21 @@ class RunDirectory(Checkpoints, RunLog, RunFolder):
         Raises:
             UserError: its scores or its configuration are damaged.
         """
-        there = (self.path / "scores.json").is_file()
+        there = (self.path / SCORES).is_file()
         return there and self.scores.step == self.config.trainer.get("steps")
 
     def forget_scores(self) -> None:
         """Remove the final scores, where there are any."""
-        (self.path / "scores.json").unlink(missing_ok=True)
+        (self.path / SCORES).unlink(missing_ok=True)
 
     def set_scores_aside(self) -> None:
         """Keep the final scores under another name until new ones are saved, or these put back."""
-        (self.path / "scores.json").replace(self.path / ASIDE)
+        (self.path / SCORES).replace(self.path / ASIDE)
 
     def put_scores_back(self) -> None:
         """Undo `set_scores_aside`, where no new scores have come."""
         if (self.path / ASIDE).is_file():
-            (self.path / ASIDE).replace(self.path / "scores.json")
+            (self.path / ASIDE).replace(self.path / SCORES)
 
     def save_scores(self, scores: Mapping[str, Any]) -> None:
         """Write scores.json.
@@ -122,24 +112,22 @@ class RunDirectory(Checkpoints, RunLog, RunFolder):
         Raises:
             RunError: the file cannot be written.
         """
-        self._write("scores.json", json.dumps(scores, indent=2, allow_nan=False))
+        self._write(SCORES, json.dumps(seal_object(scores), indent=2, allow_nan=False))
         (self.path / ASIDE).unlink(missing_ok=True)
-
-    def replace_config(self, config: RunConfig) -> None:
-        """Write another configuration, e.g. with more steps; raises as `save_scores` does."""
-        self._write("config.yaml", to_yaml(config))
-
-    def _write(self, name: str, text: str) -> None:
-        try:
-            write_text(self.path / name, text)
-        except OSError as error:
-            raise RunError(f"Cannot write {self.path / name}: {error.strerror}") from None
 
 
 @dataclass(frozen=True)
 class Context:
-    """What callbacks are built with: the run directory, the data set, and what makes new metrics, by name."""
+    """What callbacks are built with.
+
+    Attributes:
+        run: the run directory.
+        dataset: the data set.
+        metrics: what makes new ones, by name.
+        components: what the run is made of, and where that came from.
+    """
 
     run: RunDirectory
     dataset: Dataset
     metrics: Mapping[str, Maker]
+    components: Sequence[ComponentFacts] = ()

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from dalikit.functional.fitting import Fitting
 from dalikit.interfaces import Dataset, DataSpec, Range, Standardization
 
-FORMAT = 2
+FORMAT = 3
 """The version of this layout, stored in run.json."""
 
 
@@ -38,11 +38,12 @@ class DataFacts(BaseModel):
 
 
 class RunFacts(BaseModel):
-    """What run.json says: the format, the data, and whatever is told besides (versions, environment)."""
+    """What run.json says: format, what tells this run from others, the data, and whatever is told besides."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     format: int = FORMAT
+    identity: str = ""
     data: DataFacts
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from dalikit.errors import UserError
+from dalikit.runs.sealing import SEAL
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -29,8 +30,10 @@ def read_json(path: Path, run: Path) -> dict[str, Any]:
 
 def read_model(model: type[M], name: str, run: Path) -> M:
     """What the file `name` of the run at `run` says, as a `model`; raises as `read_json` does."""
+    content = read_json(run / name, run)
+    content.pop(SEAL, None)
     try:
-        return model.model_validate(read_json(run / name, run))
+        return model.model_validate(content)
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])

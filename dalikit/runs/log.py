@@ -9,6 +9,7 @@ from typing import Any
 
 from dalikit.errors import RunError, UserError
 from dalikit.files import write_text
+from dalikit.runs.manifest import FileFacts
 
 LOG = "metrics.jsonl"
 """The log's file."""
@@ -36,15 +37,38 @@ class RunLog:
         except OSError as error:
             raise RunError(f"Cannot write {self.path / LOG}: {error.strerror}") from None
 
-    def rewind(self, step: int) -> None:
-        """Drop the lines of after `step`.
+    def log_facts(self) -> FileFacts:
+        """The log as far as it goes; what follows later lines does not change it."""
+        return FileFacts.of(self._bytes())
+
+    def log_holds(self, facts: FileFacts | None) -> bool:
+        """Whether the log still begins with what it was once."""
+        return facts is None or facts.holds(self._bytes())
+
+    def rewind(self, facts: FileFacts | None, step: int) -> None:
+        """Drop what was logged after it was as `facts` say; the lines of after `step` where it never was.
 
         Raises:
-            UserError: the log is damaged.
+            RunError: it cannot be written.
+            UserError: it is damaged.
         """
-        if not (self.path / LOG).exists():
-            return
-        write_text(self.path / LOG, "".join(text for text, line in _read(self.path) if line["step"] <= step))
+        content = self._bytes()
+        if facts is not None and facts.holds(content):
+            kept = content[: facts.size].decode("utf-8")
+        else:
+            kept = "".join(text for text, line in _read(self.path) if line["step"] <= step)
+        if kept.encode() != content:
+            try:
+                write_text(self.path / LOG, kept)
+            except OSError as error:
+                raise RunError(f"Cannot write {self.path / LOG}: {error.strerror}") from None
+
+    def _bytes(self) -> bytes:
+        path = self.path / LOG
+        try:
+            return path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            raise UserError(f"Run {self.path} is damaged: {LOG}: {error.strerror}") from None
 
     def log_lines(self) -> list[dict[str, Any]]:
         """What the lines say, without a last one that was cut off; raises as `rewind` does."""

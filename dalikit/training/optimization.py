@@ -1,5 +1,6 @@
 """One role's optimizer: its rate's schedule, and gradient clipping, around whatever steps."""
 
+import copy
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -127,6 +128,16 @@ class RoleOptimizer:
         if lost := [name for name, v in found.items() if not isinstance(v, Tensor | None)]:
             raise UnfitError(f"{describe(self.optimizer)} keeps '{lost[0]}', which is no tensor")
         return {name: value for name, value in found.items() if value is not None}
+
+    def expected(self) -> dict[str, Tensor]:
+        """What `state` gives once it has stepped: that of a copy which takes a step along no gradient."""
+        twin = copy.copy(self)
+        twin.parameters = [nn.Parameter(torch.zeros_like(parameter)) for parameter in self.parameters]
+        for parameter in twin.parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        twin.torch = self.optimizer.over(twin.parameters, self._lr.clone())
+        twin.torch.step()
+        return twin.state()
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave."""

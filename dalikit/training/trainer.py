@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from dalikit.errors import UnfitError
+from dalikit.errors import Stopped, UnfitError
 from dalikit.interfaces import (
     Batch,
     Callback,
@@ -21,18 +21,18 @@ from dalikit.randomness import RandomState, derived_seed
 from dalikit.training.averaging import Average
 from dalikit.training.checks import (
     check_batch,
-    check_callbacks,
     check_loss,
     check_needs,
     check_optimizers,
     check_phases,
     check_reached,
     count_classes,
-    state_of,
 )
 from dalikit.training.optimization import Optimization, RoleOptimizer, TrainerSettings, make_adam
+from dalikit.training.restoring import capture, restore
 from dalikit.training.stream import BatchStream
 from dalikit.training.terms import RunningTerms
+from dalikit.training.watchers import Watchers
 
 
 class Trainer:
@@ -44,7 +44,7 @@ class Trainer:
     Args:
         method: what to train, on the device to train on.
         dataset: where real data come from; its training part is read here.
-        callbacks: watchers, in order; those that save come last.
+        callbacks: watchers, in order; those that save are told first.
         seed: of the data's order and of everything random in training.
         make_optimizer: what steps a role, from how it is optimized; Adam unless told.
         settings: see `TrainerSettings`.
@@ -65,16 +65,16 @@ class Trainer:
     ) -> None:
         self.method = method
         self.dataset = dataset
-        self.callbacks = callbacks
         self.settings = TrainerSettings(**settings)
         self.steps = self.settings.steps
         self.step = 0
         self.images = 0
         self.failed = False
+        self.concluded = False
         self.phases: Sequence[Phase] = method.phases()
         check_phases(method, self.phases)
         check_needs(method)
-        check_callbacks(callbacks)
+        self.watchers = Watchers(callbacks)
         self.optimizers = self._optimizers(make_optimizer)
         check_optimizers(method, self.optimizers)
         split = dataset.split("train")
@@ -84,12 +84,13 @@ class Trainer:
         self.random = RandomState.seeded(derived_seed(seed, "training"))
         self.stream = BatchStream(split, self.settings.batch_size, derived_seed(seed, "order"))
         reference = next(method.parameters())
-        self._device = reference.device
+        self.device = reference.device
         self._progress = torch.zeros((), device=reference.device, dtype=reference.dtype)
-        self._terms = RunningTerms()
+        self.terms = RunningTerms()
         self._checked = False
         self._stopping = False
-        self._fitting = False
+        self.interrupted = False
+        self.fitting = False
         method.bind({role: optimizer.torch for role, optimizer in self.optimizers.items()})
 
     @property
@@ -111,6 +112,18 @@ class Trainer:
         """Ask training to end after the iteration it is in."""
         self._stopping = True
 
+    def interrupt(self) -> None:
+        """Ask training to end at once: after the iteration it is in, or in the middle of a long evaluation.
+
+        What was due at its last step, but for a checkpoint, is done when training goes on from there.
+        """
+        self.interrupted = self._stopping = True
+
+    def check(self) -> None:
+        """Raise `Stopped` if training is to end at once."""
+        if self.interrupted:
+            raise Stopped
+
     def fit(self, conclude: Callable[[], None] = lambda: None) -> None:
         """Train to the last step, or until `stop`. The caller's random state is left alone.
 
@@ -121,12 +134,12 @@ class Trainer:
             NonFiniteLossError: a loss became NaN or infinite.
         """
         self._set_modes()
-        self._fitting = True
+        self.fitting = True
         try:
             with self.random.swapped_in():
                 self._loop(conclude)
         finally:
-            self._fitting = False
+            self.fitting = False
 
     def losses(self, reader: str = "") -> dict[str, float]:
         """Each phase's terms as `phase/term`, averaged since this reader's last call that found new ones.
@@ -134,65 +147,43 @@ class Trainer:
         Raises:
             NonFiniteLossError: one of them is NaN or infinite.
         """
-        return self._terms.read(reader, self.step)
+        return self.terms.read(reader, self.step)
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Hand a record to every callback."""
-        for callback in self.callbacks:
-            callback.logged(self, record)
+        self.watchers.logged(self, record)
 
     def state(self) -> TrainingState:
         """All that a resume must restore, as copies on the CPU."""
-        # Inside `fit` the generators themselves are ahead of what was swapped in.
-        random = RandomState.captured() if self._fitting else self.random
-        order, position = self.stream.state()
-        sums, readers = self._terms.state()
-        tensors = {
-            **_prefix("method", self.method.state_dict()),
-            **_prefix("average", self.average.method.state_dict()),
-            **_prefix("random", random.tensors),
-            **_prefix("stream", order),
-            **_prefix("terms", sums),
-        }
-        for role, optimizer in self.optimizers.items():
-            tensors |= _prefix(f"optimizer/{role}", optimizer.state())
-        scalars = {"step": self.step, "images": self.images, "python": random.python, "stream": position}
-        scalars |= {"terms": readers, "callbacks": {c.name: state_of(c) for c in self.callbacks}}
-        return TrainingState({name: t.detach().cpu().clone() for name, t in tensors.items()}, scalars)
+        return capture(self)
 
     def load_state(self, state: TrainingState) -> None:
-        """Go on from what `state` gave."""
-        tensors, scalars = state.tensors, state.scalars
-        self.method.load_state_dict(_under("method", tensors))
-        self.average.method.load_state_dict(_under("average", tensors))
-        self.random = RandomState(_under("random", tensors), scalars["python"])
-        self.stream.load(_under("stream", tensors), scalars["stream"])
-        sums = {name: tensor.to(self._device) for name, tensor in _under("terms", tensors).items()}
-        self._terms.load(sums, scalars["terms"])
-        for role, optimizer in self.optimizers.items():
-            optimizer.load(_under(f"optimizer/{role}", tensors))
-        for callback in self.callbacks:
-            callback.load_state(scalars["callbacks"].get(callback.name, {}))
-        with self.random.swapped_in():  # a state that cannot be restored fails here, and not in `fit`
-            pass
-        self.step, self.images = int(scalars["step"]), int(scalars["images"])
+        """Go on from what `state` gave.
+
+        Raises:
+            UnfitError: it is another's: a tensor is missing, of another shape or type, or not finite.
+        """
+        restore(self, state)
 
     def _loop(self, conclude: Callable[[], None]) -> None:
         try:
-            self._announce("fit_start")
+            self.watchers.start(self)
             while self.running:
                 self._iterate()
                 self.step += 1
                 self.average.update(self.step)
-                self._announce("step_end")
+                self.watchers.step_done(self)
             self.losses("trainer")
-            if self.step >= self.steps:
+            if self.step >= self.steps and not self.interrupted:
                 conclude()
+                self.concluded = True
+        except Stopped:
+            pass
         except BaseException:
             self.failed = True
             raise
         finally:
-            self._announce("fit_end")
+            self.watchers.end(self)
 
     def _iterate(self) -> None:
         self._advance()
@@ -216,8 +207,8 @@ class Trainer:
     def _draw(self) -> Iteration:
         raw, labels = self.stream.next()
         self.images += len(raw)
-        x = self.dataset.scale(raw.to(self._device, non_blocking=True))
-        y = None if labels is None else labels.to(self._device, non_blocking=True)
+        x = self.dataset.scale(raw.to(self.device, non_blocking=True))
+        y = None if labels is None else labels.to(self.device, non_blocking=True)
         if not self._checked:
             check_batch(Batch(x, y), self.dataset, self.method)
         z = self.method.prior(len(raw))
@@ -238,7 +229,7 @@ class Trainer:
             optimizer.step()
         if phase.after:
             phase.after()
-        self._terms.add(phase, loss)
+        self.terms.add(phase, loss)
 
     def _optimizers(self, make: Callable[[Optimization], Optimizer]) -> dict[str, RoleOptimizer]:
         """One for each role that a phase trains and that has parameters (few posteriors have any)."""
@@ -259,16 +250,3 @@ class Trainer:
         self.method.eval()
         for role in {role for phase in self.phases for role in phase.trains}:
             self.method.player(role).train()
-
-    def _announce(self, event: str) -> None:
-        for callback in sorted(self.callbacks, key=lambda callback: callback.saves):
-            getattr(callback, event)(self)
-
-
-def _prefix(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
-
-
-def _under(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:
-    start = f"{prefix}/"
-    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -251,6 +251,6 @@ def test_every_optimizer_steps_all_roles_or_one(name, where, tmp_path):
     assert set(steppers) == {"generator", "discriminator", "encoder"}
     assert steppers["encoder"] is mine
     assert steppers["generator"] is (mine if where == "all roles" else torch.optim.Adam)
-    trainer.callbacks = []
+    trainer.watchers.callbacks.clear()
     trainer.fit()
     assert all(math.isfinite(loss) for loss in trainer.losses().values())

@@ -284,7 +284,7 @@ def test_adas_state_is_in_the_checkpoint_and_a_resume_goes_on_with_it():
     assert torch.equal(stored["average/augmentation.p"], stored["method/augmentation.p"])
 
     stopped, resumed = trainer(1), trainer(9)
-    stopped.callbacks = [StopAt(5)]
+    stopped.watchers.add(StopAt(5))
     stopped.fit()
     assert float(stopped.method.augmentation.calls) == 1
     resumed.load_state(stopped.state())

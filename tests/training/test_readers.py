@@ -71,7 +71,7 @@ def test_one_that_reads_again_where_nothing_is_new_is_told_the_same():
 def test_terms_keep_no_graph():
     trainer = Trainer(Count(), Points(), steps=2, batch_size=5)
     trainer.fit()
-    sums, _ = trainer._terms.state()
+    sums, _ = trainer.terms.state()
     assert not any(tensor.requires_grad for tensor in sums.values())
 
 

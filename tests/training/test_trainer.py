@@ -160,7 +160,7 @@ def test_the_average_follows_the_recursion():
             for e, p in zip(expected, fit.method.parameters(), strict=True):
                 e.mul_(decay).add_((1 - decay) * p.detach())
 
-    trainer.callbacks = [Follow()]
+    trainer.watchers.add(Follow())
     trainer.fit()
     for a, b in zip(trainer.inference.parameters(), expected, strict=True):
         torch.testing.assert_close(a, b)

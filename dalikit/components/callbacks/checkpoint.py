@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dalikit.errors import NonFiniteLossError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Callback, Fit
 from dalikit.runs import Context
@@ -26,6 +27,7 @@ class Checkpoint(Callback):
         keep: Annotated[int, Field(ge=1)] = 2,
     ) -> None:
         self.run = context.run
+        self.components = context.components
         self.every = every
         self.keep = keep
         self._saved = -1
@@ -45,8 +47,13 @@ class Checkpoint(Callback):
             self._save(fit)
 
     def _save(self, fit: Fit) -> None:
-        fit.losses(self.name)  # raises where they are not finite: such weights must not replace good ones
-        self.run.save_checkpoint(fit.state(), self.keep)
+        fit.losses(self.name)  # raises where they are not finite
+        state = fit.state()
+        if (name := state.nonfinite) is not None:  # such weights must not replace good ones
+            raise NonFiniteLossError(
+                f"At step {fit.step} {name} is not finite: a lower trainer.lr or a trainer.clip_norm may help"
+            )
+        self.run.save_checkpoint(state, self.keep, self.components)
         self._saved = fit.step
 
 

@@ -43,7 +43,7 @@ class Evaluation(Callback):
         """Score when it is due."""
         if fit.step % self.every == 0 or fit.step == fit.steps:
             fit.losses(self.name)  # raises where they are not finite: a score of NaN says nothing
-            scores, skipped = scoring.score_all(self.makers, fit.inference, "validation")
+            scores, skipped = scoring.score_all(self.makers, fit.inference, "validation", check=fit.check)
             for score in scores:
                 record = {"event": "score", "step": fit.step, "metric": score.metric}
                 fit.log({**record, **score.values, "protocol": dict(score.protocol)})

@@ -63,7 +63,7 @@ class ProgressBar(Callback):
             self._live.update(Group(self._bar, Text(self._losses(fit, now), style="dim")))
         elif now - self._printed >= self.seconds or not fit.running:
             self._printed = now
-            left = (now - self._start) / (fit.step - self._start_step) * (fit.steps - fit.step)
+            left = (now - self._start) / max(1, fit.step - self._start_step) * (fit.steps - fit.step)
             print(f"step {fit.step}/{fit.steps}  {self._losses(fit, now)}  {left:.0f} s left", flush=True)
 
     def fit_end(self, fit: Fit) -> None:

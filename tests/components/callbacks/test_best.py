@@ -108,7 +108,7 @@ def test_it_goes_on_from_its_state_and_drops_what_came_later(tmp_path):
     early = RunDirectory(tmp_path / "early")
     callbacks = [Best(Context(early, Points(), METRICS), metric="told"), Teller({2: (3, 0.5)})]
     first = Trainer(dali(), Points(), callbacks, steps=6, batch_size=5)
-    first.callbacks = [*callbacks, Stop(3)]
+    first.watchers.add(Stop(3))
     first.fit()
     (early.path / "best" / "step-000002").rename(tmp_path / "best" / "step-000002")
     again = Best(context(tmp_path), metric="told")

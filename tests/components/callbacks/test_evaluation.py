@@ -38,7 +38,7 @@ def logged(path, steps=6, stop=None, **settings) -> list[dict]:
     callbacks = [Evaluation(context, every=4, **settings), Log(context)]
     trainer = Trainer(dali(), Points(), callbacks, steps=steps, batch_size=5)
     if stop is not None:
-        callbacks.append(stop(trainer))
+        trainer.watchers.add(stop(trainer))
     trainer.fit()
     log = path / "metrics.jsonl"
     lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []

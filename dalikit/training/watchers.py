@@ -1,0 +1,102 @@
+"""Who watches a training: in which order callbacks are told of it, and what becomes of those that fail."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dalikit.errors import NonFiniteLossError, RunError, Stopped
+from dalikit.interfaces import Callback, Fit, describe
+from dalikit.training.checks import check_callbacks, state_of
+
+
+class Watchers:
+    """The callbacks of a training; those that save are told first.
+
+    A checkpoint so comes before the pictures and scores that are due with it, whatever becomes of them, and
+    holds who has yet to be told of its step. Whoever goes on from it tells them, so that nothing is lost or
+    done twice. What fails in a callback that does not save does not end the training.
+
+    Args:
+        callbacks: in the order in which those of one kind are told.
+
+    Raises:
+        UnfitError: two bear one name.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self.callbacks: list[Callback] = []
+        self.add(*callbacks)
+        self.untold: list[str] = []
+        """Names of those that have yet to be told of the last step."""
+
+        self.failures: dict[str, int] = {}
+        """By name, how often a callback has failed."""
+
+    def add(self, *callbacks: Callback) -> None:
+        """Have others watch too, before training starts; raises as the constructor does."""
+        everyone = [*self.callbacks, *callbacks]
+        check_callbacks(everyone)
+        self.callbacks = sorted(everyone, key=lambda callback: not callback.saves)
+
+    def start(self, fit: Fit) -> None:
+        """Before the first iteration of this process; whoever cannot start ends the training."""
+        for callback in self.callbacks:
+            callback.fit_start(fit)
+        self._tell(fit)
+
+    def step_done(self, fit: Fit) -> None:
+        """After an iteration."""
+        self.untold = [callback.name for callback in self.callbacks]
+        self._tell(fit)
+
+    def logged(self, fit: Fit, record: Mapping[str, Any]) -> None:
+        """Something was logged."""
+        for callback in self.callbacks:
+            self._try(callback, "logged", fit, record)
+
+    def end(self, fit: Fit) -> None:
+        """After the last iteration."""
+        for callback in self.callbacks:
+            self._try(callback, "fit_end", fit)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps: what each callback does, and who has yet to be told."""
+        return {"callbacks": {c.name: state_of(c) for c in self.callbacks}, "untold": list(self.untold)}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        for callback in self.callbacks:
+            callback.load_state(state["callbacks"].get(callback.name, {}))
+        self.untold = list(state.get("untold", []))
+
+    def _tell(self, fit: Fit) -> None:
+        """Tell those who have yet to be told of the step, but none that does not save where all is to end."""
+        for callback in [each for each in self.callbacks if each.name in self.untold]:
+            if callback.saves:
+                self.untold.remove(callback.name)  # what it saves now is not to be saved again
+                callback.step_end(fit)
+            elif not fit.interrupted:
+                try:
+                    self._try(callback, "step_end", fit)
+                except Stopped:
+                    return
+                self.untold.remove(callback.name)
+
+    def _try(self, callback: Callback, event: str, fit: Fit, *told: Any) -> None:
+        try:
+            getattr(callback, event)(fit, *told)
+        except NonFiniteLossError:
+            raise
+        except Exception as error:
+            if callback.saves:
+                raise
+            self._note(callback, error)
+
+    def _note(self, callback: Callback, error: Exception) -> None:
+        """Count what failed, and warn of it the first time."""
+        self.failures[callback.name] = self.failures.get(callback.name, 0) + 1
+        if self.failures[callback.name] == 1:
+            said = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"{describe(callback)} failed, and training goes on: {' '.join(said.split())}", stacklevel=2
+            )
