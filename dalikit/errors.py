@@ -1,10 +1,18 @@
 """Errors that end a command with one clear line, and the exit code each stands for."""
 
+import signal
+
 
 class DalikitError(Exception):
     """Base of every error dalikit raises on purpose; its text names the culprit and what to do."""
 
     exit_code = 1
+
+
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
+)
+"""Signals that ask for an end: Ctrl-C, a plain wish, a terminal that is gone, a batch system's warning."""
 
 
 class Interrupted(BaseException):

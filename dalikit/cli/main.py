@@ -1,17 +1,14 @@
 """`dalikit`: the application, and how every error ends it."""
 
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from dalikit.cli import components, data, infer, scorer, study, train
+from dalikit.cli import components, data, infer, scorer, signals, study, train
 from dalikit.errors import DalikitError, Interrupted
 
 app = typer.Typer(
@@ -39,12 +36,12 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0; 2, what the user gave; 1, what failed; 130 and 143, signals."""
+    """Run the command line and exit: 0; 2, what the user gave; 1, what failed; 128 and a signal's number."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     _plain_warnings()
     try:
-        with _interrupts():
+        with signals.at_once():
             code = app([word for word in words if word != "--debug"], standalone_mode=False) or 0
     except Interrupted as stop:
         code = _report(f"{stop}.", stop.exit_code)
@@ -57,20 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         code = _explain(error)
     sys.exit(code)
-
-
-@contextmanager
-def _interrupts() -> Iterator[None]:
-    """Turn Ctrl-C into an error that no library on the way turns into one of its own."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        raise Interrupted(number, "Interrupted")
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _explain(error: Exception) -> int:

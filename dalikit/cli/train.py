@@ -5,14 +5,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from types import FrameType
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dalikit.cli import settings
-from dalikit.errors import Interrupted, UserError
+from dalikit.cli.signals import first_gracefully
+from dalikit.errors import UserError
 
 if TYPE_CHECKING:
     from dalikit.assembly.resolve import Resolved
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from dalikit.training import Trainer
     from dalikit.training_run import TrainingRun
 
-GRACE = 2.0
-"""Seconds in which a second signal is taken for the first one told twice."""
+OUT_OF_TIME = 124
+"""The exit code where `--max-time` ended training, as that of `timeout`."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +47,12 @@ def train(
     minutes: settings.Minutes = None,
     device: settings.Device = None,
     from_run: settings.FromRun = None,
+    max_time: Annotated[
+        float | None,
+        typer.Option(
+            "--max-time", min=0, metavar="MINUTES", help="Stop with a checkpoint by then; exit code 124."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run.", show_default="a new one under runs/")
     ] = None,
@@ -80,7 +88,7 @@ def train(
 
             warn_of_other_data(training.run, trainer.dataset)
             print(f"Going on with {resume} at step {trainer.step} of {trainer.steps}", flush=True)
-            return _fit(training, started)
+            return _fit(training, started, max_time)
     if accept_changes:
         raise UserError("--accept-changes belongs to --resume: a new run has nothing that was changed")
     given = settings.layers(*others, steps, minutes, device, from_run)
@@ -92,7 +100,7 @@ def train(
         return 0
     with training_run.start(resolved, registry, out, data_root, sys.argv[1:]) as training:
         _introduce(resolved, training)
-        return _fit(training, started)
+        return _fit(training, started, max_time)
 
 
 def _introduce(resolved: "Resolved", training: "TrainingRun") -> None:
@@ -109,58 +117,56 @@ def _introduce(resolved: "Resolved", training: "TrainingRun") -> None:
     print(f"Training {what} into {training.run.path}: {length}{timed}", flush=True)
 
 
-def _fit(training: "TrainingRun", started: float) -> int:
+def _fit(training: "TrainingRun", started: float, max_time: float | None) -> int:
     """Train to the end, score, and say what was reached; returns the exit code."""
     for name, reason in training.missing().items():
         print(f"Warning: metric '{name}' will be left out: {reason}", file=sys.stderr, flush=True)
-    with _signals_stop(training.trainer, training.run) as caught:
+    trainer, told = training.trainer, partial(_last_words, training.run)
+    with first_gracefully(trainer.interrupt, told) as caught, _interrupted_after(max_time, started, trainer):
         training.fit()
-    if caught and not training.finished:
-        return _say_interrupted(training.trainer, training.run, caught[0])
+    _say_failures(trainer)
+    if not training.finished:
+        why = signal.Signals(caught[0]).name if caught else f"--max-time {max_time:g}"
+        _say_interrupted(trainer, training.run, why)
+        return 128 + caught[0] if caught else OUT_OF_TIME
     _say_finished(training, started)
     return 0
 
 
 @contextmanager
-def _signals_stop(trainer: "Trainer", run: "RunDirectory") -> Iterator[list[int]]:
-    """Let the first Ctrl-C or SIGTERM end training after its iteration; a later one ends it at once.
-
-    One that follows within `GRACE` seconds is the same wish told twice, as wrappers and process groups do.
-    """
-    caught: list[int] = []
-    first = 0.0
-
-    def handle(number: int, _: FrameType | None) -> None:
-        nonlocal first
-        if not caught:
-            first = time.monotonic()
-            caught.append(number)
-            trainer.stop()
-        elif time.monotonic() - first > GRACE:
-            last = run.checkpoints()[-1:]
-            where = (
-                f"go on from {last[0].name}: dalikit train --resume {run.path}"
-                if last
-                else "nothing was saved"
-            )
-            raise Interrupted(number, f"Stopped at once by {signal.Signals(number).name}; {where}")
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+def _interrupted_after(minutes: float | None, started: float, trainer: "Trainer") -> Iterator[None]:
+    """Interrupt the trainer `minutes` after the start of the command, if they are given."""
+    if minutes is None:
+        yield
+        return
+    clock = Timer(max(0.0, 60 * minutes - (time.monotonic() - started)), trainer.interrupt)
+    clock.daemon = True
+    clock.start()
     try:
-        yield caught
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        clock.cancel()
 
 
-def _say_interrupted(trainer: "Trainer", run: "RunDirectory", number: int) -> int:
+def _last_words(run: "RunDirectory") -> str:
+    last = run.checkpoints()[-1:]
+    go_on = f"dalikit train --resume {run.path}"
+    return f"go on from {last[0].name}: {go_on}" if last else f"nothing was saved; start anew: {go_on}"
+
+
+def _say_failures(trainer: "Trainer") -> None:
+    for name, count in trainer.watchers.failures.items():
+        times = "once" if count == 1 else f"{count} times"
+        print(f"Warning: callback '{name}' failed {times}; what it makes is missing there", file=sys.stderr)
+
+
+def _say_interrupted(trainer: "Trainer", run: "RunDirectory", why: str) -> None:
     name = f"step-{trainer.step:06d}"
     saved = any(folder.name == name for folder in run.checkpoints())
     where = f"a checkpoint is in {run.path}" if saved else "no checkpoint was asked for"
-    print(f"\nStopped by {signal.Signals(number).name} at step {trainer.step} of {trainer.steps}; {where}.")
+    print(f"\nStopped by {why} at step {trainer.step} of {trainer.steps}; {where}.")
     if saved:
         print(f"Go on with: dalikit train --resume {run.path}")
-    return 128 + number
 
 
 def _say_finished(training: "TrainingRun", started: float) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dalikit.errors import Interrupted, RunError, UserError
+from dalikit.errors import ENDING, Interrupted, RunError, UserError
 from dalikit.runs import RunDirectory
 from dalikit.runs.config import to_yaml
 from dalikit.studies.planned import PlannedRun
@@ -206,13 +206,13 @@ def _open_whole(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _stops() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM inside the block instead of being ended by them."""
+    """Collect signals that ask for an end inside the block instead of being ended by them."""
     caught: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:
         caught.append(number)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in ENDING}
     try:
         yield caught
     finally:

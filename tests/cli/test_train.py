@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -248,7 +249,10 @@ def start(run, options, steps=100_000):
     return process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGUSR1, 138)],
+)
 def test_a_signal_leaves_a_checkpoint_and_says_how_to_resume(cli, train_options, tmp_path, number, code):
     run = tmp_path / "r"
     process = start(run, [*train_options, *CONSTANT])
@@ -282,27 +286,43 @@ def test_a_wish_to_stop_that_is_told_twice_is_one_wish(train_options, tmp_path):
 
 
 def test_a_later_signal_ends_it_at_once(trained):
-    from dalikit.cli import train
+    from dalikit.cli import signals, train
     from dalikit.errors import Interrupted
     from dalikit.runs import RunDirectory
 
-    class Slow:
-        stopped = 0
-
-        def stop(self):
-            self.stopped += 1
-
-    trainer = Slow()
-    with train._signals_stop(trainer, RunDirectory(trained)) as caught:
+    asked = []
+    told = partial(train._last_words, RunDirectory(trained))
+    with signals.first_gracefully(lambda: asked.append(1), told) as caught:
         signal.raise_signal(signal.SIGTERM)
-        signal.raise_signal(signal.SIGTERM)
-        assert (caught, trainer.stopped) == ([signal.SIGTERM], 1)
-        time.sleep(train.GRACE + 0.1)
+        signal.raise_signal(signal.SIGHUP)
+        assert (caught, asked) == ([signal.SIGTERM], [1])
+        time.sleep(signals.GRACE + 0.1)
         with pytest.raises(
-            Interrupted, match=r"Stopped at once by SIGTERM; go on from step-000030"
+            Interrupted, match=r"Stopped at once by SIGUSR1; go on from step-000030"
         ) as raised:
-            signal.raise_signal(signal.SIGTERM)
-    assert raised.value.exit_code == 143
+            signal.raise_signal(signal.SIGUSR1)
+    assert raised.value.exit_code == 128 + signal.SIGUSR1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_is_answered_before_anything_is_imported(number, tmp_path):
+    """Sent half a second after the start, when Python has started and torch is being imported."""
+    words = [sys.executable, "-m", "dalikit", "train", "--out", str(tmp_path / "r")]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, err
+    assert err in ("", "Interrupted.\n", f"Interrupted by {number.name}.\n")
+
+
+def test_a_time_limit_leaves_a_checkpoint_and_a_code_of_its_own(cli, train_options, tmp_path):
+    run = tmp_path / "r"
+    done = cli("train", *train_options, "--steps", 1_000_000, "--max-time", 0.02, "--out", run)
+    assert done.returncode == 124, done.stderr
+    assert "Stopped by --max-time 0.02 at step" in done.stdout
+    (checkpoint,) = run.glob("checkpoints/step-*")
+    assert cli("train", "--resume", run, "--steps", int(checkpoint.name[5:]) + 2).returncode == 0
 
 
 def test_ctrl_c_in_another_command_says_so(cli, trained, monkeypatch):
