@@ -104,13 +104,19 @@ class RoleOptimizer:
         self._lr = torch.tensor(settings.lr, dtype=precision, device=device)
         self.optimizer = optimizer
         self.torch = optimizer.over(self.parameters, self._lr)
+        # torch's fused kernels read a tensor that says whether to step, as GradScaler hands it to them.
+        self._skips = getattr(self.torch, "_step_supports_amp_scaling", False)
 
     def set_rate(self, rate: float) -> None:
         """Step at `rate` from now on."""
         self._lr.fill_(rate)
 
-    def step(self) -> None:
-        """Clip the gradients and step."""
+    def step(self, skip: Tensor | None = None) -> None:
+        """Clip the gradients and step, unless `skip` is 1; the device is waited for only where it must be."""
+        if self._skips:
+            self.torch.found_inf = skip  # type: ignore[attr-defined]
+        elif skip:
+            return
         if self.settings.clip_value is not None:
             nn.utils.clip_grad_value_(self.parameters, self.settings.clip_value)
         if self.settings.clip_norm is not None:

@@ -28,6 +28,7 @@ from dalikit.training.checks import (
     check_reached,
     count_classes,
 )
+from dalikit.training.guard import Guard
 from dalikit.training.optimization import Optimization, RoleOptimizer, TrainerSettings, make_adam
 from dalikit.training.restoring import capture, restore
 from dalikit.training.stream import BatchStream
@@ -87,6 +88,7 @@ class Trainer:
         self.device = reference.device
         self._progress = torch.zeros((), device=reference.device, dtype=reference.dtype)
         self.terms = RunningTerms()
+        self.guard = Guard(self.device)
         self._checked = False
         self._stopping = False
         self.interrupted = False
@@ -131,7 +133,7 @@ class Trainer:
         logged there.
 
         Raises:
-            NonFiniteLossError: a loss became NaN or infinite.
+            NonFiniteLossError: a loss or a gradient became NaN or infinite; no update was made of it.
         """
         self._set_modes()
         self.fitting = True
@@ -147,6 +149,7 @@ class Trainer:
         Raises:
             NonFiniteLossError: one of them is NaN or infinite.
         """
+        self.guard.check()
         return self.terms.read(reader, self.step)
 
     def log(self, record: Mapping[str, Any]) -> None:
@@ -225,8 +228,9 @@ class Trainer:
         loss.total.backward(inputs=parameters)
         if not self._checked:
             check_reached(self.method, phase, self.optimizers)
+        skip = self.guard.look(phase, self.step + 1, loss, parameters)
         for optimizer in optimizers:
-            optimizer.step()
+            optimizer.step(skip)
         if phase.after:
             phase.after()
         self.terms.add(phase, loss)

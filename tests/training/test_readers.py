@@ -146,12 +146,12 @@ def test_what_an_optimizer_keeps_is_in_the_state(optimizer):
 
 
 class Failing(Count):
-    """Its third loss is infinite."""
+    """A term that is no part of the loss is infinite in the third iteration."""
 
     def _recorded(self, name):
         def loss(iteration):
-            total = self.generator.weight.sum() + (float("inf") if self.step == 2 else 0.0)
-            return PhaseLoss(total, {})
+            term = torch.tensor(float("inf") if self.step == 2 else 0.0)
+            return PhaseLoss(self.generator.weight.sum(), {"aside": term})
 
         return loss
 
@@ -160,5 +160,5 @@ def test_a_value_that_is_not_finite_is_every_readers_affair():
     trainer = Trainer(Failing(), Points(), [Reader("two", {2})], steps=6, batch_size=5)
     with pytest.raises(NonFiniteLossError):
         trainer.fit()
-    with pytest.raises(NonFiniteLossError, match="its total became inf in steps 3 to 6"):
+    with pytest.raises(NonFiniteLossError, match="its aside became inf in steps 3 to 6"):
         trainer.losses("two")

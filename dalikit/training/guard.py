@@ -1,0 +1,84 @@
+"""Losses and gradients that are not finite, seen before they reach the weights; no device is waited for."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dalikit.errors import NonFiniteLossError
+from dalikit.interfaces import Phase, PhaseLoss
+
+PHASES = 64
+"""No method has as many."""
+
+HELPS = "A lower trainer.lr or a trainer.clip_norm may help"
+
+
+class Guard:
+    """Remembers the first update that must not be made, and keeps all that follow from being made.
+
+    Where the processor computes itself, that ends training at once. A device is not waited for: a flag on it
+    keeps optimizers from stepping, and `check` reads it where something is logged or saved.
+
+    Args:
+        device: where the method computes.
+        waits: whether each update is waited for; on a CPU unless told.
+    """
+
+    def __init__(self, device: torch.device, waits: bool | None = None) -> None:
+        self._names: list[str] = []
+        self._found = torch.zeros((), device=device)
+
+        self._first = torch.full((), -1, device=device, dtype=torch.int64)
+        self._one = torch.ones((), device=device)
+        self._waits = device.type == "cpu" if waits is None else waits
+
+    def look(
+        self, phase: Phase, step: int, loss: PhaseLoss, trained: Sequence[nn.Parameter]
+    ) -> Tensor | None:
+        """See whether the phase's update of iteration `step`, from 1, may be made.
+
+        Returns a flag on the device, 1 from the first update on that must not be made; None where all may.
+
+        Raises:
+            NonFiniteLossError: it must not, and that is known already.
+        """
+        before = self._found.clone()
+        wrong = loss.total.detach().isfinite().logical_not()
+        self._found.copy_(torch.maximum(self._found, wrong.to(self._found)))
+        for gradients in _by_type([p.grad for p in trained if p.grad is not None]):
+            # What GradScaler looks for overflows with: one pass, and the flag stays 1 once it is.
+            torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found, self._one)
+        if not self._waits:
+            self._first = torch.where(self._found > before, self._place(phase, step), self._first)
+            return self._found
+        if self._found:
+            raise NonFiniteLossError(_told(phase, step, loss))
+        return None
+
+    def check(self) -> None:
+        """Raise `NonFiniteLossError` if an update could not be made; waits for the device."""
+        if self._waits or not self._found:
+            return
+        step, phase = divmod(int(self._first), PHASES)
+        raise NonFiniteLossError(
+            f"Phase '{self._names[phase]}': its loss or a gradient is not finite in step {step}. {HELPS}"
+        )
+
+    def _place(self, phase: Phase, step: int) -> int:
+        """Step and phase as one number, for the device to keep."""
+        if phase.name not in self._names:
+            self._names.append(phase.name)
+        return step * PHASES + self._names.index(phase.name)
+
+
+def _told(phase: Phase, step: int, loss: PhaseLoss) -> str:
+    values = {name: float(value.detach()) for name, value in [*loss.terms.items(), ("total", loss.total)]}
+    wrong = next((f"its {name} became {v}" for name, v in values.items() if not math.isfinite(v)), None)
+    return f"Phase '{phase.name}': {wrong or 'a gradient is not finite'} in step {step}. {HELPS}"
+
+
+def _by_type(gradients: Sequence[Tensor]) -> list[list[Tensor]]:
+    types = dict.fromkeys(gradient.dtype for gradient in gradients)
+    return [[gradient for gradient in gradients if gradient.dtype == each] for each in types]
