@@ -352,3 +352,34 @@ def test_code_in_the_place_of_weights_is_not_run(run):
     (folder / "averaged.safetensors").write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(UserError, match=r"damaged: step-000005/averaged\.safetensors"):
         run.load_averaged()
+
+
+def test_a_checkpoint_that_cannot_be_written_at_first_is_tried_again(run, monkeypatch, capsys):
+    from players import Points, dali
+
+    from dalikit.components.callbacks import checkpoint
+    from dalikit.components.callbacks.checkpoint import Checkpoint
+    from dalikit.runs import Context
+    from dalikit.training import Trainer
+
+    waited, times = [], [2]
+    monkeypatch.setattr(checkpoint.time, "sleep", waited.append)
+
+    def written(*arguments, real=RunDirectory.save_checkpoint):
+        if times[0]:
+            times[0] -= 1
+            raise RunError("Cannot write checkpoint: No space left on device")
+        return real(*arguments)
+
+    monkeypatch.setattr(RunDirectory, "save_checkpoint", written)
+    trainer = Trainer(dali(), Points(), [Checkpoint(Context(run, Points(), {}))], steps=2, batch_size=5)
+    trainer.fit()
+    assert waited == [2, 10]
+    assert capsys.readouterr().err.count("No space left on device; trying again in") == 2
+    assert run.load_checkpoint().manifest.step == 2
+    times[0] = 9
+    again = Trainer(dali(), Points(), [Checkpoint(Context(run, Points(), {}))], steps=4, batch_size=5)
+    with pytest.raises(RunError, match="No space left"):
+        again.fit()
+    assert waited == [2, 10, 2, 10, 30]
+    assert run.load_checkpoint().manifest.step == 2

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 
 import fakes
 import pytest
@@ -14,7 +15,7 @@ import dalikit
 from dalikit import training_run
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.resolve import resolve
-from dalikit.errors import UserError
+from dalikit.errors import NonFiniteLossError, UserError
 from dalikit.interfaces import Callback
 from dalikit.runs import RunDirectory
 
@@ -388,3 +389,57 @@ def test_a_run_that_was_killed_by_the_command_line_leaves_no_trace_of_it(plugin,
     done = cli("train", "--resume", run)
     assert done.returncode == 0, done.stderr
     check_equal(run, undisturbed)
+
+
+# --- what is not finite ----------------------------------------------------------------------------------
+
+
+def failing(trainer, at, until):
+    """Make the loss of the last phase NaN in iteration `at` as long as there were fewer rollbacks."""
+    *others, last = trainer.phases
+
+    def loss(iteration):
+        found = last.loss(iteration)
+        wrong = trainer.step + 1 == at and trainer.rollbacks < until
+        return replace(found, total=found.total * (float("nan") if wrong else 1.0))
+
+    trainer.phases = (*others, replace(last, loss=loss))
+
+
+@pytest.mark.parametrize("at", [3, 15])
+def test_a_training_is_tried_again_at_half_the_rates(plugin, tmp_path, at):
+    """From the checkpoint at 12, or from the beginning where there is none yet; all of it is in the log."""
+    settings = {**WATCHED, "trainer": {**WATCHED["trainer"], "on_nonfinite": "rollback"}}
+    run, registry = tmp_path / "run", Registry.discover()
+    with training_run.start(resolve([settings], registry), registry, run) as training:
+        failing(training.trainer, at, until=2)
+        with pytest.warns(UserWarning, match=rf"nan in step {at}.*back to step {at // 6 * 6}, at 0\.\d+ of"):
+            training.fit()
+        assert training.finished
+        assert training.trainer.rollbacks == 2
+        rate = training.trainer.optimizers["generator"].torch.param_groups[0]["lr"]
+        settings_of = training.trainer.settings.of("generator")
+        epoch = training.trainer.stream.epoch
+        assert float(rate) == pytest.approx(settings_of.rate(23, 24, epoch) / 4)
+    back = [r for r in records(run) if r["event"] == "rollback"]
+    assert [(r["step"], r["failed"], r["rates"]) for r in back] == [
+        (at // 6 * 6, at, 0.5),
+        (at // 6 * 6, at, 0.25),
+    ]
+    assert all(f"its total became nan in step {at}" in record["reason"] for record in back)
+    with training_run.resume(run, registry, steps=25) as training:
+        assert training.trainer.rollbacks == 2, "which a resume keeps to"
+
+
+def test_a_training_is_not_tried_again_for_ever(plugin, tmp_path):
+    settings = {**WATCHED, "trainer": {**WATCHED["trainer"], "on_nonfinite": "rollback"}}
+    run, registry = tmp_path / "run", Registry.discover()
+    with training_run.start(resolve([settings], registry), registry, run) as training:
+        failing(training.trainer, 8, until=100)
+        with (
+            pytest.warns(UserWarning, match="back to step 6"),
+            pytest.raises(NonFiniteLossError, match="nan in step 8"),
+        ):
+            training.fit()
+        assert training.trainer.rollbacks == 5
+    assert [folder.name for folder in RunDirectory(run).checkpoints()] == ["step-000006"]

@@ -104,6 +104,7 @@ def layers(
     minutes: float | None = None,
     device: str | None = None,
     from_run: Path | None = None,
+    on_nonfinite: str | None = None,
 ) -> list[dict[str, Any]]:
     """The layers of settings that the options make, the weakest first."""
     from dalikit.runs.config import from_assignment, from_file, join
@@ -119,8 +120,9 @@ def layers(
     options |= {key: value for key, value in plain.items() if value is not None}
     if from_run is not None:
         options["from_run"] = str(from_run)
-    if steps is not None:
-        options["trainer"] = {"steps": steps}
+    trained = {"steps": steps, "on_nonfinite": on_nonfinite}
+    if trained := {name: value for name, value in trained.items() if value is not None}:
+        options["trainer"] = trained
     file = [] if config is None else [from_file(config)]
     sets = join(from_assignment(text) for text in assignments or [])
     said = [layer.get("minutes") for layer in (options, sets)]

@@ -47,6 +47,14 @@ def train(
     minutes: settings.Minutes = None,
     device: settings.Device = None,
     from_run: settings.FromRun = None,
+    on_nonfinite: Annotated[
+        str | None,
+        typer.Option(
+            metavar="stop|rollback",
+            help="On a loss that is not finite: end, or go back and try again at half the rates.",
+            show_default="stop",
+        ),
+    ] = None,
     max_time: Annotated[
         float | None,
         typer.Option(
@@ -78,7 +86,10 @@ def train(
     source = settings.dataset_of(data, dataset, registry)
     others = (method, game, posterior, backbone, source, augmentation, recipe, config, assignments, seed)
     if resume is not None:
-        if any(option is not None for option in (*others, minutes, device, from_run, out)) or dry_run:
+        if (
+            any(option is not None for option in (*others, minutes, device, from_run, on_nonfinite, out))
+            or dry_run
+        ):
             raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
         with training_run.resume(
             resume, registry, steps, data_root, accept_changes=accept_changes
@@ -91,7 +102,7 @@ def train(
             return _fit(training, started, max_time)
     if accept_changes:
         raise UserError("--accept-changes belongs to --resume: a new run has nothing that was changed")
-    given = settings.layers(*others, steps, minutes, device, from_run)
+    given = settings.layers(*others, steps, minutes, device, from_run, on_nonfinite)
     resolved = resolve(given, registry, data_root, spent=time.monotonic() - started)
     if dry_run:
         from dalikit.cli.dry_run import print_plan
@@ -125,12 +136,15 @@ def _fit(training: "TrainingRun", started: float, max_time: float | None) -> int
     with first_gracefully(trainer.interrupt, told) as caught, _interrupted_after(max_time, started, trainer):
         training.fit()
     _say_failures(trainer)
-    if not training.finished:
-        why = signal.Signals(caught[0]).name if caught else f"--max-time {max_time:g}"
-        _say_interrupted(trainer, training.run, why)
-        return 128 + caught[0] if caught else OUT_OF_TIME
-    _say_finished(training, started)
-    return 0
+    if training.finished:
+        _say_finished(training, started)
+        return 0
+    if caught:
+        why, code = signal.Signals(caught[0]).name, 128 + caught[0]
+    else:  # a callback may ask for an end too, and that is what its user wants of it
+        why, code = (f"--max-time {max_time:g}", OUT_OF_TIME) if trainer.interrupted else ("a callback", 0)
+    _say_interrupted(trainer, training.run, why)
+    return code
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -57,12 +57,15 @@ class TrainerSettings(Optimization):
         steps: iterations in all.
         batch_size: real data, and codes, in one draw.
         ema: the decay of the averaged weights.
+        on_nonfinite: what follows on a loss or gradient that is not finite: the end (`stop`), or another try
+            from the last checkpoint, at half the rates and with other draws (`rollback`).
         roles: by role, the settings of `Optimization` in which it differs.
     """
 
     steps: Count = 10_000
     batch_size: Count = 64
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    on_nonfinite: Literal["stop", "rollback"] = "stop"
     roles: dict[str, dict[str, Any]] = {}
 
     def of(self, role: str) -> Optimization:

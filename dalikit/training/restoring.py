@@ -41,7 +41,7 @@ def capture(trainer: Trainer) -> TrainingState:
         **{f"optimizer/{role}": optimizer.state() for role, optimizer in trainer.optimizers.items()},
     }
     scalars = {"step": trainer.step, "images": trainer.images, "python": random.python, "stream": position}
-    scalars |= {"terms": readers, **trainer.watchers.state()}
+    scalars |= {"rollbacks": trainer.rollbacks, "terms": readers, **trainer.watchers.state()}
     return TrainingState({n: t.detach().cpu().clone() for n, t in _joined(parts).items()}, scalars)
 
 
@@ -65,11 +65,12 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
     with trainer.random.swapped_in():  # a state that cannot be restored fails here, and not in `fit`
         pass
     trainer.step, trainer.images = int(scalars["step"]), int(scalars["images"])
+    trainer.rollbacks = int(scalars["rollbacks"])
 
 
 def check_state(trainer: Trainer, state: TrainingState) -> None:
     """Raise `UnfitError` unless the trainer can go on from a state."""
-    expected = capture(trainer).tensors
+    expected = {n: t for n, t in capture(trainer).tensors.items() if not n.startswith("optimizer/")}
     if int(state.scalars["step"]) > 0:
         moments = {f"optimizer/{role}": each.expected() for role, each in trainer.optimizers.items()}
         expected |= _joined(moments)

@@ -82,6 +82,8 @@ class Trainer:
         if method.conditional:
             method.class_shares.copy_(count_classes(split, dataset))
         self.average = Average(method, self.settings.ema)
+        self.rollbacks = 0
+        self._seed = seed
         self.random = RandomState.seeded(derived_seed(seed, "training"))
         self.stream = BatchStream(split, self.settings.batch_size, derived_seed(seed, "order"))
         reference = next(method.parameters())
@@ -168,6 +170,14 @@ class Trainer:
         """
         restore(self, state)
 
+    def roll_back(self, state: TrainingState) -> None:
+        """Go on from an earlier `state` at half the rates, and with other draws; raises as `load_state`."""
+        rollbacks = self.rollbacks + 1
+        self.load_state(state)
+        self.rollbacks, self.failed = rollbacks, False
+        self.guard = Guard(self.device)
+        self.random = RandomState.seeded(derived_seed(self._seed, f"training, rolled back {rollbacks}"))
+
     def _loop(self, conclude: Callable[[], None]) -> None:
         try:
             self.watchers.start(self)
@@ -205,7 +215,8 @@ class Trainer:
         """Say how far training is, and set the rates: a method may read another role's."""
         self.method.advance(self._progress.fill_(self.step / self.steps))
         for optimizer in self.optimizers.values():
-            optimizer.set_rate(optimizer.settings.rate(self.step, self.steps, self.stream.epoch))
+            rate = optimizer.settings.rate(self.step, self.steps, self.stream.epoch)
+            optimizer.set_rate(rate / 2**self.rollbacks)
 
     def _draw(self) -> Iteration:
         raw, labels = self.stream.next()

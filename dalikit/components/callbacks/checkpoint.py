@@ -1,15 +1,20 @@
 """Checkpoints, so that a run goes on where it stopped."""
 
+import sys
+import time
 from typing import Annotated
 
 from pydantic import Field
 
-from dalikit.errors import NonFiniteLossError
+from dalikit.errors import NonFiniteLossError, RunError
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Callback, Fit
+from dalikit.interfaces import Callback, Fit, TrainingState
 from dalikit.runs import Context
 
 DALIKIT_API = 2
+
+PAUSES = (2, 10, 30)
+"""Seconds before each further try to write a checkpoint; what the last one fails with ends the training."""
 
 
 class Checkpoint(Callback):
@@ -53,8 +58,19 @@ class Checkpoint(Callback):
             raise NonFiniteLossError(
                 f"At step {fit.step} {name} is not finite: a lower trainer.lr or a trainer.clip_norm may help"
             )
-        self.run.save_checkpoint(state, self.keep, self.components)
+        self._written(state)
         self._saved = fit.step
+
+    def _written(self, state: TrainingState) -> None:
+        """Write it, and try again where that fails: a disk that is full or gone may come back."""
+        for seconds in PAUSES:
+            try:
+                self.run.save_checkpoint(state, self.keep, self.components)
+                return
+            except RunError as error:
+                print(f"Warning: {error}; trying again in {seconds} s", file=sys.stderr, flush=True)
+            time.sleep(seconds)
+        self.run.save_checkpoint(state, self.keep, self.components)
 
 
 dalikit_components = offer(Checkpoint)

@@ -1,0 +1,87 @@
+"""A run gone on with: read back whole, held against what it was, restored."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dalikit.assembly import build, checking
+from dalikit.assembly.registry import Registry
+from dalikit.errors import UserError
+from dalikit.runs import RunDirectory
+from dalikit.runs.checkpoints import Checkpoint
+from dalikit.training.trainer import Trainer
+from dalikit.training_run.run import TrainingRun
+
+
+@contextmanager
+def resume(
+    path: Path,
+    registry: Registry,
+    steps: int | None = None,
+    root: Path | None = None,
+    *,
+    accept_changes: bool = False,
+) -> Iterator[TrainingRun]:
+    """A run as its last whole checkpoint has it, locked; as it began where it ended before it wrote one.
+
+    With `steps` its training is made longer.
+
+    Raises:
+        UserError: there is no run, it is damaged or complete, or its components are not there; or it is not
+            as it was written, and `accept_changes` is false.
+    """
+    run = RunDirectory.open(path)
+    with run.locked():
+        found = run.load_checkpoint() if run.checkpoints() else None
+        changed = _check_unchanged(run, found, accept_changes)
+        stored = run.config
+        if steps is not None:
+            stored = stored.model_copy(update={"trainer": {**stored.trainer, "steps": steps}})
+        config = checking.check(stored, registry)
+        trainer = build.make_trainer(config, registry, run, root, borrow=found is None)
+        if found is not None:
+            _restore(run, trainer, found)
+        _check_resumable(run, trainer)
+        run.forget_scores()  # of a shorter training, which would pass for this one's if it is stopped again
+        run.set_later_aside(trainer.step)
+        run.rewind(None if found is None else found.manifest.log, trainer.step if found else -1)
+        if steps is not None or changed:
+            run.replace_config(config)
+        if changed:
+            run.replace_facts(run.facts)
+            if found is not None:  # its manifest speaks of what was before
+                run.save_checkpoint(found.state, len(run.checkpoints()), found.manifest.components)
+        yield TrainingRun(run, trainer, build.make_metrics(config.metrics, trainer.dataset, registry, root))
+
+
+def _check_unchanged(run: RunDirectory, found: Checkpoint | None, accept: bool) -> list[str]:
+    """What of a run is not as it was written; raises `UserError` if there is any that nobody accepts."""
+    changed = run.edited()
+    if found is not None:
+        if not changed and found.manifest.settings != run.settings_digest:
+            changed.append("config.yaml (it is another run's)")
+        if not run.log_holds(found.manifest.log):
+            changed.append("metrics.jsonl")
+    if changed and not accept:
+        raise UserError(
+            f"Run {run.path} is not as it was written: {', '.join(changed)} changed. --accept-changes goes "
+            "on with what is there now"
+        )
+    return changed
+
+
+def _restore(run: RunDirectory, trainer: Trainer, found: Checkpoint) -> None:
+    try:
+        trainer.load_state(found.state)
+    except (KeyError, IndexError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        message = " ".join(str(error).split())[:300]
+        raise UserError(f"Run {run.path} is damaged: its checkpoint does not fit: {message}") from None
+
+
+def _check_resumable(run: RunDirectory, trainer: Trainer) -> None:
+    if not trainer.running and run.scored:
+        raise UserError(
+            f"Run {run.path} is complete at step {trainer.step}: --steps N with a greater N trains it further"
+        )
+    if trainer.step > trainer.steps:
+        raise UserError(f"Run {run.path} is at step {trainer.step} already: --steps N with N no less goes on")
