@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dalikit.data import prepared
 from dalikit.errors import UserError
-from dalikit.interfaces import Batch, Dataset, Part, Shape, Split
+from dalikit.interfaces import Batch, Dataset, Part, Shape, Split, Stamp
 from dalikit.interfaces.data import count_labels
 
 NAME_BYTES = 100
@@ -58,12 +58,23 @@ class ImageSplit(Split):
         x = self._data(self._images[at])
         if self._flip:
             x = torch.where(torch.rand(len(x), 1, 1, 1, generator=rng) < 0.5, x.flip(3), x)
-        own = None if self._labels is None else self._labels[at].astype(np.int64)
-        return Batch(x, None if own is None else torch.from_numpy(own))
+        return Batch(x, self._labels_of(at))
+
+    def stamp(self) -> Stamp:
+        """Of the images as they lie in their array, none of them mirrored, and of all labels."""
+
+        def read(index: Tensor) -> Batch:
+            at = self._rows[index.numpy()]
+            return Batch(_native(self._images[at]), self._labels_of(at))
+
+        return Stamp.of_data(len(self), read)
 
     def _data(self, chosen: np.ndarray) -> Tensor:
-        rows = torch.from_numpy(chosen.astype(chosen.dtype.newbyteorder("="), copy=False))
+        rows = _native(chosen)
         return rows[:, None] if rows.dim() == 3 else rows.permute(0, 3, 1, 2).contiguous()
+
+    def _labels_of(self, at: np.ndarray) -> Tensor | None:
+        return None if self._labels is None else torch.from_numpy(self._labels[at].astype(np.int64))
 
     def class_counts(self, classes: int) -> Tensor:
         """How many data bear each label, (classes,); no image is read."""
@@ -126,6 +137,11 @@ class PreparedImages(Dataset, ABC):
         enough(self.path, len(images), part)
         check_labels(self.path, f"{part}_labels", images, labels)
         return images, labels
+
+
+def _native(rows: np.ndarray) -> Tensor:
+    """Rows of an array as a tensor, in this machine's order of bytes."""
+    return torch.from_numpy(rows.astype(rows.dtype.newbyteorder("="), copy=False))
 
 
 def divided(arrays: Mapping[str, Labelled], part: Part, held_out: int, flip: bool) -> ImageSplit:

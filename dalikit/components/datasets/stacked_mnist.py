@@ -16,7 +16,7 @@ from dalikit.data.downloads import by_torchvision
 from dalikit.data.images import check_labels
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Split
+from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Split, Stamp
 
 DALIKIT_API = 2
 
@@ -45,6 +45,10 @@ class StackedSplit(Split):
         """How frequent each of the 1,000 modes is, in proportion: digits are drawn independently."""
         ones = torch.bincount(self._labels, minlength=10)
         return (ones[:, None, None] * ones[:, None] * ones).flatten()
+
+    def stamp(self) -> Stamp:
+        """Of the digits that are drawn from, and their labels."""
+        return Stamp.of_data(len(self), lambda index: Batch(self._images[index], self._labels[index]))
 
 
 class StackedMNIST(Dataset):
