@@ -13,7 +13,7 @@ from dalikit.files import write_text
 from dalikit.interfaces import Dataset
 from dalikit.runs.checkpoints import Checkpoints
 from dalikit.runs.config import RunConfig, from_file, merge, to_yaml
-from dalikit.runs.facts import FORMAT, FinalScores, RunFacts
+from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
 from dalikit.runs.files import read_model, unwritable
 from dalikit.runs.folder import ASIDE, RunFolder
 from dalikit.runs.lock import locked
@@ -83,6 +83,11 @@ class RunDirectory(Checkpoints, RunLog, RunFolder):
             UserError: the file is missing or damaged.
         """
         return read_model(RunFacts, "run.json", self.path)
+
+    def tell_other_data(self, dataset: Dataset) -> str:
+        """In what the data of today differ from those that it was trained on; nothing where they do not."""
+        differences = self.facts.data.differences(DataFacts.of(dataset))
+        return f"{self.path} was trained on other data: {'; '.join(differences)}" if differences else ""
 
     @property
     def scores(self) -> FinalScores:
