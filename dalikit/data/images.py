@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 from torch import Tensor
 
 from dalikit.data import prepared
+from dalikit.data.official import is_official
 from dalikit.errors import UserError
 from dalikit.interfaces import Batch, Dataset, Part, Shape, Split, Stamp
 from dalikit.interfaces.data import count_labels
@@ -90,6 +91,8 @@ class PreparedImages(Dataset, ABC):
     """
 
     backbone = "dcgan"
+    title: ClassVar[str]
+    """What the data are called where they are the official ones (`data.official`); else it is `name`."""
     held_out: ClassVar[int] = 5000
     file_shape: ClassVar[Shape | None] = None
     """The shape (C, H, W) of the images in the file, where `scale` changes it; `x_shape` unless told."""
@@ -98,6 +101,18 @@ class PreparedImages(Dataset, ABC):
 
     def __init__(self, root: Path | None = None, /) -> None:
         self.root = root or prepared.data_root()
+
+    @cached_property
+    def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
+        """What lies in the prepared file, counted; 'official' is what is known by its content."""
+        _, height, width = self.file_shape or self.spec.x_shape
+        size = self.spec.x_shape[1:]
+        enlarged = "" if size == (height, width) else f", enlarged bilinearly to {size[0]}×{size[1]}"
+        called, told = told_content(self.name, self.title, self.path, self.stamp)
+        return (
+            f"{called}, {height}×{width} uint8 scaled to [-1, 1]{enlarged}; {told}, the last "
+            f"{self.stamp['validation'].count:,} of training held out{FLIPPED if self.flip else ''}"
+        )
 
     @property
     def path(self) -> Path:
@@ -142,6 +157,16 @@ class PreparedImages(Dataset, ABC):
 def _native(rows: np.ndarray) -> Tensor:
     """Rows of an array as a tensor, in this machine's order of bytes."""
     return torch.from_numpy(rows.astype(rows.dtype.newbyteorder("="), copy=False))
+
+
+def told_content(name: str, title: str, path: Path, stamps: Mapping[Part, Stamp]) -> tuple[str, str]:
+    """What the data in a prepared file are called, and how many they are for training and for testing."""
+    count = {part: stamp.count for part, stamp in stamps.items()}
+    counts = f"{count['train'] + count['validation']:,} and {count['test']:,}"
+    official = is_official(name, stamps)
+    if official:
+        return title, f"the official {counts}"
+    return name, f"{counts} images of {path.name}" + ("" if official is None else f", which are not {title}")
 
 
 def divided(arrays: Mapping[str, Labelled], part: Part, held_out: int, flip: bool) -> ImageSplit:
