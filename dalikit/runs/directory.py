@@ -86,8 +86,10 @@ class RunDirectory(Checkpoints, RunLog, RunFolder):
 
     def tell_other_data(self, dataset: Dataset) -> str:
         """In what the data of today differ from those that it was trained on; nothing where they do not."""
-        differences = self.facts.data.differences(DataFacts.of(dataset))
-        return f"{self.path} was trained on other data: {'; '.join(differences)}" if differences else ""
+        trained = self.facts.data
+        differences = trained.differences(DataFacts.of(dataset))
+        known = "was trained" if trained.stamp else "is of before stamps, and may have been trained"
+        return f"{self.path} {known} on other data: {'; '.join(differences)}" if differences else ""
 
     @property
     def scores(self) -> FinalScores:

@@ -262,7 +262,9 @@ def test_a_run_of_before_stamps_is_compared_by_what_was_said(on_arrays, tmp_path
     del facts["data"]["stamp"]
     (run / "run.json").write_text(json.dumps(facts))
     assert len(dalikit.load(run).data()) > 0
-    said = "other data: they were told of as 'arrays of x.npy"
+    said = (
+        "is of before stamps, and may have been trained on other data: they were told of as 'arrays of x.npy"
+    )
     with in_the_place_of(images, MORE, folder), pytest.warns(UserWarning, match=said):
         dalikit.load(run).data()
 
