@@ -93,6 +93,8 @@ class PreparedImages(Dataset, ABC):
     backbone = "dcgan"
     title: ClassVar[str]
     """What the data are called where they are the official ones (`data.official`); else it is `name`."""
+    expected: ClassVar[int | None] = None
+    """How many there will be to train on once they are prepared from their own source."""
     held_out: ClassVar[int] = 5000
     file_shape: ClassVar[Shape | None] = None
     """The shape (C, H, W) of the images in the file, where `scale` changes it; `x_shape` unless told."""
@@ -101,6 +103,14 @@ class PreparedImages(Dataset, ABC):
 
     def __init__(self, root: Path | None = None, /) -> None:
         self.root = root or prepared.data_root()
+
+    @property
+    def train_count(self) -> int | None:  # type: ignore[override]
+        """As many as the prepared file has, by its head alone; before there is one, those `expected`."""
+        found = prepared.shapes(self.path) if self.path.exists() else {}
+        if not (shape := found.get("train_images", ((), None))[0]):
+            return self.expected
+        return shape[0] - validated(shape[0], self.held_out)
 
     @cached_property
     def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
@@ -169,10 +179,15 @@ def told_content(name: str, title: str, path: Path, stamps: Mapping[Part, Stamp]
     return name, f"{counts} images of {path.name}" + ("" if official is None else f", which are not {title}")
 
 
+def validated(count: int, most: int) -> int:
+    """How many of `count` training images are the validation part: a tenth, and `most` at most."""
+    return max(1, min(most, count // 10))
+
+
 def divided(arrays: Mapping[str, Labelled], part: Part, held_out: int, flip: bool) -> ImageSplit:
     """A part of `train` and `test`: validation is the last tenth of train, of `held_out` images at most."""
     images, labels = arrays["test" if part == "test" else "train"]
-    kept = len(images) - max(1, min(held_out, len(images) // 10))
+    kept = len(images) - validated(len(images), held_out)
     span = {"train": slice(0, kept), "validation": slice(kept, None), "test": slice(None)}[part]
     return ImageSplit(images[span], None if labels is None else labels[span], flip and part == "train")
 

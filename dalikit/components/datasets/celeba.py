@@ -43,7 +43,7 @@ class CelebA(PreparedImages):
     """
 
     name = "celeba"
-    train_count = 162_770
+    expected = 177_637
     fitting: Fitting
 
     def __init__(

@@ -30,7 +30,7 @@ class CIFAR10(PreparedImages):
     name = "cifar10"
     title = "CIFAR-10"
     file_shape = (3, 32, 32)
-    train_count = 45_000
+    expected = 45_000
 
     def __init__(
         self, root: Path | None = None, /, *, size: Literal[32, 64] = 32, flip: bool = False

@@ -25,7 +25,7 @@ class MNIST(PreparedImages):
     name = "mnist"
     spec = DataSpec((1, 28, 28), (-1.0, 1.0), tuple("0123456789"))
     title = "MNIST"
-    train_count = 55_000
+    expected = 55_000
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from torchvision's."""
@@ -38,7 +38,7 @@ class FashionMNIST(PreparedImages):
     name = "fashion-mnist"
     spec = DataSpec((1, 28, 28), (-1.0, 1.0), CLOTHES)
     title = "Fashion-MNIST"
-    train_count = 55_000
+    expected = 55_000
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from torchvision's."""

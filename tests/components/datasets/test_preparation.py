@@ -86,6 +86,20 @@ def test_stacked_digits_are_those_of_the_file(tmp_path, monkeypatch):
     assert StackedMNIST(tmp_path).preparation.startswith("three MNIST digits drawn independently")
 
 
+@pytest.mark.parametrize("kind", [*SIZES, CelebA])
+def test_rules_are_told_how_many_there_are_to_train_on(kind, tmp_path):
+    """By what lies there, once something does."""
+    expected = {MNIST: 55_000, FashionMNIST: 55_000, StackedMNIST: 55_000, CIFAR10: 45_000, CelebA: 177_637}
+    assert kind(tmp_path).train_count == expected[kind]
+    file = "mnist.npz" if kind is StackedMNIST else f"{kind.name}.npz"
+    celeba = {
+        f"{part}_images": np.zeros((n, 64, 64, 3), np.uint8) for part, n in (("train", 40), ("test", 3))
+    }
+    np.savez(tmp_path / file, **(celeba if kind is CelebA else noise(kind, train=5_010)))
+    data = kind(tmp_path)
+    assert data.train_count == len(data.split("train")) == {CelebA: 36, StackedMNIST: 10}.get(kind, 4_509)
+
+
 def test_an_official_content_is_known_by_three_sums():
     for sums in official.OFFICIAL.values():
         assert set(sums) == {"train", "validation", "test"}
