@@ -58,9 +58,12 @@ class RunModel(Model):
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data set it was trained on."""
+        """The data set it was trained on; where its data are others now, a warning says in what."""
         config = checking.check_dataset(self.config, self.registry)
-        return build.make_dataset(config, self.registry, self.root)
+        dataset = build.make_dataset(config, self.registry, self.root)
+        if said := self.run.tell_other_data(dataset):
+            warnings.warn(said, stacklevel=3)
+        return dataset
 
     def batch(self, part: Part = "test", size: int | None = None) -> Batch:
         """The x (N, *X) of one part of its data set, or the first `size` of them, and their labels."""

@@ -239,6 +239,31 @@ def test_one_column_never_holds_two_protocols():
     assert aggregate("t", apart, (MODES,)).datasets == ["ring8", "grid25"]
 
 
+def stamped(modes, folder, data):
+    """A record whose score says which data there were; or, as those of before stamps, does not."""
+    found = record(modes, folder=folder)
+    if data is not None:
+        found.metrics["modes"]["protocol"]["data_sha256"] = data
+    return found
+
+
+def test_one_column_never_holds_scores_on_two_data():
+    for order in (("x", "y"), (None, "x", "y"), ("x", None, "y"), ("x", "y", None)):
+        runs = [stamped(3, f"{place}", data) for place, data in enumerate(order)]
+        with pytest.raises(UserError, match='data_sha256 is "x" there and "y" here'):
+            aggregate("t", [entry(*runs)], (MODES,))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"), [(("x", "x"), "x"), (("x", None), None), ((None, "x"), None), ((None, None), None)]
+)
+def test_a_table_says_which_data_there_were_where_all_its_scores_do(data, told):
+    runs = [stamped(3, f"{place}", one) for place, one in enumerate(data)]
+    table = aggregate("t", [entry(*runs)], (MODES,))
+    assert table.protocols["ring8"]["modes"].get("data_sha256") == told
+    assert table.protocols["ring8"]["modes"]["samples"] == 2500
+
+
 # --- pictures and times ----------------------------------------------------------------------------------
 
 

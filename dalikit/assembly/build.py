@@ -36,7 +36,10 @@ def make_metrics(
     """For each metric that is not None what makes a new one of a part of the data set."""
 
     def make(slot: Slot, part: Part) -> Metric:
-        return _construct("metric", slot, registry, dataset=dataset, part=part, root=root)
+        metric: Metric = _construct("metric", slot, registry, dataset=dataset, part=part, root=root)
+        if not hasattr(metric, "dataset"):
+            metric.dataset = dataset
+        return metric
 
     return {
         name: partial(make, Slot(name=name, **params))

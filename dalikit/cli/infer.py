@@ -202,13 +202,12 @@ def evaluate(
     data_root: settings.DataRoot = None,
 ) -> None:
     """Score a run by metrics, each with its protocol beside it."""
-    from dalikit.cli.report import scores_table, warn_of_other_data
+    from dalikit.cli.report import scores_table
     from dalikit.runs.scores import scores_document
 
     if part not in ("train", "validation", "test"):
         raise UserError(f"--part {part}: it is train, validation or test")
     model = _load(run, device, data_root, weights)
-    warn_of_other_data(model.run, model.dataset)
     chosen = _metrics(model, metric, assignments or [])
     scores, skipped = model.evaluate(chosen, part, seed)  # type: ignore[arg-type]
     if json_:

@@ -13,10 +13,9 @@ from dalikit.studies.render import tell_protocol
 
 
 def warn_of_other_data(run: RunDirectory, dataset: Dataset) -> None:
-    """Say on standard error where a run's data are no longer those that it was trained on."""
-    trained, now = run.facts.data.preparation, dataset.preparation
-    if trained != now:
-        print(f"Warning: {run.path} was trained on other data ({trained}) than these: {now}", file=sys.stderr)
+    """Say on standard error where a run's data are no longer those that it was trained on, and in what."""
+    if said := run.tell_other_data(dataset):
+        print(f"Warning: {said}", file=sys.stderr)
 
 
 def scores_table(scores: Sequence[Score], skipped: Mapping[str, str], best: KeptScores | None = None) -> None:

@@ -13,8 +13,9 @@ from pydantic import AfterValidator
 from torch import Tensor
 
 from dalikit.data import prepared
+from dalikit.data.official import is_official
 from dalikit.errors import UserError
-from dalikit.interfaces import Batch, Dataset, Part, Shape, Split
+from dalikit.interfaces import Batch, Dataset, Part, Shape, Split, Stamp
 from dalikit.interfaces.data import count_labels
 
 NAME_BYTES = 100
@@ -58,12 +59,23 @@ class ImageSplit(Split):
         x = self._data(self._images[at])
         if self._flip:
             x = torch.where(torch.rand(len(x), 1, 1, 1, generator=rng) < 0.5, x.flip(3), x)
-        own = None if self._labels is None else self._labels[at].astype(np.int64)
-        return Batch(x, None if own is None else torch.from_numpy(own))
+        return Batch(x, self._labels_of(at))
+
+    def stamp(self) -> Stamp:
+        """Of the images as they lie in their array, none of them mirrored, and of all labels."""
+
+        def read(index: Tensor) -> Batch:
+            at = self._rows[index.numpy()]
+            return Batch(_native(self._images[at]), self._labels_of(at))
+
+        return Stamp.of_data(len(self), read)
 
     def _data(self, chosen: np.ndarray) -> Tensor:
-        rows = torch.from_numpy(chosen.astype(chosen.dtype.newbyteorder("="), copy=False))
+        rows = _native(chosen)
         return rows[:, None] if rows.dim() == 3 else rows.permute(0, 3, 1, 2).contiguous()
+
+    def _labels_of(self, at: np.ndarray) -> Tensor | None:
+        return None if self._labels is None else torch.from_numpy(self._labels[at].astype(np.int64))
 
     def class_counts(self, classes: int) -> Tensor:
         """How many data bear each label, (classes,); no image is read."""
@@ -79,6 +91,10 @@ class PreparedImages(Dataset, ABC):
     """
 
     backbone = "dcgan"
+    title: ClassVar[str]
+    """What the data are called where they are the official ones (`data.official`); else it is `name`."""
+    expected: ClassVar[int | None] = None
+    """How many there will be to train on once they are prepared from their own source."""
     held_out: ClassVar[int] = 5000
     file_shape: ClassVar[Shape | None] = None
     """The shape (C, H, W) of the images in the file, where `scale` changes it; `x_shape` unless told."""
@@ -87,6 +103,26 @@ class PreparedImages(Dataset, ABC):
 
     def __init__(self, root: Path | None = None, /) -> None:
         self.root = root or prepared.data_root()
+
+    @property
+    def train_count(self) -> int | None:  # type: ignore[override]
+        """As many as the prepared file has, by its head alone; before there is one, those `expected`."""
+        found = prepared.shapes(self.path) if self.path.exists() else {}
+        if not (shape := found.get("train_images", ((), None))[0]):
+            return self.expected
+        return shape[0] - validated(shape[0], self.held_out)
+
+    @cached_property
+    def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
+        """What lies in the prepared file, counted; 'official' is what is known by its content."""
+        _, height, width = self.file_shape or self.spec.x_shape
+        size = self.spec.x_shape[1:]
+        enlarged = "" if size == (height, width) else f", enlarged bilinearly to {size[0]}×{size[1]}"
+        called, told = told_content(self.name, self.title, self.path, self.stamp)
+        return (
+            f"{called}, {height}×{width} uint8 scaled to [-1, 1]{enlarged}; {told}, the last "
+            f"{self.stamp['validation'].count:,} of training held out{FLIPPED if self.flip else ''}"
+        )
 
     @property
     def path(self) -> Path:
@@ -128,10 +164,30 @@ class PreparedImages(Dataset, ABC):
         return images, labels
 
 
+def _native(rows: np.ndarray) -> Tensor:
+    """Rows of an array as a tensor, in this machine's order of bytes."""
+    return torch.from_numpy(rows.astype(rows.dtype.newbyteorder("="), copy=False))
+
+
+def told_content(name: str, title: str, path: Path, stamps: Mapping[Part, Stamp]) -> tuple[str, str]:
+    """What the data in a prepared file are called, and how many they are for training and for testing."""
+    count = {part: stamp.count for part, stamp in stamps.items()}
+    counts = f"{count['train'] + count['validation']:,} and {count['test']:,}"
+    official = is_official(name, stamps)
+    if official:
+        return title, f"the official {counts}"
+    return name, f"{counts} images of {path.name}" + ("" if official is None else f", which are not {title}")
+
+
+def validated(count: int, most: int) -> int:
+    """How many of `count` training images are the validation part: a tenth, and `most` at most."""
+    return max(1, min(most, count // 10))
+
+
 def divided(arrays: Mapping[str, Labelled], part: Part, held_out: int, flip: bool) -> ImageSplit:
     """A part of `train` and `test`: validation is the last tenth of train, of `held_out` images at most."""
     images, labels = arrays["test" if part == "test" else "train"]
-    kept = len(images) - max(1, min(held_out, len(images) // 10))
+    kept = len(images) - validated(len(images), held_out)
     span = {"train": slice(0, kept), "validation": slice(kept, None), "test": slice(None)}[part]
     return ImageSplit(images[span], None if labels is None else labels[span], flip and part == "train")
 

@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset, TensorDataset
 from dalikit.data import items
 from dalikit.errors import UnfitError, UserError
 from dalikit.functional.ranges import SLACK
-from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Range, Shape, Split
+from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Range, Shape, Split, Stamp
 from dalikit.randomness import RandomState
 
 Source = TorchDataset[Any] | Tensor | Sequence[Any]
@@ -97,6 +97,14 @@ class ItemSplit(Split):
         """
         state = hashlib.sha256(rng.get_state().numpy().tobytes() + index.numpy().tobytes())
         return self.given.data(self.rows[index].tolist(), int.from_bytes(state.digest()[:4], "little"))
+
+    def stamp(self) -> Stamp:
+        """Of a whole tensor, with labels; of another source, which may take long to read, as any split's."""
+        source = self.given.source
+        if type(source) is not TensorDataset:
+            return super().stamp()
+        tensors = source.tensors[:2]
+        return Stamp.of_data(len(self), lambda index: Batch(*(t[self.rows[index]] for t in tensors)))
 
     def divided(self, seed: int) -> tuple["ItemSplit", "ItemSplit"]:
         """Nine tenths of the rows and the rest, which is one at least, each in order."""

@@ -10,7 +10,11 @@ from torch import Tensor
 
 from dalikit.errors import DalikitError, RunError, UnfitError
 from dalikit.interfaces import Batch, Dataset, Method, Metric, Part, Score, Shape, describe
+from dalikit.interfaces.stamps import joint_sha256
 from dalikit.randomness import RandomState, derived_seed
+
+DATA = "data_sha256"
+"""Where a score's protocol says which data there were; scores of before stamps do not."""
 
 BATCH = 500
 """Data in a batch at most."""
@@ -42,8 +46,9 @@ def score(
     """The score of `method`, in eval mode, on one part of the metric's data set.
 
     The metric's own random numbers come from `seed`, which joins the protocol, and differ from part to part,
-    so that what was chosen by validation is not scored on the same draws; the caller's are left alone.
-    `check` is called between batches, and may raise to give it up.
+    so that what was chosen by validation is not scored on the same draws; the caller's are left alone. The
+    SHA-256 of the data set's stamps joins the protocol too. `check` is called between batches, and may raise
+    to give it up.
 
     Raises:
         UnfitError: the metric cannot be computed for this method, or a value of it is NaN or infinite.
@@ -58,7 +63,9 @@ def score(
     if wrong := [field for field, value in found.values.items() if not math.isfinite(value)]:
         raise UnfitError(f"{wrong[0]} is {found.values[wrong[0]]}")
     labels = {"labels": "read by the method, as frequent as in training"} if method.conditional else {}
-    return replace(found, protocol={**found.protocol, **labels, "seed": seed})
+    dataset = getattr(metric, "dataset", None)  # one that was built by hand need not keep it
+    data = {} if dataset is None else {DATA: joint_sha256(dataset.stamp)}
+    return replace(found, protocol={**found.protocol, **labels, **data, "seed": seed})
 
 
 def _computed(metric: Metric, method: Method, check: Callable[[], None]) -> Score:

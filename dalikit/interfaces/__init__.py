@@ -19,6 +19,7 @@ from dalikit.interfaces.optimizers import Optimizer
 from dalikit.interfaces.players import Augmentation, Discriminator, Encoder, Generator, Posterior
 from dalikit.interfaces.rules import Pace, Rules, Situation
 from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Shape, Standardization
+from dalikit.interfaces.stamps import Stamp
 from dalikit.interfaces.watching import Callback, Fit, TrainingState
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Shape",
     "Situation",
     "Split",
+    "Stamp",
     "Standardization",
     "Study",
     "StudyColumn",

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, get_args
 
 import torch
 from torch import Tensor
@@ -12,12 +13,16 @@ from dalikit.functional.ranges import from_uint8
 from dalikit.interfaces.derived import Derived
 from dalikit.interfaces.kinds import Component, Kind
 from dalikit.interfaces.spec import Batch, DataSpec, Part, Range, Standardization
+from dalikit.interfaces.stamps import Stamp
 
 if TYPE_CHECKING:
     from dalikit.functional.fitting import Fitting
 
 READ_AT_ONCE = 1000
 """Data that are read together where their labels alone are wanted."""
+
+STAMPED = 1000
+"""Data of which a stamp is made where nobody knows what reading one costs."""
 
 
 def count_labels(y: Tensor, classes: int) -> Tensor:
@@ -49,6 +54,18 @@ class Split(ABC):
             counts += 0 if y is None else count_labels(y, classes)
         return counts
 
+    def stamp(self) -> Stamp:
+        """What the data are. Unless a part says it itself, `STAMPED` of them are taken and looked at.
+
+        One whose data lie in memory or in a mapped file has `Stamp.of_data` look at all as they lie there,
+        before anything is drawn; one that draws all of them afresh says by what (`Stamp.of_source`).
+        """
+
+        def read(index: Tensor) -> Batch:
+            return self.take(index, torch.Generator().manual_seed(int(index[0])))
+
+        return Stamp.of_data(len(self), read, STAMPED)
+
 
 class TensorSplit(Split):
     """Data that lie in one tensor (N, *X), as they are, with labels (N,) int64 where they have any."""
@@ -62,6 +79,13 @@ class TensorSplit(Split):
 
     def take(self, index: Tensor, rng: torch.Generator) -> Batch:
         """Rows `index` (n,) of the tensor."""
+        return self._rows(index)
+
+    def stamp(self) -> Stamp:
+        """Of the whole tensor, and of all labels."""
+        return Stamp.of_data(len(self), self._rows)
+
+    def _rows(self, index: Tensor) -> Batch:
         return Batch(self.data[index], None if self.labels is None else self.labels[index])
 
 
@@ -75,7 +99,10 @@ class Dataset(Component, ABC):
     spec: DataSpec
 
     preparation: str
-    """One sentence: where the data come from, how they are split and scaled. Stored beside scores."""
+    """One sentence: where the data come from, how they are split and scaled. Stored beside scores.
+
+    It says what is there, counted, and nothing that nobody looked at.
+    """
 
     latent_size: int | None = None
     """Z unless the user sets one; the rules know one for data that say none."""
@@ -107,6 +134,11 @@ class Dataset(Component, ABC):
     @abstractmethod
     def split(self, part: Part) -> Split:
         """The training, validation or test part."""
+
+    @cached_property
+    def stamp(self) -> Mapping[Part, Stamp]:
+        """What the data of each part are, looked at once, when it is first asked for."""
+        return {part: self.split(part).stamp() for part in get_args(Part)}
 
     def introduction(self) -> Sequence[str]:
         """What is trained on and what was done to it, in a line or two for whoever starts a training."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from dalikit.interfaces.kinds import Component, Kind
 
 if TYPE_CHECKING:
+    from dalikit.interfaces.data import Dataset
     from dalikit.interfaces.methods import Method
 
 
@@ -32,6 +33,9 @@ class Metric(Component, ABC):
     """A measure of a trained method on one part of a data set. Built as `cls(dataset, part, root)`."""
 
     kind = Kind("metric", supplied=("dataset", "part", "root"))
+
+    dataset: Dataset
+    """Whose stamp joins the protocol of its scores; a metric that does not keep it is given it when built."""
 
     headline: Headline = ()
     """What methods are judged by where one is to be the best; empty where no value alone says.

@@ -12,7 +12,7 @@ from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Dataset
 from dalikit.runs.checkpoints import Checkpoints
 from dalikit.runs.config import RunConfig
-from dalikit.runs.facts import FORMAT, FinalScores, RunFacts
+from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
 from dalikit.runs.files import read_json, read_model, unwritable
 from dalikit.runs.folder import ASIDE, RunFolder
 from dalikit.runs.lock import locked
@@ -71,6 +71,13 @@ class RunDirectory(Checkpoints, RunFolder):
                 "made it reads it"
             )
         return run
+
+    def tell_other_data(self, dataset: Dataset) -> str:
+        """In what the data of today differ from those that it was trained on; nothing where they do not."""
+        trained = self.facts.data
+        differences = trained.differences(DataFacts.of(dataset))
+        known = "was trained" if trained.stamp else "is of before stamps, and may have been trained"
+        return f"{self.path} {known} on other data: {'; '.join(differences)}" if differences else ""
 
     @property
     def scores(self) -> FinalScores:

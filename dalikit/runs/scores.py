@@ -34,7 +34,7 @@ def scores_document(
 ) -> dict[str, Any]:
     """The scores as JSON holds them: each metric's values and protocol, and what holds for all of them.
 
-    The data are said to be prepared as `dataset` says now, which may have changed since the training.
+    The data are told of as `dataset` has them now, which may have changed since the training.
 
     Args:
         run: whose scores they are.
@@ -47,7 +47,8 @@ def scores_document(
         best: those of the best weights besides.
     """
     ema = run.config.trainer["ema"]
-    data = run.facts.data.model_copy(update={"preparation": dataset.preparation})
+    today = {"preparation": dataset.preparation, "stamp": dict(dataset.stamp)}
+    data = run.facts.data.model_copy(update=today)
     later = {"fitting", "standardization", "float_range"}  # of what is handed in, and no part of a protocol
     return {
         "run": str(run.path),

@@ -14,6 +14,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from dalikit.errors import UserError
+from dalikit.evaluation.scoring import DATA
 from dalikit.interfaces import StudyColumn
 
 if TYPE_CHECKING:
@@ -150,16 +151,22 @@ def _final_protocols(records: Sequence[Record], columns: Iterable[StudyColumn]) 
 
 
 def _one_protocol(what: str, protocols: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
-    """The protocol that all figures share, each given with its run's folder."""
-    where, first = protocols[0]
-    for folder, protocol in protocols[1:]:
-        for key in dict.fromkeys([*first, *protocol]):
+    """The protocol that all figures share, each given with its run's folder.
+
+    Scores of before stamps do not say which data there were. Beside such, nobody knows whether the others had
+    the same, and so it is not said.
+    """
+    (where, first), *others = sorted(protocols, key=lambda found: DATA not in found[1])
+    unknown: set[str] = set()
+    for folder, protocol in others:
+        unknown |= {DATA} - {*protocol}
+        for key in (key for key in {**first, **protocol} if key not in unknown):
             if _plain(first.get(key)) != _plain(protocol.get(key)):
                 raise UserError(
                     f"{what} of {where} and of {folder} cannot be compared: {key} is "
                     f"{_plain(first.get(key))} there and {_plain(protocol.get(key))} here; score both alike"
                 )
-    return first
+    return {key: value for key, value in first.items() if key not in unknown}
 
 
 def _plain(value: Any) -> str:

@@ -1,16 +1,19 @@
 """The contract of data sets and metrics, as checks."""
 
+import re
+
 import torch
 from torch import Tensor
 
 from dalikit.assembly.parameters import parameter_model
 from dalikit.evaluation.scoring import Maker, score
-from dalikit.interfaces import Dataset, Method, Score
+from dalikit.interfaces import Dataset, Method, Score, Split, Stamp
+from dalikit.randomness import RandomState
 from dalikit.testing.assertions import B, check_shape, check_within
 
 
 def check_dataset(dataset: Dataset) -> None:
-    """All parts give data of the stated shape and range, the same for the same random state."""
+    """All parts give data of the stated shape and range, the same for the same random state, and a stamp."""
     assert dataset.preparation, "preparation says where the data come from"
     _check_told(dataset)
     for part in ("train", "validation", "test"):
@@ -27,6 +30,17 @@ def check_dataset(dataset: Dataset) -> None:
         check_within(x, dataset.spec)
         if dataset.spec.classes is not None:
             _check_labels(first.y, len(index), len(dataset.spec.classes))
+        _check_stamp(split, dataset.stamp[part])
+
+
+def _check_stamp(split: Split, stamp: Stamp) -> None:
+    """It counts the part's data, and is the same whenever and after whatever it is made."""
+    assert stamp.count == len(split), "a stamp counts the data"
+    assert 0 <= stamp.looked_at <= stamp.count, "a stamp is of the data that there are"
+    assert re.fullmatch("[0-9a-f]{64}", stamp.sha256), "a stamp's sha256 is one, in hexadecimal"
+    split.take(torch.zeros(2, dtype=torch.int64), torch.Generator().manual_seed(2))
+    with RandomState.seeded(3).swapped_in():
+        assert split.stamp() == stamp, "the same data have the same stamp, whatever is drawn beside it"
 
 
 def _check_told(dataset: Dataset) -> None:
@@ -55,6 +69,8 @@ def check_metric(build: Maker, method: Method) -> None:
     assert scores[0] == scores[1], "the same method gets the same score"
     assert scores[0].metric == build("test").name, "a score bears its metric's name"
     assert scores[0].protocol, "a score without its protocol means nothing"
+    dataset = getattr(build("test"), "dataset", None)
+    assert dataset is None or isinstance(dataset, Dataset), "what a metric keeps as `dataset` is its data set"
     values = [float(value) for value in scores[0].values.values()]
     assert values, "a score has values"
     assert all(torch.isfinite(torch.tensor(values))), "values are finite"

@@ -1,7 +1,9 @@
 """The commands that use a trained run."""
 
 import json
+import re
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -181,20 +183,90 @@ def test_vectors_come_and_go_in_their_own_units(cli, train_options, tmp_path):
     np.testing.assert_allclose(found["reconstruction"], again * deviation + mean, rtol=1e-4)
 
 
-def test_scores_say_of_which_data_they_are_where_these_have_changed(cli, tmp_path):
-    path, run = tmp_path / "x.npy", tmp_path / "run"
-    rng = np.random.default_rng(0)
-    np.save(path, rng.integers(0, 256, (40, 8, 8)).astype(np.uint8))
-    words = ["--dataset", "arrays", "--set", f"dataset.path={path}", "--backbone", "mlp"]
-    assert cli("train", *words, "--steps", 2, "--set", "trainer.batch_size=8", "--out", run).returncode == 0
+@pytest.fixture(scope="module")
+def on_arrays(cli, tmp_path_factory):
+    """A run on 40 images in a file, and what made them."""
+    folder = tmp_path_factory.mktemp("arrays")
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8)).astype(np.uint8)
+    np.save(folder / "x.npy", images)
+    words = ["--dataset", "arrays", "--set", f"dataset.path={folder / 'x.npy'}", "--backbone", "mlp"]
+    words += ["--steps", 2, "--set", "trainer.batch_size=8", "--out", folder / "run"]
+    assert cli("train", *words).returncode == 0
+    return folder, images
+
+
+@contextmanager
+def in_the_place_of(images, others, folder):
+    """Other data in the file of `on_arrays`, inside the block."""
+    np.save(folder / "x.npy", others)
+    try:
+        yield
+    finally:
+        np.save(folder / "x.npy", images)
+
+
+MORE = np.random.default_rng(1).integers(0, 256, (60, 8, 8)).astype(np.uint8)
+
+
+def test_scores_say_of_which_data_they_are_where_these_have_changed(cli, command, on_arrays, tmp_path):
+    folder, images = on_arrays
+    run = shutil.copytree(folder / "run", tmp_path / "run")
     before = cli("evaluate", run, "--json")
+    with in_the_place_of(images, MORE, folder):
+        after = command("evaluate", run, "--json")
+        resumed = cli("train", "--resume", run, "--steps", 4)
     assert before.stderr == ""
-    np.save(path, rng.integers(0, 256, (60, 8, 8)).astype(np.uint8))
-    after = cli("evaluate", run, "--json")
-    assert "was trained on other data" in after.stderr
-    first, second = (json.loads(done.stdout)["data"]["preparation"] for done in (before, after))
-    assert first != second
-    assert "was trained on other data" in cli("train", "--resume", run, "--steps", 4).stderr
+    for done in (after, resumed):
+        assert done.returncode == 0, done.stderr
+        (line,) = [line for line in done.stderr.splitlines() if "other data" in line]
+        assert re.search(rf"{run} was trained on other data: the train part had \d+ data, now \d+", line)
+    first, second = (json.loads(done.stdout) for done in (before, after))
+    assert first["data"]["preparation"] != second["data"]["preparation"]
+    counts = [[one["count"] for one in found["data"]["stamp"].values()] for found in (first, second)]
+    assert [sum(found) for found in counts] == [40, 60]
+    protocols = [found["metrics"]["reconstruction"]["protocol"] for found in (first, second)]
+    assert protocols[0]["data_sha256"] != protocols[1]["data_sha256"]
+
+
+def test_a_single_pixel_is_noticed_in_python_too(on_arrays):
+    """Whether it leaves its image in its part, or moves it, as a content does that decides the part."""
+    folder, images = on_arrays
+    said = re.compile("had [0-9]+ data, now [0-9]+|[0-9]+ data as before, but others")
+    for row in range(3):
+        other = images.copy()
+        other[row, 4, 4] ^= 1
+        model = dalikit.load(folder / "run")
+        with in_the_place_of(images, other, folder), pytest.warns(UserWarning, match="on other data") as told:
+            model.data()
+        assert len(told) == 1
+        assert said.search(str(told[0].message))
+
+
+def test_a_run_says_what_its_data_were(command, on_arrays, tmp_path):
+    folder, _ = on_arrays
+    stamp = json.loads((folder / "run" / "run.json").read_text())["data"]["stamp"]
+    scores = json.loads((folder / "run" / "scores.json").read_text())
+    assert scores["data"]["stamp"] == stamp
+    model = dalikit.load(folder / "run")
+    assert {part: one["count"] for part, one in stamp.items()} == {p: len(model.data(p)) for p in stamp}
+    protocol = scores["metrics"]["reconstruction"]["protocol"]
+    logged = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text().splitlines()]
+    on_the_way = [one["protocol"]["data_sha256"] for one in logged if one["event"] == "score"]
+    assert {*on_the_way} == {protocol["data_sha256"]}
+
+
+def test_a_run_of_before_stamps_is_compared_by_what_was_said(on_arrays, tmp_path):
+    folder, images = on_arrays
+    run = shutil.copytree(folder / "run", tmp_path / "run")
+    facts = json.loads((run / "run.json").read_text())
+    del facts["data"]["stamp"]
+    (run / "run.json").write_text(json.dumps(facts))
+    assert len(dalikit.load(run).data()) > 0
+    said = (
+        "is of before stamps, and may have been trained on other data: they were told of as 'arrays of x.npy"
+    )
+    with in_the_place_of(images, MORE, folder), pytest.warns(UserWarning, match=said):
+        dalikit.load(run).data()
 
 
 def test_neighbours_of_the_test_part_or_of_files(cli, trained, image, tmp_path):

@@ -1,5 +1,7 @@
 """The contract's checks find what breaks the contract."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -11,7 +13,17 @@ from dalikit.components.networks.mlp import MLPDiscriminator, MLPEncoder, MLPGen
 from dalikit.components.optimizers.sgd import SGD
 from dalikit.components.posteriors.diagonal import Diagonal
 from dalikit.functional.fitting import Fitting
-from dalikit.interfaces import Augmentation, Batch, Dataset, DataSpec, Derived, Phase, PhaseLoss, TensorSplit
+from dalikit.interfaces import (
+    Augmentation,
+    Batch,
+    Dataset,
+    DataSpec,
+    Derived,
+    Phase,
+    PhaseLoss,
+    Stamp,
+    TensorSplit,
+)
 
 PLANE = DataSpec((2,))
 
@@ -26,6 +38,37 @@ class Points(Dataset):
 def gan(cls=PlainGAN):
     torch.manual_seed(0)
     return cls(generator=MLPGenerator(3, PLANE), discriminator=MLPDiscriminator(PLANE), game=GAN())
+
+
+class WrongCount(TensorSplit):
+    def stamp(self):
+        return replace(super().stamp(), count=13)
+
+
+class AsDrawn(TensorSplit):
+    """Its stamp is of what happens to be drawn."""
+
+    def stamp(self):
+        return Stamp.of_data(len(self), lambda index: Batch(self.data[index] + torch.rand(())))
+
+
+class NoDigest(TensorSplit):
+    def stamp(self):
+        return Stamp(12, "today", 12)
+
+
+@pytest.mark.parametrize(
+    ("split", "says"),
+    [(WrongCount, "counts the data"), (AsDrawn, "the same data have the same stamp"), (NoDigest, "sha256")],
+)
+def test_a_stamp(split, says):
+    class Stamped(Points):
+        def split(self, part):
+            return split(torch.ones(12, 2))
+
+    testing.check_dataset(Points())
+    with pytest.raises(AssertionError, match=says):
+        testing.check_dataset(Stamped())
 
 
 class MeanLoss(GAN):

@@ -43,7 +43,7 @@ class CelebA(PreparedImages):
     """
 
     name = "celeba"
-    train_count = 162_770
+    expected = 177_637
     fitting: Fitting
 
     def __init__(
@@ -64,13 +64,14 @@ class CelebA(PreparedImages):
 
     @cached_property
     def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
-        """What was made of the images; of a file that somebody else prepared, no more than is known."""
-        made, partition = f"aligned, centre crop {self.crop}, resized by Lanczos", "official partition"
+        """What was made of how many images; of a file that somebody else prepared, no more than is known."""
+        made, parts = f"{self.name}, centre crop {self.crop}, resized by Lanczos", f"by {PARTITION}"
         if self.path == self._given:
-            made, partition = f"as found in {GIVEN}", "the partition of that file"
+            made, parts = f"{self.name} as found in {GIVEN}", "by the parts of that file"
+        train, validation, test = (stamp.count for stamp in self.stamp.values())
         return (
-            f"CelebA {made}, {self.size}×{self.size} uint8 scaled to [-1, 1]; {partition}, the last "
-            f"{self.held_out} (or a tenth) of train and validation held out{FLIPPED if self.flip else ''}"
+            f"{made}, {self.size}×{self.size} uint8 scaled to [-1, 1]; {train + validation:,} and {test:,} "
+            f"images {parts}, the last {validation:,} of training held out{FLIPPED if self.flip else ''}"
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from dalikit.data.downloads import by_torchvision
-from dalikit.data.images import FLIPPED, PreparedImages
+from dalikit.data.images import PreparedImages
 from dalikit.hookspecs import offer
 from dalikit.interfaces import DataSpec
 
@@ -28,8 +28,9 @@ class CIFAR10(PreparedImages):
     """
 
     name = "cifar10"
+    title = "CIFAR-10"
     file_shape = (3, 32, 32)
-    train_count = 45_000
+    expected = 45_000
 
     def __init__(
         self, root: Path | None = None, /, *, size: Literal[32, 64] = 32, flip: bool = False
@@ -37,11 +38,6 @@ class CIFAR10(PreparedImages):
         super().__init__(root)
         self.flip = flip
         self.spec = DataSpec((3, size, size), (-1.0, 1.0), CLASSES)
-        enlarged = "" if size == 32 else f", enlarged bilinearly to {size}×{size}"
-        self.preparation = (
-            f"CIFAR-10, 32×32 uint8 scaled to [-1, 1]{enlarged}; the official 50,000 and 10,000, the last "
-            f"5,000 of training held out{FLIPPED if flip else ''}"
-        )
 
     def scale(self, raw: Tensor) -> Tensor:
         """Turn uint8 images (B, 3, 32, 32) into x (B, 3, S, S) in [-1, 1]."""

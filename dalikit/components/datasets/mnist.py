@@ -13,11 +13,6 @@ from dalikit.interfaces import DataSpec
 
 DALIKIT_API = 2
 
-_PREPARATION = (
-    "28×28 uint8 scaled to [-1, 1]; the official 60,000 and 10,000, the last 5,000 of training held out"
-)
-
-
 CLOTHES = (
     *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
     *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
@@ -29,8 +24,8 @@ class MNIST(PreparedImages):
 
     name = "mnist"
     spec = DataSpec((1, 28, 28), (-1.0, 1.0), tuple("0123456789"))
-    preparation = f"MNIST, {_PREPARATION}"
-    train_count = 55_000
+    title = "MNIST"
+    expected = 55_000
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from torchvision's."""
@@ -42,8 +37,8 @@ class FashionMNIST(PreparedImages):
 
     name = "fashion-mnist"
     spec = DataSpec((1, 28, 28), (-1.0, 1.0), CLOTHES)
-    preparation = f"Fashion-MNIST, {_PREPARATION}"
-    train_count = 55_000
+    title = "Fashion-MNIST"
+    expected = 55_000
 
     def prepare(self, path: Path) -> None:
         """Write the prepared file from torchvision's."""

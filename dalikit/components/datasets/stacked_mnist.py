@@ -14,13 +14,15 @@ from torch import Tensor
 from dalikit.data import prepared
 from dalikit.data.downloads import by_torchvision
 from dalikit.data.images import check_labels
+from dalikit.data.official import is_official
 from dalikit.errors import UserError
 from dalikit.hookspecs import offer
-from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Split
+from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Split, Stamp
 
 DALIKIT_API = 2
 
 HELD_OUT = 5000
+FILE = "mnist.npz"
 
 
 class StackedSplit(Split):
@@ -46,20 +48,38 @@ class StackedSplit(Split):
         ones = torch.bincount(self._labels, minlength=10)
         return (ones[:, None, None] * ones[:, None] * ones).flatten()
 
+    def stamp(self) -> Stamp:
+        """Of the digits that are drawn from, and their labels."""
+        return Stamp.of_data(len(self), lambda index: Batch(self._images[index], self._labels[index]))
+
 
 class StackedMNIST(Dataset):
     """(3, 28, 28) in [-1, 1], the digits drawn anew for every image."""
 
     name = "stacked-mnist"
-    train_count = 55_000
     spec = DataSpec((3, 28, 28), (-1.0, 1.0), tuple(f"{mode:03d}" for mode in range(1000)))
-    preparation = (
-        "three MNIST digits drawn independently, uniformly, as the channels of each image, 28×28, scaled "
-        "to [-1, 1]; train, validation and test draw from 55,000, 5,000 and 10,000 digits"
-    )
 
     def __init__(self, root: Path | None = None, /) -> None:
         self.root = root or prepared.data_root()
+
+    @property
+    def train_count(self) -> int:  # type: ignore[override]
+        """As many digits as `FILE` has to train on, by its head; MNIST's where it is not there yet."""
+        path = self.root / FILE
+        shape = prepared.shapes(path).get("train_images", ((), None))[0] if path.exists() else ()
+        return (shape[0] if shape else 60_000) - HELD_OUT
+
+    @cached_property
+    def preparation(self) -> str:  # type: ignore[override]  # read only, and read late
+        """Of which digits images are made, counted; MNIST is what is known by its content."""
+        digits = (
+            "MNIST digits" if is_official("mnist", self.stamp) else f"images of {FILE}, which are not MNIST,"
+        )
+        train, validation, test = (f"{stamp.count:,}" for stamp in self.stamp.values())
+        return (
+            f"three {digits} drawn independently, uniformly, as the channels of each image, 28×28, scaled to "
+            f"[-1, 1]; train, validation and test draw from {train}, {validation} and {test} digits"
+        )
 
     def split(self, part: Part) -> StackedSplit:
         """Fresh triples of the part's digits."""
@@ -70,7 +90,7 @@ class StackedMNIST(Dataset):
 
     @cached_property
     def _arrays(self) -> dict[str, np.ndarray]:
-        path = self.root / "mnist.npz"
+        path = self.root / FILE
         if not path.exists():
             by_torchvision(path, "MNIST")
         arrays = prepared.read(path)

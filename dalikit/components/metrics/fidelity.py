@@ -17,13 +17,13 @@ from torch import Tensor
 from dalikit.errors import UnfitError, UserError
 from dalikit.evaluation import scorer, scoring
 from dalikit.evaluation.fidelity import (
-    INCEPTION,
     SEED,
+    Extractor,
     Measure,
     PartImages,
     TensorImages,
-    digits_extractor,
-    inception_weights,
+    digits,
+    inception,
     measure_images,
 )
 from dalikit.functional.ranges import to_uint8
@@ -129,8 +129,7 @@ class Fidelity(Metric):
             samples,
             reference,
             self.measures,
-            INCEPTION if self.extractor == "inception" else digits_extractor(),
-            self._weights,
+            self._loaded,
             self.device,
             isc_splits=self.splits,
             kid_subset_size=subset,
@@ -141,7 +140,7 @@ class Fidelity(Metric):
     def unfit(self, method: Method) -> str | None:
         """Without the extractor's weights nothing can be measured; Inception's are downloaded for this."""
         try:
-            self._weights  # noqa: B018 - found, checked, and kept
+            self._loaded  # noqa: B018 - found, checked, and kept
         except UserError as error:
             return str(error)
         if self.extractor == "digits" and self.dataset.spec.x_shape[0] == 3 and _is_coloured(self.dataset):
@@ -152,13 +151,13 @@ class Fidelity(Metric):
         return None
 
     @cached_property
-    def _weights(self) -> Path:
+    def _loaded(self) -> Extractor:
         path = Path(self.weights) if self.weights else None
-        if self.extractor == "inception":
-            return inception_weights(path)
-        path = path or scorer.default_path(self.root)
-        scorer.load(path, self.name)
-        return path
+        return (
+            inception(path)
+            if self.extractor == "inception"
+            else digits(path or scorer.default_path(self.root))
+        )
 
     def _protocol(self, samples: int, reference: int, subset: int) -> dict[str, Any]:
         import torch_fidelity
@@ -171,7 +170,7 @@ class Fidelity(Metric):
             "pixels": f"uint8, rounded from [{low:g}, {high:g}]",
             "resize": "none" if self.extractor == "digits" else "Inception's own to 299, bilinear as TF 1.x",
             "extractor": self.extractor,
-            "weights_sha256": scorer.digest(self._weights),
+            "weights_sha256": self._loaded.sha256,
             "library": f"torch-fidelity {torch_fidelity.__version__}",
             "library_seed": SEED,
             "mode": "eval",
@@ -185,7 +184,7 @@ class Fidelity(Metric):
         return protocol | (self._of_the_scorer() if self.extractor == "digits" else {})
 
     def _of_the_scorer(self) -> dict[str, Any]:
-        _, facts = scorer.load(self._weights)
+        facts = self._loaded.facts
         return {
             "scorer_accuracy": facts["accuracy"],
             "isc_of_real_test_images": f"{facts['isc_mean']:.3f} ± {facts['isc_std']:.3f}",

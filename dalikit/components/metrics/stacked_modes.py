@@ -86,7 +86,7 @@ class StackedModes(Metric):
             "samples": total,
             "of_modes": MODES,
             "kl": "samples' modes against the uniform distribution, in nats",
-            "scorer_sha256": scorer.digest(self.path),
+            "scorer_sha256": facts["sha256"],
             "scorer_accuracy": facts["accuracy"],
         }
         return Score(self.name, values, protocol)

@@ -7,13 +7,20 @@ from typing import Any
 from torch import Tensor
 
 from dalikit.evaluation import scorer
+from dalikit.evaluation.fidelity.extractor import Extractor
 
 NAME = "dalikit-digits"
 """torch-fidelity's name for it."""
 
 
+def digits(path: Path) -> Extractor:
+    """The digit scorer in a file, which is read once; raises `UserError` as `scorer.load` does."""
+    network, facts = scorer.load(path)
+    return Extractor(_registered(), path, facts["sha256"], lambda: {"scorer": network}, facts)
+
+
 @cache
-def digits_extractor() -> str:
+def _registered() -> str:
     """The name of the digit scorer among torch-fidelity's extractors; registered at the first call."""
     from torch_fidelity import FeatureExtractorBase, register_feature_extractor
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
@@ -21,11 +28,9 @@ def digits_extractor() -> str:
     class DigitsExtractor(FeatureExtractorBase):  # type: ignore[misc]
         """The scorer's hidden layer and logits."""
 
-        def __init__(
-            self, name: str, features_list: list[str], feature_extractor_weights_path: str = "", **_: Any
-        ) -> None:
+        def __init__(self, name: str, features_list: list[str], scorer: scorer.DigitScorer, **_: Any) -> None:
             super().__init__(name, features_list)
-            self.scorer, _facts = scorer.load(Path(feature_extractor_weights_path))
+            self.scorer = scorer
 
         @staticmethod
         def get_provided_features_list() -> tuple[str, ...]:

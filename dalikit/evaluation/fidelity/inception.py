@@ -1,20 +1,27 @@
-"""Inception's weights: found or downloaded, and loaded safely before torch-fidelity sees them."""
+"""Inception's weights: found or downloaded, loaded safely, and handed to torch-fidelity in memory."""
 
 import pickle
 import warnings
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dalikit.data.downloads import impatient
 from dalikit.errors import UserError
+from dalikit.evaluation.fidelity.extractor import Extractor
+from dalikit.evaluation.weights import WeightsFile
+
+NAME = "inception-v3-compat"
+"""torch-fidelity's name for its Inception."""
 
 
-def inception_weights(path: Path | None = None) -> Path:
-    """The file of Inception's weights, torch-fidelity's own unless named, loaded safely once.
+def inception(path: Path | None = None) -> Extractor:
+    """torch-fidelity's Inception with the weights of a file, its own unless named, which is read once.
 
     Raises:
         UserError: it is neither there nor to be had, or holds something else. Nothing in it is executed.
@@ -23,19 +30,36 @@ def inception_weights(path: Path | None = None) -> Path:
         path = _find_download()
     elif not path.is_file():
         raise UserError(f"metrics.fidelity.weights: there is no file {path}")
+    file = WeightsFile.read(path)
+    return Extractor(NAME, path, file.sha256, partial(_handed, _loaded(file)))
+
+
+def _loaded(file: WeightsFile) -> dict[str, Tensor]:
+    """The state dict in a file of torch's."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about how it was pickled: the error says enough
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(BytesIO(file.content), map_location="cpu", weights_only=True)
     except Exception as error:  # pickles that are none fail in any way on their first bytes
         # As a KeyError, an IndexError or struct's own that says nothing to anybody.
         known = isinstance(error, OSError | RuntimeError | pickle.UnpicklingError)
         said = str(error) if known else "it is no file of torch's"
         reason = " ".join(said.split())[:80]
-        raise UserError(f"{path} is no file of weights that can be loaded safely: {reason}") from None
+        raise UserError(f"{file.path} is no file of weights that can be loaded safely: {reason}") from None
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise UserError(f"{path} holds no state dict of tensors, as torch-fidelity's Inception has it")
-    return path
+        raise UserError(f"{file.path} holds no state dict of tensors, as torch-fidelity's Inception has it")
+    return {str(name): tensor.detach() for name, tensor in state.items()}
+
+
+def _handed(state: dict[str, Tensor]) -> dict[str, Any]:
+    """The weights as a file in memory: torch-fidelity has no other way to take them than to read one.
+
+    It unpickles what it reads; this was pickled here, and of plain tensors.
+    """
+    written = BytesIO()
+    torch.save(state, written)
+    written.seek(0)
+    return {"feature_extractor_weights_path": written}
 
 
 def _find_download() -> Path:

@@ -1,7 +1,6 @@
 """One call of torch-fidelity, which leaves no cache and no random state behind."""
 
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -9,12 +8,10 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from dalikit.errors import UserError
+from dalikit.evaluation.fidelity.extractor import Extractor
 from dalikit.randomness import RandomState
 
 Measure = Literal["isc", "fid", "kid", "prc"]
-
-INCEPTION = "inception-v3-compat"
-"""torch-fidelity's name for its Inception."""
 
 SEED = 2020
 """torch-fidelity's own default; of its shuffle before splitting, and of KID's subsets."""
@@ -24,8 +21,7 @@ def measure_images(
     samples: TorchDataset[Tensor],
     reference: TorchDataset[Tensor] | None,
     measures: tuple[Measure, ...],
-    extractor: str,
-    weights: Path,
+    extractor: Extractor,
     device: torch.device,
     **settings: Any,
 ) -> dict[str, float]:
@@ -39,8 +35,8 @@ def measure_images(
                 input1=samples,
                 input2=reference,
                 **dict.fromkeys(measures, True),
-                feature_extractor=extractor,
-                feature_extractor_weights_path=str(weights),
+                feature_extractor=extractor.name,
+                **extractor.handed(),
                 cuda=device.type == "cuda",
                 cache=False,  # it would unpickle whatever lies there
                 save_cpu_ram=True,  # no worker processes; the results are the same
@@ -51,5 +47,5 @@ def measure_images(
         except RuntimeError as error:
             if "loading state_dict" not in str(error):
                 raise
-            raise UserError(f"{weights} holds other weights than '{extractor}' has") from None
+            raise UserError(f"{extractor.source} holds other weights than '{extractor.name}' has") from None
     return {name: float(value) for name, value in found.items()}

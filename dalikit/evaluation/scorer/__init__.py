@@ -4,7 +4,7 @@ It is trained once, by `dalikit scorer train mnist`, and kept under the data roo
 (N, 1, 28, 28), or (N, 3, 28, 28) as grey PNG files arrive.
 """
 
-from dalikit.evaluation.scorer.file import FORMAT, ScorerFacts, default_path, digest, load, save
+from dalikit.evaluation.scorer.file import FORMAT, ScorerFacts, default_path, load, save
 from dalikit.evaluation.scorer.network import CLASSES, SIZE, DigitScorer
 from dalikit.evaluation.scorer.training import (
     COPIES,
@@ -26,7 +26,6 @@ __all__ = [
     "ScorerFacts",
     "accuracy",
     "default_path",
-    "digest",
     "inception_score",
     "jitter",
     "load",

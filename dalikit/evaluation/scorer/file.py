@@ -1,18 +1,19 @@
 """The digit scorer's file: safetensors, with facts about the scorer as its metadata."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
 from dalikit.data import prepared
 from dalikit.errors import RunError, UserError
 from dalikit.evaluation.scorer.network import CLASSES, DigitScorer
+from dalikit.evaluation.weights import WeightsFile
 from dalikit.files import whole_or_not
 
 FORMAT = "dalikit digit scorer 1"
@@ -44,12 +45,6 @@ def default_path(root: Path | None = None) -> Path:
     return (root or prepared.data_root()) / "scorer-mnist.safetensors"
 
 
-def digest(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def save(scorer: DigitScorer, facts: ScorerFacts, path: Path) -> None:
     """Write the scorer, whole or not at all.
 
@@ -67,7 +62,8 @@ def save(scorer: DigitScorer, facts: ScorerFacts, path: Path) -> None:
 def load(path: Path | None = None, metric: str = "fidelity") -> tuple[DigitScorer, dict[str, Any]]:
     """The scorer in a file (the one under the data root by default), in eval mode, and its facts.
 
-    `metric` is the one that wants it, for the hint where there is no file.
+    Among those is the `sha256` of the bytes that it was made of. `metric` is the one that wants it, for the
+    hint where there is no file.
 
     Raises:
         UserError: the file is missing or damaged, or holds something else. Nothing in it is ever executed.
@@ -78,19 +74,26 @@ def load(path: Path | None = None, metric: str = "fidelity") -> tuple[DigitScore
             f"There is no digit scorer at {path}: train it by dalikit scorer train mnist, or name one with "
             f"metrics.{metric}.weights=FILE"
         )
+    file = WeightsFile.read(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            facts = _checked_facts((file.metadata() or {}).get("dalikit", "null"))
-            with torch.device("meta"):  # no weights are drawn, so the caller's random state stays
-                scorer = DigitScorer(facts["width"], facts["features"])
-            scorer.load_state_dict({n: file.get_tensor(n) for n in file.keys()}, assign=True)  # noqa: SIM118
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        tensors = load_tensors(file.content)
+        facts = _checked_facts(_metadata(file.content).get("dalikit", "null"))
+        with torch.device("meta"):  # no weights are drawn, so the caller's random state stays
+            scorer = DigitScorer(facts["width"], facts["features"])
+        scorer.load_state_dict(tensors, assign=True)
+    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} cannot be used as a digit scorer: {reason}") from None
     weights = [t for t in scorer.state_dict().values() if t.dim()]  # all but the count of batches
     if not all(t.dtype == torch.float32 and bool(t.isfinite().all()) for t in weights):
         raise UserError(f"{path} cannot be used as a digit scorer: not all its values are finite float32")
-    return scorer.eval().requires_grad_(False), facts
+    return scorer.eval().requires_grad_(False), {**facts, "sha256": file.sha256}
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """What a safetensors file says beside its tensors, in a header of JSON before which its length stands."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]).get("__metadata__") or {}
 
 
 def _checked_facts(text: str) -> dict[str, Any]:

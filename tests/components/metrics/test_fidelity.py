@@ -1,5 +1,6 @@
 """Scores by torch-fidelity: the same as its own, on honest images alone, with weights that are safe."""
 
+import hashlib
 import pickle
 import re
 from pathlib import Path
@@ -18,6 +19,10 @@ from dalikit.interfaces import Dataset, DataSpec, Method, TensorSplit
 from dalikit.randomness import RandomState
 
 ALL = ("isc", "fid", "kid", "prc")
+
+
+def sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 class Pictures(Dataset):
@@ -93,7 +98,7 @@ def test_a_set_is_at_no_distance_from_itself(weights):
     }
 
 
-def direct(made, real, folder, extractor, weights, **settings):
+def direct(made, real, folder, extractor, **settings):
     """What torch-fidelity says, called by itself on PNG files of the images."""
     from torch_fidelity import calculate_metrics
 
@@ -107,7 +112,6 @@ def direct(made, real, folder, extractor, weights, **settings):
         input2=str(folder / "real"),
         **dict.fromkeys(ALL, True),
         feature_extractor=extractor,
-        feature_extractor_weights_path=weights,
         cuda=False,
         cache=False,
         save_cpu_ram=True,
@@ -139,10 +143,11 @@ def test_it_equals_torch_fidelity_on_png_files_of_the_same_images(weights, tmp_p
     data = Pictures(1, 28, 28)
     made = altered(data.images, 90, 20)
     score = scoring.score(digits(data, weights, count=90, measures=ALL, splits=3), Album(made))
-    name = fidelity.digits_extractor()
-    assert_the_same(
-        score, direct(made, data.images, tmp_path, name, weights, isc_splits=3, kid_subset_size=90)
+    extractor = fidelity.digits(Path(weights))
+    found = direct(
+        made, data.images, tmp_path, extractor.name, **extractor.handed(), isc_splits=3, kid_subset_size=90
     )
+    assert_the_same(score, found)
 
 
 def neighbourly(images, others):
@@ -172,7 +177,7 @@ def test_the_protocol_is_complete(weights):
     data = Pictures(1, 28, 28)
     protocol = scoring.score(digits(data, weights, splits=4), Album(data.images), "train").protocol
     assert protocol["library"].startswith("torch-fidelity 0.")
-    assert protocol["weights_sha256"] == scorer.digest(Path(weights))
+    assert protocol["weights_sha256"] == sha256(weights)
     assert (protocol["reference_part"], protocol["reference_count"]) == ("train", 120)
     assert (protocol["samples"], protocol["splits"], protocol["extractor"]) == (120, 4, "digits")
     assert protocol["resolution"] == [1, 28, 28]
@@ -205,9 +210,9 @@ def test_the_extractor_is_in_eval_mode_and_deterministic(weights):
     from torch_fidelity.utils import create_feature_extractor
 
     for _ in range(2):  # a second use registers nothing twice
-        name = fidelity.digits_extractor()
+        extractor = fidelity.digits(Path(weights))
     made = create_feature_extractor(
-        name, ["logits", "features"], cuda=False, verbose=False, feature_extractor_weights_path=weights
+        extractor.name, ["logits", "features"], cuda=False, verbose=False, **extractor.handed()
     )
     assert not any(module.training for module in made.modules())
     images = Pictures(1, 28, 28, count=9).images
@@ -317,7 +322,7 @@ def test_a_download_with_a_wrong_sum_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
     monkeypatch.setattr(theirs, "URL_INCEPTION_V3", (tmp_path / "web" / name).as_uri())
     with pytest.raises(UserError, match="cannot be downloaded"):
-        fidelity.inception_weights()
+        fidelity.inception()
     assert not list((tmp_path / "hub" / "checkpoints").iterdir())
 
 
@@ -332,7 +337,7 @@ def test_garbage_is_refused_in_one_line_whatever_it_begins_with(tmp_path, tail):
     for first in range(256):
         path.write_bytes(bytes([first]) + tail)
         with pytest.raises(UserError, match=r"is no file of weights|holds no state dict") as raised:
-            fidelity.inception_weights(path)
+            fidelity.inception(path)
         assert "\n" not in str(raised.value)
 
 
@@ -385,10 +390,18 @@ def test_with_inception_it_equals_torch_fidelity_on_png_files_too(inception, tmp
     score = scoring.score(metric, Album(made))
     assert_the_same(
         score,
-        direct(made, data.images, tmp_path, fidelity.INCEPTION, inception, isc_splits=2, kid_subset_size=9),
+        direct(
+            made,
+            data.images,
+            tmp_path,
+            "inception-v3-compat",
+            feature_extractor_weights_path=inception,
+            isc_splits=2,
+            kid_subset_size=9,
+        ),
     )
     assert score.protocol["extractor"] == "inception"
-    assert score.protocol["weights_sha256"] == scorer.digest(Path(inception))
+    assert score.protocol["weights_sha256"] == sha256(inception)
 
 
 def test_with_inception_a_set_is_at_no_distance_from_itself(inception):
@@ -400,10 +413,8 @@ def test_with_inception_a_set_is_at_no_distance_from_itself(inception):
 def test_inception_is_in_eval_mode_and_deterministic(inception):
     from torch_fidelity.utils import create_feature_extractor
 
-    name, layers = fidelity.INCEPTION, ["2048", "logits_unbiased"]
-    made = create_feature_extractor(
-        name, layers, cuda=False, verbose=False, feature_extractor_weights_path=inception
-    )
+    extractor, layers = fidelity.inception(Path(inception)), ["2048", "logits_unbiased"]
+    made = create_feature_extractor(extractor.name, layers, cuda=False, verbose=False, **extractor.handed())
     assert not any(module.training for module in made.modules())
     images = Pictures(3, 32, 32, count=3).images
     first, second = made(images), made(images)
@@ -420,8 +431,52 @@ def test_a_scorers_file_is_never_executed_either(tmp_path, how):
         path.write_bytes(pickle.dumps(Bomb()))
     data = Pictures(1, 28, 28)
     with pytest.raises(UserError, match="cannot be used as a digit scorer"):
-        digits(data, str(path))()._weights  # noqa: B018 - what `compute` reads, even if `unfit` was not asked
+        digits(data, str(path))()._loaded  # noqa: B018 - what `compute` reads, even if `unfit` was not asked
     refuse(digits(data, str(path)), Album(data.images), "cannot be used as a digit scorer")
+
+
+class Trace:
+    """Leaves a file where it is unpickled by what runs its code."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@torch.no_grad()
+def measured(metric, album):
+    for batch in metric.feed(album):
+        metric.update(*batch)
+    return metric.compute()
+
+
+@pytest.mark.parametrize("extractor", ["inception", "digits"])
+def test_a_file_exchanged_between_check_and_use_is_not_read_again(extractor, inception, weights, tmp_path):
+    shape = {"inception": (3, 32, 32), "digits": (1, 28, 28)}[extractor]
+    path, trace, data = tmp_path / "w", tmp_path / "trace", Pictures(*shape, count=12)
+    path.write_bytes(Path({"inception": inception, "digits": weights}[extractor]).read_bytes())
+    sound = sha256(path)
+    make = maker(data, extractor=extractor, weights=str(path), count=12, splits=2, measures=("isc",))
+    expected, metric = measured(make(), Album(data.images)), make()
+    assert metric.unfit(Album(data.images)) is None
+    torch.save({"fc.weight": Trace(trace)}, path)
+    score = measured(metric, Album(data.images))
+    assert score == expected
+    assert score.protocol["weights_sha256"] == sound
+    assert str(path) in make().unfit(Album(data.images))  # whoever reads it now is told
+    assert not trace.exists()
+    torch.load(path, weights_only=False)
+    assert trace.exists()  # so the trap would have shown
+
+
+def test_a_file_too_large_for_weights_is_not_read_whole(tmp_path):
+    path = tmp_path / "inception.pth"
+    with path.open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    with pytest.raises(UserError, match="1,073,741,825 bytes"):
+        fidelity.inception(path)
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
