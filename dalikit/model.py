@@ -162,8 +162,8 @@ def load(
             not installed.
     """
     directory, root = RunDirectory.open(Path(run)), None if data_root is None else Path(data_root)
-    if edited := directory.edited():
-        warnings.warn(f"Run {run}: {' and '.join(edited)} changed since it was written", stacklevel=2)
     model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
     model.to(find_device(device))
+    if edited := directory.edited():
+        warnings.warn(f"Run {run}: {' and '.join(edited)} changed since it was written", stacklevel=2)
     return model

@@ -110,7 +110,8 @@ def test_good_checkpoints_survive_a_failure(cli, train_options, tmp_path):
     config = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(config.replace("lr: 0.002", "lr: 1.0e+30"))
     assert "1.0e+30" in (run / "config.yaml").read_text()
-    one_line(cli("train", "--resume", run, "--steps", 300), code=1)
+    assert "config.yaml changed" in one_line(cli("train", "--resume", run, "--steps", 300), code=2)
+    one_line(cli("train", "--resume", run, "--steps", 300, "--accept-changes"), code=1)
     assert [p.name for p in run.glob("checkpoints/*")] == ["step-000010"]
 
 
