@@ -55,7 +55,8 @@ def trained_on(data):
 
 def inputs_of(data):
     """As a run keeps them, in JSON."""
-    return DataFacts.model_validate_json(DataFacts.of(data).model_dump_json()).inputs
+    facts = DataFacts.model_validate_json(DataFacts.of(data).model_dump_json())
+    return Inputs(facts.spec, facts.fitting, facts.standardization, facts.float_range)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

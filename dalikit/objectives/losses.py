@@ -25,6 +25,7 @@ def weighted_sum(terms: Mapping[str, Tensor], **weights: Tensor | float) -> Phas
     Weights that may move, tensors, are terms to log too: `nll weight`.
 
     Examples:
+        >>> import torch
         >>> loss = weighted_sum({"loss": torch.tensor(1.0), "nll": torch.tensor(2.0)}, nll=10.0)
         >>> float(loss.total), float(loss.terms["nll"])
         (21.0, 2.0)

@@ -21,6 +21,7 @@ from PIL import Image
 
 from dalikit.errors import RunError, UserError
 from dalikit.runs import RunDirectory
+from dalikit.runs.sealing import seal_object
 from dalikit.studies import compare, launch, reproduce
 from dalikit.studies.records import Record
 from dalikit.studies.table import Table
@@ -148,7 +149,8 @@ def test_what_left_a_metric_out_is_scored_again_when_asked(cli, done, tmp_path):
     out = shutil.copytree(done, tmp_path / "out")
     scores = [out / f"runs/digits/{row}/seed0/scores.json" for row in ("dali", "ali")]
     before = json.loads(scores[0].read_text())
-    scores[0].write_text(json.dumps({**before, "metrics": {}, "skipped": {"reconstruction": "not today"}}))
+    changed = {**before, "metrics": {}, "skipped": {"reconstruction": "not today"}}
+    scores[0].write_text(json.dumps(seal_object(changed)))
     stamp = scores[1].stat().st_mtime_ns
     words = ("reproduce", "tiny", "--rows", "dali,ali", "--out", out)
     assert "DALI on digits, MSE; MSE, %: not today" in cli(*words).stdout
@@ -356,7 +358,7 @@ def test_compare_refuses_different_protocols(cli, done, tmp_path):
     a, b = (shutil.copytree(done / f"runs/digits/dali/seed{s}", tmp_path / str(s)) for s in range(SEEDS))
     scores = json.loads((b / "scores.json").read_text())
     scores["metrics"]["reconstruction"]["protocol"]["count"] = 100
-    (b / "scores.json").write_text(json.dumps(scores))
+    (b / "scores.json").write_text(json.dumps(seal_object(scores)))
     assert "count is 360 there and 100 here" in one_line(cli("compare", a, b))
 
 
