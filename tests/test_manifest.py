@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import TrainingState
-from dalikit.runs import DataFacts, RunDirectory, RunFacts
+from dalikit.runs import BestFacts, DataFacts, RunDirectory, RunFacts
 from dalikit.runs.config import RunConfig, Slot
 from dalikit.runs.sealing import is_sealed, is_sealed_text, seal_object, seal_text
 
@@ -225,3 +225,30 @@ def test_the_log_is_held_against_what_it_was(run, tmp_path):
         assert not copy.log_holds(facts)
     path.unlink()
     assert not copy.log_holds(facts)
+
+
+def test_what_is_infinite_by_design_is_kept_and_what_is_not_is_refused(run, tmp_path):
+    """A mask of -inf in a backbone is no sign of a training that went wrong."""
+    copy = RunDirectory(shutil.copytree(run.path, tmp_path / "run"))
+    weights = {"g.weight": torch.ones(2), "g.mask": torch.tensor([0.0, -float("inf")])}
+    tensors = {f"{part}/{name}": tensor for part in ("average", "method") for name, tensor in weights.items()}
+    masked = TrainingState(tensors, {"step": 12, "python": [3, None], "infinite": ["g.mask"]})
+    assert masked.nonfinite is None
+    copy.save_checkpoint(masked, keep=3)
+    assert copy.load_checkpoint().manifest.step == 12
+    assert torch.equal(copy.load_averaged()[1]["g.mask"], weights["g.mask"])
+    facts = BestFacts(step=12, metric="fidelity", values={"fid": 1.0})
+    copy.save_best(weights, facts, ["g.mask"])
+    assert copy.load_averaged("best")[0] == 12
+    copy.save_best(weights, facts)
+    with pytest.raises(UserError, match=r"g\.mask is not finite"):
+        copy.load_averaged("best")
+
+
+def test_a_step_that_begins_with_anothers_number_is_another(run, tmp_path):
+    copy = RunDirectory(shutil.copytree(run.path, tmp_path / "run"))
+    copy.save_checkpoint(state(100_000), keep=3)
+    folder = copy.path / "checkpoints" / "step-100000"
+    folder.rename(folder.with_name("step-1000000"))
+    with pytest.warns(UserWarning, match="step-1000000 is of another step"):
+        assert copy.load_averaged()[0] == 10

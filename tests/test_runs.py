@@ -383,3 +383,35 @@ def test_a_checkpoint_that_cannot_be_written_at_first_is_tried_again(run, monkey
         again.fit()
     assert waited == [2, 10, 2, 10, 30]
     assert run.load_checkpoint().manifest.step == 2
+
+
+def test_a_full_disk_leaves_no_half_line_in_the_log(run, monkeypatch):
+    """For the next line would stand on it, and the log be no log any more."""
+    from io import FileIO
+
+    from dalikit.runs import log
+
+    run.log({"event": "losses", "step": 1})
+    whole = (run.path / "metrics.jsonl").read_bytes()
+
+    class Full(FileIO):
+        """Takes nine bytes more."""
+
+        def write(self, content):
+            return super().write(bytes(content)[:9])
+
+    real = log.Path.open
+    with monkeypatch.context() as patch:
+        patch.setattr(log.Path, "open", lambda path, *a, **k: Full(path, "a"))
+        with pytest.raises(RunError, match=r"metrics\.jsonl: No space left"):
+            run.log({"event": "losses", "step": 2})
+    assert log.Path.open is real
+    assert (run.path / "metrics.jsonl").read_bytes() == whole
+    run.log({"event": "losses", "step": 3})
+    assert [line["step"] for line in run.log_lines()] == [1, 3]
+
+
+def test_a_run_that_begins_anew_does_not_read_what_stood_in_its_log(run):
+    (run.path / "metrics.jsonl").write_text("no record\n")
+    run.rewind(None, -1)
+    assert (run.path / "metrics.jsonl").read_text() == ""

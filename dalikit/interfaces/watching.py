@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from dalikit.interfaces.methods import Method
 
 
+def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names of those that hold NaN or infinity."""
+    return [n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())]
+
+
 @dataclass(frozen=True)
 class TrainingState:
     """All that a resume must restore: `tensors`, and `scalars` that JSON can hold."""
@@ -25,9 +30,9 @@ class TrainingState:
 
     @property
     def nonfinite(self) -> str | None:
-        """The name of a tensor that holds NaN or infinity, or None."""
-        floats = ((name, t) for name, t in self.tensors.items() if t.is_floating_point())
-        return next((name for name, t in floats if not bool(t.isfinite().all())), None)
+        """The name of a tensor that holds NaN or infinity, and not by design, or None."""
+        known = self.scalars.get("infinite", ())
+        return next((name for name in not_finite(self.tensors) if name.partition("/")[2] not in known), None)
 
 
 class Fit(Protocol):
@@ -55,6 +60,9 @@ class Fit(Protocol):
     @property
     def running(self) -> bool:
         """Whether another iteration will follow."""
+
+    infinite: Sequence[str]
+    """Names of the method's tensors that are not finite by design, such as a mask of -inf."""
 
     interrupted: bool
     """Whether it is to end at once, by a signal for example."""

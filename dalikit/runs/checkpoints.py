@@ -11,9 +11,9 @@ from torch import Tensor
 
 from dalikit.errors import UserError
 from dalikit.interfaces import TrainingState
+from dalikit.interfaces.watching import not_finite
 from dalikit.runs.documents import RunDocuments
 from dalikit.runs.facts import BestFacts
-from dalikit.runs.files import read_model
 from dalikit.runs.folders import folders, load_tensors, newest, save_tensors, step_of, written
 from dalikit.runs.log import RunLog
 from dalikit.runs.manifest import ComponentFacts, DamagedError, Manifest
@@ -55,8 +55,9 @@ class Checkpoints(RunDocuments, RunLog):
         target = self.path / "checkpoints" / f"step-{state.scalars['step']:06d}"
         averaged = {n.removeprefix(_AVERAGE): t for n, t in state.tensors.items() if n.startswith(_AVERAGE)}
         training = {n: t for n, t in state.tensors.items() if not n.startswith(_AVERAGE)}
-        manifest = self._manifest(state.scalars["step"], components)
-        with written(target, manifest.model_copy(update={"log": self.log_facts()})) as unfinished:
+        manifest = self._manifest(state.scalars["step"], state.scalars.get("infinite", ()))
+        also = {"components": tuple(components), "log": self.log_facts()}
+        with written(target, manifest.model_copy(update=also)) as unfinished:
             save_tensors(averaged, unfinished / WEIGHTS)
             save_tensors(training, unfinished / TRAINING)
             (unfinished / STATE).write_text(json.dumps(state.scalars), encoding="utf-8")
@@ -83,15 +84,19 @@ class Checkpoints(RunDocuments, RunLog):
         Raises:
             UserError: the file is damaged.
         """
-        return newest(self.path / "best", self.identity, self._best_facts)
+        return newest(self.path / "best", self.identity, _best_facts)
 
-    def save_best(self, weights: Mapping[str, Tensor], facts: BestFacts) -> None:
+    def save_best(
+        self, weights: Mapping[str, Tensor], facts: BestFacts, infinite: Sequence[str] = ()
+    ) -> None:
         """Write averaged weights, better than all before, as the best; raises as `save_checkpoint` does.
+
+        Those whose names are in `infinite` are not finite by design.
 
         Earlier ones go, but those that were the best at a checkpoint, which training may go on from.
         """
         target = self.path / "best" / f"step-{facts.step:06d}"
-        with written(target, self._manifest(facts.step)) as unfinished:
+        with written(target, self._manifest(facts.step, infinite)) as unfinished:
             save_tensors(
                 {name: tensor.cpu().clone() for name, tensor in weights.items()}, unfinished / WEIGHTS
             )
@@ -125,18 +130,11 @@ class Checkpoints(RunDocuments, RunLog):
             raise self._nothing_saved()
         return found
 
-    def _manifest(self, step: int, components: Sequence[ComponentFacts] = ()) -> Manifest:
+    def _manifest(self, step: int, infinite: Sequence[str]) -> Manifest:
+        """One without files yet."""
         return Manifest(
-            run=self.identity,
-            step=step,
-            settings=self.settings_digest,
-            components=tuple(components),
-            files={},
+            run=self.identity, step=step, settings=self.settings_digest, infinite=tuple(infinite), files={}
         )
-
-    def _best_facts(self, folder: Path, manifest: Manifest) -> BestFacts:
-        manifest.content(folder, "best.json")
-        return read_model(BestFacts, f"best/{folder.name}/best.json", self.path)
 
     def _drop_passed(self) -> None:
         """Drop best weights that better ones have passed, but those that were the best at a checkpoint."""
@@ -159,8 +157,15 @@ class Checkpoints(RunDocuments, RunLog):
         )
 
 
+def _best_facts(folder: Path, manifest: Manifest) -> BestFacts:
+    return BestFacts.model_validate_json(manifest.content(folder, "best.json"))
+
+
 def _averaged(folder: Path, manifest: Manifest) -> tuple[int, dict[str, Tensor]]:
-    return manifest.step, _finite(folder, load_tensors(folder, manifest, WEIGHTS))
+    tensors = load_tensors(folder, manifest, WEIGHTS)
+    if wrong := [name for name in not_finite(tensors) if name not in manifest.infinite]:
+        raise DamagedError(f"{folder.name}: {wrong[0]} is not finite")
+    return manifest.step, tensors
 
 
 def _whole(folder: Path, manifest: Manifest) -> Checkpoint:
@@ -171,9 +176,3 @@ def _whole(folder: Path, manifest: Manifest) -> Checkpoint:
     if (name := state.nonfinite) is not None:
         raise DamagedError(f"{folder.name}: {name} is not finite")
     return Checkpoint(state, manifest)
-
-
-def _finite(folder: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    if (name := TrainingState(tensors).nonfinite) is not None:
-        raise DamagedError(f"{folder.name}: {name} is not finite")
-    return tensors

@@ -1,9 +1,12 @@
 """The log of a run, metrics.jsonl: a JSON object a line, each with its step."""
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +33,8 @@ class RunLog:
         stamped = {**record, "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
         try:
             line = json.dumps(stamped, allow_nan=False)
-            with (self.path / LOG).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with (self.path / LOG).open("ab", buffering=0) as file:
+                _append(file, f"{line}\n".encode())
         except ValueError:
             raise RunError(f"Cannot log {record}: a value is not finite") from None
         except OSError as error:
@@ -55,6 +58,8 @@ class RunLog:
         content = self._bytes()
         if facts is not None and facts.holds(content):
             kept = content[: facts.size].decode("utf-8")
+        elif step < 0:
+            kept = ""  # of a run that begins anew, whatever stood there
         else:
             kept = "".join(text for text, line in _read(self.path) if line["step"] <= step)
         if kept.encode() != content:
@@ -73,6 +78,17 @@ class RunLog:
     def log_lines(self) -> list[dict[str, Any]]:
         """What the lines say, without a last one that was cut off; raises as `rewind` does."""
         return [line for _, line in _read(self.path)]
+
+
+def _append(file: RawIOBase, line: bytes) -> None:
+    """Write a line whole or not at all: the next one would stand on the half that a full disk took."""
+    begun = file.tell()
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except BaseException:
+        file.truncate(begun)
+        raise
 
 
 def _read(run: Path) -> list[tuple[str, dict[str, Any]]]:

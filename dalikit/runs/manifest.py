@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from dalikit.files import EARLIER
 from dalikit.runs.sealing import digest, is_sealed, seal_object
 
 MANIFEST = "manifest.json"
@@ -54,6 +55,7 @@ class Manifest(BaseModel):
         step: of the weights.
         settings: the digest of the run's configuration, but for how long it trains.
         components: what the run is made of.
+        infinite: names of the method's tensors that are not finite by design.
         files: those of the folder, by name.
         log: the run's log as far as it went.
     """
@@ -65,6 +67,7 @@ class Manifest(BaseModel):
     step: int
     settings: str
     components: tuple[ComponentFacts, ...] = ()
+    infinite: tuple[str, ...] = ()
     files: Mapping[str, FileFacts]
     log: FileFacts | None = None
 
@@ -103,9 +106,8 @@ class Manifest(BaseModel):
         """Why the folder is not of the run of this identity, or None."""
         if self.run != run:
             return f"{folder.name} is of another run"
-        return (
-            None if folder.name.startswith(f"step-{self.step:06d}") else f"{folder.name} is of another step"
-        )
+        own = folder.name.removesuffix(EARLIER) == f"step-{self.step:06d}"
+        return None if own else f"{folder.name} is of another step"
 
 
 def facts_of(folder: Path) -> Iterator[tuple[str, FileFacts]]:

@@ -9,9 +9,6 @@ from torch import Tensor, nn
 from dalikit.errors import NonFiniteLossError
 from dalikit.interfaces import Phase, PhaseLoss
 
-PHASES = 64
-"""No method has as many."""
-
 HELPS = "A lower trainer.lr or a trainer.clip_norm may help"
 
 
@@ -30,7 +27,7 @@ class Guard:
         self._names: list[str] = []
         self._found = torch.zeros((), device=device)
 
-        self._first = torch.full((), -1, device=device, dtype=torch.int64)
+        self._step, self._phase = (torch.zeros((), device=device, dtype=torch.int64) for _ in range(2))
         self._one = torch.ones((), device=device)
         self._waits = device.type == "cpu" if waits is None else waits
 
@@ -51,7 +48,9 @@ class Guard:
             # What GradScaler looks for overflows with: one pass, and the flag stays 1 once it is.
             torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found, self._one)
         if not self._waits:
-            self._first = torch.where(self._found > before, self._place(phase, step), self._first)
+            first = self._found > before
+            self._step = torch.where(first, step, self._step)
+            self._phase = torch.where(first, self._number(phase), self._phase)
             return self._found
         if self._found:
             raise NonFiniteLossError(_told(phase, step, loss))
@@ -61,16 +60,16 @@ class Guard:
         """Raise `NonFiniteLossError` if an update could not be made; waits for the device."""
         if self._waits or not self._found:
             return
-        step, phase = divmod(int(self._first), PHASES)
+        name, step = self._names[int(self._phase)], int(self._step)
         raise NonFiniteLossError(
-            f"Phase '{self._names[phase]}': its loss or a gradient is not finite in step {step}. {HELPS}"
+            f"Phase '{name}': its loss or a gradient is not finite in step {step}. {HELPS}"
         )
 
-    def _place(self, phase: Phase, step: int) -> int:
-        """Step and phase as one number, for the device to keep."""
+    def _number(self, phase: Phase) -> int:
+        """A phase as a number, for the device to keep."""
         if phase.name not in self._names:
             self._names.append(phase.name)
-        return step * PHASES + self._names.index(phase.name)
+        return self._names.index(phase.name)
 
 
 def _told(phase: Phase, step: int, loss: PhaseLoss) -> str:

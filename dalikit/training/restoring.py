@@ -41,7 +41,8 @@ def capture(trainer: Trainer) -> TrainingState:
         **{f"optimizer/{role}": optimizer.state() for role, optimizer in trainer.optimizers.items()},
     }
     scalars = {"step": trainer.step, "images": trainer.images, "python": random.python, "stream": position}
-    scalars |= {"rollbacks": trainer.rollbacks, "terms": readers, **trainer.watchers.state()}
+    scalars |= {"rollbacks": trainer.rollbacks, "infinite": list(trainer.infinite), "terms": readers}
+    scalars |= trainer.watchers.state()
     return TrainingState({n: t.detach().cpu().clone() for n, t in _joined(parts).items()}, scalars)
 
 
@@ -80,7 +81,8 @@ def check_state(trainer: Trainer, state: TrainingState) -> None:
     position = int(state.scalars["stream"]["position"])
     check_order(state.tensors["stream/order"], position, len(trainer.stream.split))
     check_sums(_under("terms", state.tensors))
-    if (name := state.nonfinite) is not None:
+    mine = TrainingState(state.tensors, {"infinite": trainer.infinite})
+    if (name := mine.nonfinite) is not None:
         raise UnfitError(f"{name} is not finite")
 
 

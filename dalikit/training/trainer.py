@@ -17,6 +17,7 @@ from dalikit.interfaces import (
     TrainingState,
     describe,
 )
+from dalikit.interfaces.watching import not_finite
 from dalikit.randomness import RandomState, derived_seed
 from dalikit.training.averaging import Average
 from dalikit.training.checks import (
@@ -92,6 +93,7 @@ class Trainer:
         self.terms = RunningTerms()
         self.guard = Guard(self.device)
         self._checked = False
+        self.infinite: Sequence[str] = not_finite(method.state_dict())
         self._stopping = False
         self.interrupted = False
         self.fitting = False

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from dalikit.errors import NonFiniteLossError, RunError, Stopped
@@ -55,9 +56,10 @@ class Watchers:
             self._try(callback, "logged", fit, record)
 
     def end(self, fit: Fit) -> None:
-        """After the last iteration."""
-        for callback in self.callbacks:
-            self._try(callback, "fit_end", fit)
+        """After the last iteration; everyone is told, and then what a callback that saves has raised is."""
+        with ExitStack() as told:
+            for callback in reversed(self.callbacks):  # the last one that is put there is called first
+                told.callback(self._try, callback, "fit_end", fit)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps: what each callback does, and who has yet to be told."""

@@ -9,7 +9,7 @@ from dalikit.components.optimizers.adam import Adam
 from dalikit.components.optimizers.rmsprop import RMSprop
 from dalikit.components.optimizers.sgd import SGD
 from dalikit.errors import NonFiniteLossError
-from dalikit.interfaces import Phase, PhaseLoss
+from dalikit.interfaces import Callback, Phase, PhaseLoss
 from dalikit.training import Optimization, Trainer
 from dalikit.training.guard import Guard
 from dalikit.training.optimization import RoleOptimizer
@@ -94,3 +94,45 @@ def test_gradients_of_several_types_are_looked_at():
     found[1].grad[0] = INF
     with pytest.raises(NonFiniteLossError, match="Phase 'both': a gradient is not finite in step 2"):
         guard.look(phase, 2, loss, found)
+
+
+def test_a_constant_that_is_infinite_by_design_does_not_end_a_training():
+    """Nor keeps it from going on: what was so when it began, is meant so."""
+
+    class Masked(Recorder):
+        def __init__(self):
+            super().__init__({"name": "generator", "trains": ("generator",)})
+            self.generator.register_buffer("mask", torch.tensor([0.0, -INF]))
+
+    first = Trainer(Masked(), Points(), steps=2, batch_size=5)
+    first.fit()
+    assert first.infinite == ["generator.mask"]
+    state = first.state()
+    assert state.nonfinite is None
+    again = Trainer(Masked(), Points(), steps=4, batch_size=5)
+    again.load_state(state)
+    again.fit()
+    name = next(name for name in state.tensors if name.endswith("generator.weight"))
+    state.tensors[name].fill_(NAN)
+    assert state.nonfinite == name
+
+
+def test_everyone_is_told_of_the_end_where_a_checkpoint_fails():
+    told = []
+
+    class Saves(Callback):
+        name, saves = "saves", True
+
+        def fit_end(self, fit):
+            raise OSError("no disk")
+
+    class Bar(Callback):
+        name = "bar"
+
+        def fit_end(self, fit):
+            told.append(fit.step)
+
+    trainer = Trainer(Failing("never"), Points(), [Bar(), Saves()], steps=2, batch_size=5)
+    with pytest.raises(OSError, match="no disk"):
+        trainer.fit()
+    assert told == [2]

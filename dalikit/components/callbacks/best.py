@@ -92,7 +92,7 @@ class Best(Callback):
         values = {field: record[field] for field, _ in self._headline}
         if self.found is None or self._merit(values) > self._merit(self.found.values):
             self.found = BestFacts(step=fit.step, metric=record["metric"], values=values)
-            self.run.save_best(fit.inference.state_dict(), self.found)
+            self.run.save_best(fit.inference.state_dict(), self.found, fit.infinite)
 
     def state(self) -> dict[str, Any]:
         """What is best so far."""
