@@ -377,6 +377,19 @@ def test_a_stopped_run_leaves_no_trace_of_it(plugin, undisturbed, tmp_path, ends
     assert records(run)[-1]["event"] == "scores"
 
 
+def test_a_checkpoint_is_written_before_whatever_is_due_with_it(plugin, tmp_path):
+    """Of the step at which it is killed, by the first of those that watch beside it."""
+    run, registry = tmp_path / "run", Registry.discover()
+    with training_run.start(resolve([WATCHED], registry), registry, run) as training:
+        watchers = training.trainer.watchers
+        watchers.add(Ending(12, "killed"))
+        others = [callback.name for callback in watchers.callbacks if not callback.saves]
+        with pytest.raises(Killed):
+            training.fit()
+    assert [folder.name for folder in RunDirectory(run).checkpoints()] == ["step-000006", "step-000012"]
+    assert sorted(RunDirectory(run).load_checkpoint().state.scalars["untold"]) == sorted(others)
+
+
 def test_a_run_that_was_killed_by_the_command_line_leaves_no_trace_of_it(plugin, cli, undisturbed, tmp_path):
     """Resumed by the command line too, which knows nothing of how it ended."""
     run, registry = tmp_path / "run", Registry.discover()

@@ -1,6 +1,8 @@
 """Signals that ask a command to end: answered from its first line on, and gracefully where it trains."""
 
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +20,12 @@ def at_once() -> Iterator[None]:
 
     def handle(number: int, _: FrameType | None) -> None:
         by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-        raise Interrupted(number, f"Interrupted{by}")
+        stop = Interrupted(number, f"Interrupted{by}")
+        if _importing():
+            # Nothing is begun yet, and an error that is raised in the start of a compiled module aborts.
+            os.write(sys.stderr.fileno(), f"{stop}.\n".encode())
+            os._exit(stop.exit_code)
+        raise stop
 
     with _handled(handle):
         yield
@@ -44,6 +51,12 @@ def first_gracefully(interrupt: Callable[[], None], told: Callable[[], str]) -> 
 
     with _handled(handle):
         yield caught
+
+
+def _importing() -> bool:
+    """Whether a module is being imported just now."""
+    specs = (getattr(module, "__spec__", None) for module in list(sys.modules.values()))
+    return any(getattr(spec, "_initializing", False) for spec in specs)
 
 
 @contextmanager
