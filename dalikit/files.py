@@ -1,5 +1,6 @@
 """The one way to write a file: whole, or not at all, and on the disk when it is said to be there."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from pathlib import Path
 
 UNFINISHED = ".unfinished"
 """How the name of a file or folder ends that is being written."""
+
+REMOVED = ".removed"
+"""How the name of a folder ends that is being removed."""
 
 EARLIER = ".earlier"
 """How the name of a folder ends whose place a new one is taking."""
@@ -39,18 +43,21 @@ def whole_folder_or_not(path: Path) -> Iterator[Path]:
     """
     unfinished, earlier = path.with_name(path.name + UNFINISHED), path.with_name(path.name + EARLIER)
     shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
-    unfinished.mkdir(parents=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True)
+        flush(path.parent.parent)
+    unfinished.mkdir()
     try:
         yield unfinished
         for file in unfinished.iterdir():
             flush(file)
         flush(unfinished)
         if path.exists():
-            shutil.rmtree(earlier, ignore_errors=True)
+            remove_folder(earlier)
             path.rename(earlier)
         unfinished.rename(path)
         flush(path.parent)
-        shutil.rmtree(earlier, ignore_errors=True)
+        remove_folder(earlier)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -62,12 +69,26 @@ def write_text(path: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
+def remove_folder(path: Path) -> None:
+    """Take a folder, if it is there, away at once, and then what is in it: no reader sees half of it."""
+    removed = path.with_name(path.name + REMOVED)
+    shutil.rmtree(removed, ignore_errors=True)  # of a process that was killed
+    if path.is_dir():
+        path.rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
+
+
 def flush(path: Path) -> None:
     """Have what was written to a file, or which names a folder has, on the disk before going on."""
-    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+    folder = path.is_dir()
+    if folder and not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)  # Windows flushes what can be written alone
     try:
         os.fsync(handle)
+    except OSError as error:
+        refused = error.errno in (errno.EINVAL, errno.ENOTSUP)  # as some file systems say of every folder
+        if not (folder and refused):
+            raise
     finally:
         os.close(handle)

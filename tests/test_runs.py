@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import time
 
 import pytest
 import torch
@@ -354,7 +355,7 @@ def test_code_in_the_place_of_weights_is_not_run(run):
         run.load_averaged()
 
 
-def test_a_checkpoint_that_cannot_be_written_at_first_is_tried_again(run, monkeypatch, capsys):
+def test_a_checkpoint_that_cannot_be_written_at_first_is_tried_again(run, monkeypatch):
     from players import Points, dali
 
     from dalikit.components.callbacks import checkpoint
@@ -363,7 +364,7 @@ def test_a_checkpoint_that_cannot_be_written_at_first_is_tried_again(run, monkey
     from dalikit.training import Trainer
 
     waited, times = [], [2]
-    monkeypatch.setattr(checkpoint.time, "sleep", waited.append)
+    monkeypatch.setattr(checkpoint, "_wait", lambda fit, seconds: waited.append(seconds))
 
     def written(*arguments, real=RunDirectory.save_checkpoint):
         if times[0]:
@@ -373,16 +374,61 @@ def test_a_checkpoint_that_cannot_be_written_at_first_is_tried_again(run, monkey
 
     monkeypatch.setattr(RunDirectory, "save_checkpoint", written)
     trainer = Trainer(dali(), Points(), [Checkpoint(Context(run, Points(), {}))], steps=2, batch_size=5)
-    trainer.fit()
+    with pytest.warns(UserWarning, match="No space left on device; trying again in 2 s"):
+        trainer.fit()
     assert waited == [2, 10]
-    assert capsys.readouterr().err.count("No space left on device; trying again in") == 2
     assert run.load_checkpoint().manifest.step == 2
     times[0] = 9
     again = Trainer(dali(), Points(), [Checkpoint(Context(run, Points(), {}))], steps=4, batch_size=5)
-    with pytest.raises(RunError, match="No space left"):
+    with pytest.warns(UserWarning, match="in 30 s"), pytest.raises(RunError, match="No space left"):
         again.fit()
     assert waited == [2, 10, 2, 10, 30]
     assert run.load_checkpoint().manifest.step == 2
+
+
+def test_nobody_waits_for_a_disk_where_training_is_to_end_at_once():
+    from dalikit.components.callbacks import checkpoint
+
+    class Ending:
+        interrupted = True
+
+    begun = time.monotonic()
+    checkpoint._wait(Ending(), 30)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_run_that_was_moved_gets_no_checkpoint_where_it_was(run, tmp_path):
+    run.save_checkpoint(state(5), keep=2)
+    run.path.rename(tmp_path / "moved")
+    with pytest.raises(RunError, match="is not there any more: it was moved or removed"):
+        run.save_checkpoint(state(6), keep=2)
+    assert not run.path.exists()
+    assert RunDirectory(tmp_path / "moved").load_checkpoint().manifest.step == 5
+
+
+def test_what_is_edited_while_it_trains_ends_no_training(run):
+    (run.path / "config.yaml").write_text("a: [")
+    run.save_checkpoint(state(5), keep=2)
+    assert run.load_checkpoint().manifest.settings
+
+
+def test_no_reader_meets_half_a_checkpoint(run, monkeypatch):
+    """Whatever is taken away is out of sight before anything in it is."""
+    from dalikit import files
+
+    seen, real = [], files.shutil.rmtree
+
+    def removing(path, *arguments, **settings):
+        seen.append(path.name)
+        return real(path, *arguments, **settings)
+
+    monkeypatch.setattr(files.shutil, "rmtree", removing)
+    for step in (5, 10, 10, 15):
+        run.save_checkpoint(state(step), keep=1)
+        keep(run, step, 1.0 / step)
+    assert {name for name in seen if "unfinished" not in name}
+    assert all(name.endswith((".unfinished", ".removed")) for name in seen), seen
+    assert [path.name for path in (run.path / "checkpoints").iterdir()] == ["step-000015"]
 
 
 def test_a_full_disk_leaves_no_half_line_in_the_log(run, monkeypatch):

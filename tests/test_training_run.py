@@ -404,6 +404,50 @@ def test_a_run_that_was_killed_by_the_command_line_leaves_no_trace_of_it(plugin,
     check_equal(run, undisturbed)
 
 
+def test_a_run_is_finished_only_when_its_log_is(tmp_path, monkeypatch):
+    """What is killed between the two is gone on with, and ends with both."""
+    real, run = RunDirectory.save_scores, tmp_path / "run"
+
+    def killed(*_):
+        raise Killed
+
+    monkeypatch.setattr(RunDirectory, "save_scores", killed)
+    with pytest.raises(Killed):
+        dalikit.train(out=run, **{**SMALL, "trainer": {"steps": 2}})
+    assert records(run)[-1]["event"] == "scores"
+    monkeypatch.setattr(RunDirectory, "save_scores", real)
+    with training_run.resume(run, Registry.discover()) as training:
+        training.fit()
+        assert training.finished
+    assert [record["event"] for record in records(run)].count("scores") == 1
+    assert (run / "scores.json").is_file()
+
+
+def test_a_run_that_ends_before_its_first_step_begins_anew_and_logs_nothing_twice(tmp_path):
+    registry, run = Registry.discover(), tmp_path / "run"
+    config = resolve([{**SMALL, "trainer": {"steps": 2}}], registry)
+    with training_run.start(config, registry, run) as training:
+        training.trainer.interrupt()
+        training.fit()
+    assert not RunDirectory(run).checkpoints()
+    with training_run.resume(run, registry) as training:
+        training.fit()
+    drawn = [record["path"] for record in records(run) if record["event"] == "picture"]
+    assert len(drawn) == len(set(drawn)) == 4
+
+
+def test_best_weights_that_are_damaged_cost_no_scores_of_the_last(tmp_path, monkeypatch):
+    def damaged(_):
+        raise UserError("Run is damaged")
+
+    monkeypatch.setattr(RunDirectory, "best", property(damaged))
+    with pytest.warns(UserWarning, match="The best weights are not scored: Run is damaged"):
+        dalikit.train(out=tmp_path / "run", **{**SMALL, "trainer": {"steps": 2}})
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert "reconstruction" in scores["metrics"]
+    assert "best" not in scores
+
+
 # --- what is not finite ----------------------------------------------------------------------------------
 
 

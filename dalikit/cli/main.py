@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -76,6 +77,7 @@ def _plain_warnings() -> None:
     """Warnings as one line on standard error, without the source line that raised them."""
 
     def show(message: Warning | str, *_: object) -> None:
-        print(f"Warning: {message}", file=sys.stderr)
+        with suppress(OSError):  # as Python's own: whoever would read it has gone
+            print(f"Warning: {message}", file=sys.stderr)
 
     warnings.showwarning = show  # type: ignore[assignment]

@@ -22,7 +22,7 @@ def at_once() -> Iterator[None]:
         by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
         stop = Interrupted(number, f"Interrupted{by}")
         if _importing():
-            # Nothing is begun yet, and an error that is raised in the start of a compiled module aborts.
+            # An error that is raised in the start of a compiled module aborts; files are whole or not there.
             os.write(sys.stderr.fileno(), f"{stop}.\n".encode())
             os._exit(stop.exit_code)
         raise stop
@@ -61,7 +61,8 @@ def _importing() -> bool:
 
 @contextmanager
 def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handle) for number in ENDING}
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup asks
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

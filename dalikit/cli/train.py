@@ -1,5 +1,6 @@
 """`dalikit train`: train, resume, and say what was reached."""
 
+import math
 import signal
 import sys
 import time
@@ -58,7 +59,7 @@ def train(
     max_time: Annotated[
         float | None,
         typer.Option(
-            "--max-time", min=0, metavar="MINUTES", help="Stop with a checkpoint by then; exit code 124."
+            "--max-time", min=0, max=1e6, metavar="MINUTES", help="Stop with a checkpoint by then; code 124."
         ),
     ] = None,
     out: Annotated[
@@ -153,6 +154,8 @@ def _interrupted_after(minutes: float | None, started: float, trainer: "Trainer"
     if minutes is None:
         yield
         return
+    if not math.isfinite(minutes):
+        raise UserError(f"--max-time {minutes}: a number of minutes is needed")
     clock = Timer(max(0.0, 60 * minutes - (time.monotonic() - started)), trainer.interrupt)
     clock.daemon = True
     clock.start()
@@ -177,9 +180,10 @@ def _say_failures(trainer: "Trainer") -> None:
 def _say_interrupted(trainer: "Trainer", run: "RunDirectory", why: str) -> None:
     name = f"step-{trainer.step:06d}"
     saved = any(folder.name == name for folder in run.checkpoints())
-    where = f"a checkpoint is in {run.path}" if saved else "no checkpoint was asked for"
+    missing = "no checkpoint was asked for" if trainer.step else "nothing was trained yet"
+    where = f"a checkpoint is in {run.path}" if saved else missing
     print(f"\nStopped by {why} at step {trainer.step} of {trainer.steps}; {where}.")
-    if saved:
+    if saved or not trainer.step:
         print(f"Go on with: dalikit train --resume {run.path}")
 
 

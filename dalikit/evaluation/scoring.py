@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dalikit.errors import DalikitError, RunError, UnfitError
+from dalikit.errors import DalikitError, RunError, UnfitError, UserError
 from dalikit.interfaces import Batch, Dataset, Method, Metric, Part, Score, Shape, describe
 from dalikit.interfaces.stamps import joint_sha256
 from dalikit.randomness import RandomState, derived_seed
@@ -54,33 +54,33 @@ def score(
         UnfitError: the metric cannot be computed for this method, or a value of it is NaN or infinite.
         RunError: something in it failed.
     """
-    metric = make(part)
+    metric: Metric | None = None
+    try:
+        metric = make(part)
+        return _scored(metric, method, part, seed, check)
+    except DalikitError:
+        raise
+    except Exception as error:  # whatever a metric does, the culprit is named
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RunError(f"{'A metric' if metric is None else describe(metric)} failed: {reason}") from error
+
+
+def _scored(metric: Metric, method: Method, part: Part, seed: int, check: Callable[[], None]) -> Score:
     if reason := metric.unfit(method):
         raise UnfitError(reason)
     state = RandomState.seeded(derived_seed(seed, part))
     with _eval_mode(method), torch.no_grad(), state.swapped_in():
-        found = _computed(metric, method, check)
+        for batch in metric.feed(method):
+            check()
+            metric.update(*batch)
+    check()
+    found = metric.compute()
     if wrong := [field for field, value in found.values.items() if not math.isfinite(value)]:
         raise UnfitError(f"{wrong[0]} is {found.values[wrong[0]]}")
     labels = {"labels": "read by the method, as frequent as in training"} if method.conditional else {}
     dataset = getattr(metric, "dataset", None)  # one that was built by hand need not keep it
     data = {} if dataset is None else {DATA: joint_sha256(dataset.stamp)}
     return replace(found, protocol={**found.protocol, **labels, **data, "seed": seed})
-
-
-def _computed(metric: Metric, method: Method, check: Callable[[], None]) -> Score:
-    """What a metric finds; whatever it raises, the culprit is named."""
-    try:
-        for batch in metric.feed(method):
-            check()
-            metric.update(*batch)
-        check()
-        return metric.compute()
-    except DalikitError:
-        raise
-    except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise RunError(f"{describe(metric)} failed: {reason}") from error
 
 
 def score_all(
@@ -104,7 +104,8 @@ def score_all(
             scores.append(score(make, method, part, seed, check))
         except DalikitError as error:  # weights of another network, too few data: the other scores are kept
             if not forgiving:
-                raise type(error)(f"metric '{name}': {error}") from None
+                kind = UnfitError if isinstance(error, UserError) else RunError
+                raise kind(f"metric '{name}': {error}") from None
             skipped[name] = str(error)
     return scores, skipped
 

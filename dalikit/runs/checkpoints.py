@@ -9,10 +9,11 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
-from dalikit.errors import UserError
+from dalikit.errors import RunError, UserError
+from dalikit.files import remove_folder
 from dalikit.interfaces import TrainingState
 from dalikit.interfaces.watching import not_finite
-from dalikit.runs.documents import RunDocuments
+from dalikit.runs.documents import FACTS, RunDocuments
 from dalikit.runs.facts import BestFacts
 from dalikit.runs.folders import folders, load_tensors, newest, save_tensors, step_of, written
 from dalikit.runs.log import RunLog
@@ -56,13 +57,14 @@ class Checkpoints(RunDocuments, RunLog):
         averaged = {n.removeprefix(_AVERAGE): t for n, t in state.tensors.items() if n.startswith(_AVERAGE)}
         training = {n: t for n, t in state.tensors.items() if not n.startswith(_AVERAGE)}
         manifest = self._manifest(state.scalars["step"], state.scalars.get("infinite", ()))
+        self.flush_log()
         also = {"components": tuple(components), "log": self.log_facts()}
         with written(target, manifest.model_copy(update=also)) as unfinished:
             save_tensors(averaged, unfinished / WEIGHTS)
             save_tensors(training, unfinished / TRAINING)
             (unfinished / STATE).write_text(json.dumps(state.scalars), encoding="utf-8")
         for old in self.checkpoints()[:-keep]:
-            shutil.rmtree(old, ignore_errors=True)
+            remove_folder(old)
         self._drop_passed()
         return target
 
@@ -107,7 +109,7 @@ class Checkpoints(RunDocuments, RunLog):
         """Drop the best weights of after `step`."""
         for later in self.bests():
             if step_of(later) > step:
-                shutil.rmtree(later)
+                remove_folder(later)
 
     def load_averaged(self, which: Which = "last") -> tuple[int, dict[str, Tensor]]:
         """The step and the averaged weights of the last whole checkpoint, or the best ones.
@@ -131,7 +133,9 @@ class Checkpoints(RunDocuments, RunLog):
         return found
 
     def _manifest(self, step: int, infinite: Sequence[str]) -> Manifest:
-        """One without files yet."""
+        """One without files yet; raises `RunError` where the run is no longer there."""
+        if self.settings_digest and not (self.path / FACTS).is_file():
+            raise RunError(f"Run {self.path} is not there any more: it was moved or removed")
         return Manifest(
             run=self.identity, step=step, settings=self.settings_digest, infinite=tuple(infinite), files={}
         )
@@ -139,10 +143,13 @@ class Checkpoints(RunDocuments, RunLog):
     def _drop_passed(self) -> None:
         """Drop best weights that better ones have passed, but those that were the best at a checkpoint."""
         bests = self.bests()
-        known = [step_of(folder) for folder in (*self.checkpoints(), *bests[-1:])]
-        needed = {max((b for b in bests if step_of(b) <= step), key=step_of, default=None) for step in known}
+        needed = set(bests[-1:])
+        for step in map(step_of, self.checkpoints()):
+            # A checkpoint is written before its own step is scored, and knows the best before that.
+            before = [best for best in bests if step_of(best) < step]
+            needed |= {*before[-1:], *(best for best in bests if step_of(best) == step)}
         for passed in set(bests) - needed:
-            shutil.rmtree(passed, ignore_errors=True)
+            remove_folder(passed)
 
     def _nothing_saved(self) -> UserError:
         return UserError(

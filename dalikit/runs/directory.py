@@ -54,6 +54,7 @@ class RunDirectory(Checkpoints, RunFolder):
             self.replace_config(config)  # last: a folder without one is no run
         except RunError as error:
             raise UserError(str(error)) from None
+        self.remember()
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dalikit.errors import RunError, UserError
@@ -41,20 +42,26 @@ class RunDocuments:
         """
         return read_model(RunFacts, FACTS, self.path)
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """What tells this run from all others, "" of a folder that is none; raises as `facts` does."""
+        """What tells this run from all others, "" of a folder that is none; raises as `facts` does.
+
+        Read once, as `settings_digest` is: what is edited while it trains is no affair of its checkpoints.
+        """
         return self.facts.identity if (self.path / FACTS).exists() else ""
 
-    @property
+    @cached_property
     def settings_digest(self) -> str:
-        """The digest of the configuration but for how long it trains, which a resume may change."""
+        """The digest of the configuration as it stands, but for how long it trains."""
         if not (self.path / CONFIG).exists():
             return ""
-        config = self.config
-        trainer = {key: value for key, value in config.trainer.items() if key != "steps"}
-        same = config.model_copy(update={"trainer": trainer}).model_dump(mode="json")
-        return digest(json.dumps(same, sort_keys=True).encode())
+        stored = from_file(self.path / CONFIG)
+        trainer = {key: value for key, value in (stored.get("trainer") or {}).items() if key != "steps"}
+        return digest(json.dumps({**stored, "trainer": trainer}, sort_keys=True, default=str).encode())
+
+    def remember(self) -> None:
+        """Read what manifests say of the run now; raises as `facts` and `config` do."""
+        _ = self.identity, self.settings_digest
 
     def edited(self) -> list[str]:
         """Names of those of the two files that are not as they were written; raises as `facts` does."""
@@ -72,10 +79,12 @@ class RunDocuments:
             RunError: the file cannot be written.
         """
         self._write(CONFIG, seal_text(to_yaml(config)))
+        vars(self).pop("settings_digest", None)
 
     def replace_facts(self, facts: RunFacts) -> None:
         """Write other facts; raises as `replace_config` does."""
         self._write(FACTS, json.dumps(seal_object(facts.model_dump(mode="json")), indent=2))
+        vars(self).pop("identity", None)
 
     def _write(self, name: str, text: str) -> None:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dalikit.errors import RunError, UserError
-from dalikit.files import write_text
+from dalikit.files import flush, write_text
 from dalikit.runs.manifest import FileFacts
 
 LOG = "metrics.jsonl"
@@ -37,6 +37,14 @@ class RunLog:
                 _append(file, f"{line}\n".encode())
         except ValueError:
             raise RunError(f"Cannot log {record}: a value is not finite") from None
+        except OSError as error:
+            raise RunError(f"Cannot write {self.path / LOG}: {error.strerror}") from None
+
+    def flush_log(self) -> None:
+        """Have the log on the disk before anything vouches for it; raises as `log` does."""
+        try:
+            if (self.path / LOG).exists():
+                flush(self.path / LOG)
         except OSError as error:
             raise RunError(f"Cannot write {self.path / LOG}: {error.strerror}") from None
 

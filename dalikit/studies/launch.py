@@ -212,7 +212,8 @@ def _stops() -> Iterator[list[int]]:
     def handle(number: int, _: FrameType | None) -> None:
         caught.append(number)
 
-    before = {number: signal.signal(number, handle) for number in ENDING}
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup asks
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield caught
     finally:

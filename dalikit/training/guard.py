@@ -44,7 +44,7 @@ class Guard:
         before = self._found.clone()
         wrong = loss.total.detach().isfinite().logical_not()
         self._found.copy_(torch.maximum(self._found, wrong.to(self._found)))
-        for gradients in _by_type([p.grad for p in trained if p.grad is not None]):
+        for gradients in _by_type([_numbers(p.grad) for p in trained if p.grad is not None]):
             # What GradScaler looks for overflows with: one pass, and the flag stays 1 once it is.
             torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found, self._one)
         if not self._waits:
@@ -76,6 +76,12 @@ def _told(phase: Phase, step: int, loss: PhaseLoss) -> str:
     values = {name: float(value.detach()) for name, value in [*loss.terms.items(), ("total", loss.total)]}
     wrong = next((f"its {name} became {v}" for name, v in values.items() if not math.isfinite(v)), None)
     return f"Phase '{phase.name}': {wrong or 'a gradient is not finite'} in step {step}. {HELPS}"
+
+
+def _numbers(gradient: Tensor) -> Tensor:
+    """A gradient's real numbers as they lie in memory, where it is sparse or complex too."""
+    values = gradient._values() if gradient.is_sparse else gradient
+    return torch.view_as_real(values) if values.is_complex() else values
 
 
 def _by_type(gradients: Sequence[Tensor]) -> list[list[Tensor]]:

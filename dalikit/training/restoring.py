@@ -15,12 +15,16 @@ from torch import Tensor
 from dalikit.errors import UnfitError
 from dalikit.interfaces import TrainingState
 from dalikit.randomness import RandomState
+from dalikit.training.guard import Guard
 
 if TYPE_CHECKING:
     from dalikit.training.trainer import Trainer
 
 DEVICES = "random/cuda"
 """The start of names that depend on how many devices a machine has."""
+
+MOMENTS = "optimizer/"
+"""The start of names of what optimizers keep."""
 
 FREE = ("terms/", "stream/order")
 """The start of names of which there may be any: which losses there are, and the order of an epoch."""
@@ -38,12 +42,14 @@ def capture(trainer: Trainer) -> TrainingState:
         "random": random.tensors,
         "stream": order,
         "terms": sums,
-        **{f"optimizer/{role}": optimizer.state() for role, optimizer in trainer.optimizers.items()},
+        **{f"{MOMENTS}{role}": optimizer.state() for role, optimizer in trainer.optimizers.items()},
     }
     scalars = {"step": trainer.step, "images": trainer.images, "python": random.python, "stream": position}
     scalars |= {"rollbacks": trainer.rollbacks, "infinite": list(trainer.infinite), "terms": readers}
-    scalars |= trainer.watchers.state()
-    return TrainingState({n: t.detach().cpu().clone() for n, t in _joined(parts).items()}, scalars)
+    tensors = {name: tensor.detach().cpu().clone() for name, tensor in _joined(parts).items()}
+    # Which there are, for a parameter that no loss has reached yet has none.
+    scalars |= {"moments": [n for n in tensors if n.startswith(MOMENTS)], **trainer.watchers.state()}
+    return TrainingState(tensors, scalars)
 
 
 def restore(trainer: Trainer, state: TrainingState) -> None:
@@ -61,20 +67,22 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
     sums = {name: tensor.to(trainer.device) for name, tensor in _under("terms", tensors).items()}
     trainer.terms.load(sums, scalars["terms"])
     for role, optimizer in trainer.optimizers.items():
-        optimizer.load(_under(f"optimizer/{role}", tensors))
+        optimizer.load(_under(f"{MOMENTS}{role}", tensors))
     trainer.watchers.load(scalars)
     with trainer.random.swapped_in():  # a state that cannot be restored fails here, and not in `fit`
         pass
     trainer.step, trainer.images = int(scalars["step"]), int(scalars["images"])
-    trainer.rollbacks = int(scalars["rollbacks"])
+    trainer.rollbacks, trainer.failed = int(scalars["rollbacks"]), False
+    trainer.guard = Guard(trainer.device)  # whatever was not finite was not of this state
 
 
 def check_state(trainer: Trainer, state: TrainingState) -> None:
     """Raise `UnfitError` unless the trainer can go on from a state."""
-    expected = {n: t for n, t in capture(trainer).tensors.items() if not n.startswith("optimizer/")}
-    if int(state.scalars["step"]) > 0:
-        moments = {f"optimizer/{role}": each.expected() for role, each in trainer.optimizers.items()}
-        expected |= _joined(moments)
+    expected = {n: t for n, t in capture(trainer).tensors.items() if not n.startswith(MOMENTS)}
+    known = _joined({f"{MOMENTS}{role}": each.expected() for role, each in trainer.optimizers.items()})
+    if strange := [name for name in state.scalars["moments"] if name not in known]:
+        raise UnfitError(f"{strange[0]} belongs to nothing{_more(strange)}")
+    expected |= {name: known[name] for name in state.scalars["moments"]}
     check_tensors(
         *({n: t for n, t in each.items() if not n.startswith(FREE)} for each in (expected, state.tensors))
     )

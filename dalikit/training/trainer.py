@@ -176,8 +176,7 @@ class Trainer:
         """Go on from an earlier `state` at half the rates, and with other draws; raises as `load_state`."""
         rollbacks = self.rollbacks + 1
         self.load_state(state)
-        self.rollbacks, self.failed = rollbacks, False
-        self.guard = Guard(self.device)
+        self.rollbacks = rollbacks
         self.random = RandomState.seeded(derived_seed(self._seed, f"training, rolled back {rollbacks}"))
 
     def _loop(self, conclude: Callable[[], None]) -> None:

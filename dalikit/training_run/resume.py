@@ -1,14 +1,16 @@
 """A run gone on with: read back whole, held against what it was, restored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from dalikit.assembly import build, checking
+from dalikit.assembly.inventory import components_of
 from dalikit.assembly.registry import Registry
-from dalikit.errors import UserError
+from dalikit.errors import UnfitError, UserError
 from dalikit.runs import RunDirectory
 from dalikit.runs.checkpoints import Checkpoint
+from dalikit.runs.manifest import ComponentFacts
 from dalikit.training.trainer import Trainer
 from dalikit.training_run.run import TrainingRun
 
@@ -40,7 +42,7 @@ def resume(
         config = checking.check(stored, registry)
         trainer = build.make_trainer(config, registry, run, root, borrow=found is None)
         if found is not None:
-            _restore(run, trainer, found)
+            _restore(run, trainer, found, components_of(config, registry))
         _check_resumable(run, trainer)
         run.forget_scores()  # of a shorter training, which would pass for this one's if it is stopped again
         run.set_later_aside(trainer.step)
@@ -49,8 +51,10 @@ def resume(
             run.replace_config(config)
         if changed:
             run.replace_facts(run.facts)
-            if found is not None:  # its manifest speaks of what was before
-                run.save_checkpoint(found.state, len(run.checkpoints()), found.manifest.components)
+        run.remember()
+        if found is not None and (changed or found.manifest.settings != run.settings_digest):
+            # Its manifest speaks of what was before: of edits, or of fewer settings than components have now.
+            run.save_checkpoint(found.state, len(run.checkpoints()), found.manifest.components)
         yield TrainingRun(run, trainer, build.make_metrics(config.metrics, trainer.dataset, registry, root))
 
 
@@ -70,12 +74,22 @@ def _check_unchanged(run: RunDirectory, found: Checkpoint | None, accept: bool) 
     return changed
 
 
-def _restore(run: RunDirectory, trainer: Trainer, found: Checkpoint) -> None:
+def _restore(run: RunDirectory, trainer: Trainer, found: Checkpoint, now: Sequence[ComponentFacts]) -> None:
     try:
         trainer.load_state(found.state)
-    except (KeyError, IndexError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+    except (UnfitError, LookupError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         message = " ".join(str(error).split())[:300]
-        raise UserError(f"Run {run.path} is damaged: its checkpoint does not fit: {message}") from None
+        there = {(each.kind, each.name): each for each in now}
+        other = [
+            f"; {was.kind} '{was.name}' is of {this.distribution} {this.version} now, not {was.version}"
+            for was in found.manifest.components
+            if (this := there.get((was.kind, was.name))) is not None and this.version != was.version
+        ]
+        step = found.manifest.step
+        raise UserError(
+            f"Run {run.path} is damaged: its checkpoint of step {step} does not fit: "
+            f"{message}{''.join(other)}"
+        ) from None
 
 
 def _check_resumable(run: RunDirectory, trainer: Trainer) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dalikit.assembly.timing import threads
-from dalikit.errors import NonFiniteLossError
+from dalikit.errors import NonFiniteLossError, UserError
 from dalikit.evaluation import scoring
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Score, TrainingState
@@ -89,12 +89,16 @@ class TrainingRun:
         document = scores_document(
             self.run, trainer.step, trainer.dataset, self.scores, self.skipped, best=self.best
         )
-        self.run.save_scores(document)
         told = ("step", "metrics", "skipped", "best")
         trainer.log({"event": "scores", **{name: document[name] for name in told if name in document}})
+        self.run.save_scores(document)  # last: it says that the run is finished
 
     def _score_best(self) -> KeptScores | None:
-        best = self.run.best
+        try:
+            best = self.run.best
+        except UserError as error:  # no reason to lose the scores of the last ones
+            warnings.warn(f"The best weights are not scored: {error}", stacklevel=2)
+            return None
         if best is None:
             return None
         if best.step == self.trainer.step:

@@ -317,6 +317,51 @@ def test_a_signal_is_answered_while_torch_is_imported(number, after, tmp_path):
     assert err in ("", "Interrupted.\n", f"Interrupted by {number.name}.\n")
 
 
+def test_what_nohup_asks_for_is_heeded(train_options, tmp_path):
+    """A signal that was ignored when the command began stays so."""
+    words = [sys.executable, "-m", "dalikit", "train", *train_options, "--steps", "100000"]
+    begun = subprocess.Popen(
+        [*words, "--set", "callbacks.log.every=10", "--out", str(tmp_path / "r")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    deadline = time.monotonic() + 120
+    while not steps_logged(tmp_path / "r"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    begun.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert begun.poll() is None
+    begun.send_signal(signal.SIGTERM)
+    _, err = begun.communicate(timeout=60)
+    assert begun.returncode == 143, err
+
+
+def test_a_reader_that_goes_costs_no_training(train_options, tmp_path):
+    """Of standard output and standard error alike: there is nobody left who could be told."""
+    run = tmp_path / "r"
+    words = [sys.executable, "-m", "dalikit", "train", *train_options, "--steps", "400", "--out", str(run)]
+    process = subprocess.Popen(
+        [*words, "--set", "callbacks.progress.every=5", "--set", "callbacks.progress.seconds=0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    while not process.stdout.readline().startswith(b"step "):
+        assert process.poll() is None
+    process.stdout.close()
+    assert process.wait(timeout=120) in (0, 1)
+    assert RunDirectory(run).load_checkpoint().manifest.step == 400
+
+
+@pytest.mark.parametrize("limit", ["inf", "nan", "-1"])
+def test_a_time_limit_is_a_number_of_minutes(cli, train_options, tmp_path, limit):
+    done = cli("train", *train_options, "--max-time", limit, "--out", tmp_path / "r")
+    assert done.returncode == 2
+    assert "max-time" in done.stderr
+
+
 def test_a_time_limit_leaves_a_checkpoint_and_a_code_of_its_own(cli, train_options, tmp_path):
     run = tmp_path / "r"
     done = cli("train", *train_options, "--steps", 1_000_000, "--max-time", 0.02, "--out", run)

@@ -10,7 +10,7 @@ from dalikit.components.optimizers.adam import Adam
 from dalikit.components.optimizers.adamw import AdamW
 from dalikit.components.optimizers.rmsprop import RMSprop
 from dalikit.components.optimizers.sgd import SGD
-from dalikit.errors import UnfitError
+from dalikit.errors import NonFiniteLossError, UnfitError
 from dalikit.interfaces import TrainingState
 from dalikit.training import Trainer
 
@@ -115,3 +115,35 @@ def test_an_order_of_other_data_is_refused(order):
     state = trained()
     with pytest.raises(UnfitError, match=r"the order of data, (is of others|names some twice)"):
         trainer().load_state(TrainingState({**state.tensors, "stream/order": order}, state.scalars))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_parameter_that_no_loss_reaches_has_no_moments_and_needs_none(optimizer):
+    def unused(made):
+        made.method.generator.unused = torch.nn.Parameter(torch.ones(2))
+        return Trainer(made.method, Points(), (), 3, lambda _: OPTIMIZERS[optimizer](), steps=4, batch_size=5)
+
+    first, again = unused(trainer()), unused(trainer())
+    first.fit()
+    state = first.state()
+    again.load_state(state)
+    assert same(again.state(), state)
+    missing = state.scalars["moments"][0]
+    with pytest.raises(UnfitError, match=f"{missing} is missing"):
+        unused(trainer()).load_state(
+            TrainingState({n: t for n, t in state.tensors.items() if n != missing}, state.scalars)
+        )
+
+
+def test_after_a_loss_that_was_not_finite_a_good_state_is_gone_on_with():
+    """By whoever catches it: nothing of what went wrong is left."""
+    made = trainer()
+    good = made.state()
+    made.guard._found.fill_(1.0)
+    with pytest.raises(NonFiniteLossError):
+        made.fit()
+    assert made.failed
+    made.load_state(good)
+    assert not made.failed
+    made.fit()
+    assert made.step == 4

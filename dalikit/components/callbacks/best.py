@@ -76,7 +76,7 @@ class Best(Callback):
 
     def fit_start(self, fit: Fit) -> None:
         """Forget what came after the step that training goes on from, and will come again."""
-        self.run.rewind_best(fit.step)
+        self.run.rewind_best(-1 if self.found is None else self.found.step)
         if not self.run.bests():
             self.found = None  # removed by hand, so that the next is the best there is
         if self.metric is None:
@@ -91,8 +91,9 @@ class Best(Callback):
             return
         values = {field: record[field] for field, _ in self._headline}
         if self.found is None or self._merit(values) > self._merit(self.found.values):
-            self.found = BestFacts(step=fit.step, metric=record["metric"], values=values)
-            self.run.save_best(fit.inference.state_dict(), self.found, fit.infinite)
+            found = BestFacts(step=fit.step, metric=record["metric"], values=values)
+            self.run.save_best(fit.inference.state_dict(), found, fit.infinite)
+            self.found = found
 
     def state(self) -> dict[str, Any]:
         """What is best so far."""

@@ -1,7 +1,7 @@
 """Checkpoints, so that a run goes on where it stopped."""
 
-import sys
 import time
+import warnings
 from typing import Annotated
 
 from pydantic import Field
@@ -38,8 +38,8 @@ class Checkpoint(Callback):
         self._saved = -1
 
     def fit_start(self, fit: Fit) -> None:
-        """What training goes on from needs no new one."""
-        self._saved = fit.step or -1
+        """What training goes on from needs no new one, and its beginning none at all."""
+        self._saved = fit.step
 
     def step_end(self, fit: Fit) -> None:
         """Write one when it is due, and at the last step, before that is scored."""
@@ -58,19 +58,26 @@ class Checkpoint(Callback):
             raise NonFiniteLossError(
                 f"At step {fit.step} {name} is not finite: a lower trainer.lr or a trainer.clip_norm may help"
             )
-        self._written(state)
+        self._written(fit, state)
         self._saved = fit.step
 
-    def _written(self, state: TrainingState) -> None:
+    def _written(self, fit: Fit, state: TrainingState) -> None:
         """Write it, and try again where that fails: a disk that is full or gone may come back."""
         for seconds in PAUSES:
             try:
                 self.run.save_checkpoint(state, self.keep, self.components)
                 return
             except RunError as error:
-                print(f"Warning: {error}; trying again in {seconds} s", file=sys.stderr, flush=True)
-            time.sleep(seconds)
+                warnings.warn(f"{error}; trying again in {seconds} s", stacklevel=2)
+            _wait(fit, seconds)
         self.run.save_checkpoint(state, self.keep, self.components)
+
+
+def _wait(fit: Fit, seconds: float) -> None:
+    """Wait so long, but not where training is to end at once."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not fit.interrupted:
+        time.sleep(0.2)
 
 
 dalikit_components = offer(Checkpoint)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.resolve import resolve_layers
 from dalikit.components.callbacks import Best, Evaluation, Log
-from dalikit.errors import UserError
+from dalikit.errors import RunError, UserError
 from dalikit.interfaces import Callback, Metric, Score
 from dalikit.runs import Context, RunDirectory
 from dalikit.training import Trainer
@@ -120,6 +120,43 @@ def test_it_goes_on_from_its_state_and_drops_what_came_later(tmp_path):
     trainer.fit()
     assert [folder.name for folder in RunDirectory(tmp_path).bests()] == ["step-000002"]
     assert load_file(tmp_path / "best" / "step-000002" / "averaged.safetensors")
+
+
+def test_weights_that_could_not_be_kept_are_not_taken_for_the_best(tmp_path, monkeypatch):
+    """Else better ones than those that are there would pass for worse."""
+    times, real = [], RunDirectory.save_best
+
+    def full(*arguments):
+        times.append(1)
+        if len(times) == 2:
+            raise RunError("No space left on device")
+        return real(*arguments)
+
+    monkeypatch.setattr(RunDirectory, "save_best", full)
+    with pytest.warns(UserWarning, match="callback 'best' failed, and training goes on: No space left"):
+        trained(tmp_path, {1: (3, 5.0), 2: (3, 1.0), 3: (3, 3.0)})
+    assert [folder.name for folder in RunDirectory(tmp_path).bests()] == ["step-000003"]
+
+
+def test_a_longer_training_does_not_know_what_was_scored_at_the_earlier_end(tmp_path):
+    """Where it would not be scored: its best is that of a training that was as long from the beginning."""
+    from dalikit.components.callbacks import Checkpoint
+
+    run, options = RunDirectory(tmp_path), {"batch_size": 5}
+
+    def callbacks(scores):
+        return [
+            Best(context(tmp_path), metric="told"),
+            Teller(scores),
+            Checkpoint(context(tmp_path), every=3),
+        ]
+
+    Trainer(dali(), Points(), callbacks({2: (3, 0.5), 5: (9, 0.1)}), steps=5, **options).fit()
+    assert [folder.name for folder in run.bests()] == ["step-000002", "step-000005"]
+    longer = Trainer(dali(), Points(), callbacks({2: (3, 0.5), 6: (3, 0.6)}), steps=7, **options)
+    longer.load_state(run.load_checkpoint().state)
+    longer.fit()
+    assert run.best.step == 2
 
 
 class Stop(Callback):
