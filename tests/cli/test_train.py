@@ -16,6 +16,7 @@ import yaml
 from PIL import Image
 from safetensors.torch import load_file
 
+from dalikit.errors import ENDING
 from dalikit.runs import RunDirectory
 
 
@@ -235,11 +236,17 @@ def steps_logged(run):
     return log.exists() and '"losses"' in log.read_text()
 
 
+def heeding():
+    """Make a process heed the signals that the tests' own may have been told to ignore, as by nohup."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(run, options, steps=100_000):
     words = [sys.executable, "-m", "dalikit", "train", "--set", "callbacks.checkpoint.every=100000", "--set",
              "callbacks.log.every=10", *options, "--steps", str(steps), "--out", str(run)]  # fmt: skip
     process = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ, preexec_fn=heeding
     )
     deadline = time.monotonic() + 120
     while not steps_logged(run):
@@ -309,7 +316,9 @@ def test_a_later_signal_ends_it_at_once(trained):
 def test_a_signal_is_answered_while_torch_is_imported(number, after, tmp_path):
     """Where an error that a handler raises would abort the process."""
     words = [sys.executable, "-m", "dalikit", "train", "--out", str(tmp_path / "r")]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+    )
     time.sleep(after)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
