@@ -1,12 +1,14 @@
 """Signals that ask a command to end: answered from its first line on, and gracefully where it trains."""
 
+import _thread
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Never
 
 from dalikit.errors import ENDING, Interrupted
 
@@ -14,20 +16,21 @@ GRACE = 2.0
 """Seconds in which a second signal is taken for the first one told twice, as wrappers and groups do."""
 
 
+PATIENCE = 3.0
+"""Seconds in which an error must have ended the command; something on its way may have swallowed it."""
+
+Answer = Callable[[int], Interrupted | None]
+
+
 @contextmanager
 def at_once() -> Iterator[None]:
     """Turn signals into an error that no library on the way turns into one of its own."""
 
-    def handle(number: int, _: FrameType | None) -> None:
+    def answer(number: int) -> Interrupted:
         by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-        stop = Interrupted(number, f"Interrupted{by}")
-        if _importing():
-            # An error that is raised in the start of a compiled module aborts; files are whole or not there.
-            os.write(sys.stderr.fileno(), f"{stop}.\n".encode())
-            os._exit(stop.exit_code)
-        raise stop
+        return Interrupted(number, f"Interrupted{by}")
 
-    with _handled(handle):
+    with _handled(answer):
         yield
 
 
@@ -40,17 +43,48 @@ def first_gracefully(interrupt: Callable[[], None], told: Callable[[], str]) -> 
     caught: list[int] = []
     first = 0.0
 
-    def handle(number: int, _: FrameType | None) -> None:
+    def answer(number: int) -> Interrupted | None:
         nonlocal first
         if not caught:
             first = time.monotonic()
             caught.append(number)
             interrupt()
         elif time.monotonic() - first > GRACE:
-            raise Interrupted(number, f"Stopped at once by {signal.Signals(number).name}; {told()}")
+            return Interrupted(number, f"Stopped at once by {signal.Signals(number).name}; {told()}")
+        return None
 
-    with _handled(handle):
+    with _handled(answer):
         yield caught
+
+
+@contextmanager
+def _handled(answer: Answer) -> Iterator[None]:
+    """Raise the error that `answer` gives to a signal, and see to it that it ends what runs inside."""
+    ended = False
+
+    def end_later(stop: Interrupted) -> None:
+        time.sleep(PATIENCE)
+        if not ended:
+            _exit(stop)
+
+    def handle(number: int, _: FrameType | None) -> None:
+        stop = answer(number)
+        if stop is None:
+            return
+        if _importing():
+            _exit(stop)  # an error that is raised in the start of a compiled module aborts
+        # Not `threading`: what the signal came into may hold its lock.
+        _thread.start_new_thread(end_later, (stop,))
+        raise stop
+
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup asks
+    before = {number: signal.signal(number, handle) for number in heard}
+    try:
+        yield
+    finally:
+        ended = True
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _importing() -> bool:
@@ -59,12 +93,8 @@ def _importing() -> bool:
     return any(getattr(spec, "_initializing", False) for spec in specs)
 
 
-@contextmanager
-def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup asks
-    before = {number: signal.signal(number, handle) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _exit(stop: Interrupted) -> Never:
+    """End the process without a way back; every file is whole or not there."""
+    with suppress(OSError):  # whoever would read it has gone
+        os.write(2, f"{stop}.\n".encode())
+    os._exit(stop.exit_code)

@@ -326,6 +326,32 @@ def test_a_signal_is_answered_while_torch_is_imported(number, after, tmp_path):
     assert err in ("", "Interrupted.\n", f"Interrupted by {number.name}.\n")
 
 
+def test_an_error_that_is_swallowed_ends_the_process_all_the_same():
+    """Some library swallowed it, once in sixty starts: the command went on as if nobody had asked."""
+    program = """
+import signal, time
+from dalikit.cli.signals import at_once
+with at_once():
+    while True:
+        try:
+            print("ready", flush=True)
+            time.sleep(60)
+        except BaseException:
+            pass
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heeding,
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (129, "Interrupted by SIGHUP.\n")
+
+
 def test_what_nohup_asks_for_is_heeded(train_options, tmp_path):
     """A signal that was ignored when the command began stays so."""
     words = [sys.executable, "-m", "dalikit", "train", *train_options, "--steps", "100000"]
