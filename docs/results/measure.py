@@ -25,7 +25,10 @@ from dalikit.runs.config import from_assignment, join
 
 R1 = ["--set", "game.r1=0.5", "--set", "game.penalty_every=4"]
 GRID = ["--recipe", "grid25"]
-LAM = ["--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"]
+MNIST = ["--recipe", "mnist"]
+CONSTANT = ["--set", "method.lam_schedule=constant"]
+LAM = ["--set", "method.lam=1.0", *CONSTANT]
+BALANCED = ["--set", "method.lam=balanced"]
 UNBOUNDED = ["--set", "posterior.log_variance_min=-60.0"]
 PLAIN = [
     *(*GRID, "--set", "method.lam_schedule=constant", "--set", "game.r1=0"),
@@ -46,6 +49,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         "lambda 0.05/d": ["--set", "method.lam=0.05"],
         "lambda 0.5/d": ["--set", "method.lam=0.5"],
         "lambda 1/d": ["--set", "method.lam=1.0"],
+        "lambda balanced": BALANCED,
         "no averaged weights": ["--set", "trainer.ema=0.0"],
         "game: fkl": ["--game", "fkl", "--set", "trainer.clip_value=1.0"],
         "game: hinge": ["--game", "hinge"],
@@ -57,6 +61,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         "default": GRID,
         "no R1": [*GRID, "--set", "game.r1=0"],
         "lambda 1/d": [*GRID, *LAM],
+        "lambda balanced, ratio 0.25": [*GRID, *BALANCED, *CONSTANT, "--set", "method.ratio=0.25"],
         "lambda 1/d, sigma unbounded": [*GRID, *LAM, *UNBOUNDED],
         "lambda 1/d, log variance from -2 up": [*GRID, *LAM, "--set", "posterior.log_variance_min=-2.0"],
         "method: gan": [*GRID, "--method", "gan"],
@@ -77,6 +82,11 @@ STUDIES: dict[str, dict[str, list[str]]] = {
             *("--set", "trainer.schedule=linear"),
         ],
         "plain, posterior: identity, lambda 1/d": [*PLAIN, *LAM, "--posterior", "identity"],
+    },
+    "mnist": {
+        "default": MNIST,
+        "lambda balanced": [*MNIST, *BALANCED],
+        "lambda balanced, ratio 0.5": [*MNIST, *BALANCED, "--set", "method.ratio=0.5"],
     },
     "ring8": {
         "default": ["--recipe", "ring8"],
