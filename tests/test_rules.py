@@ -64,6 +64,11 @@ def test_the_code_grows_as_the_root_of_the_data(shape, size):
     assert derived(shape)["generator.latent_size"] == size
 
 
+@pytest.mark.parametrize(("shape", "first"), [((1, 28, 28), 0.5), ((3, 28, 28), 0.0), ((2,), 0.0)])
+def test_grey_images_alone_are_trained_with_momentum(shape, first):
+    assert derived(shape)["trainer.optimizer.betas"] == [first, 0.99]
+
+
 def test_r1_follows_pixels_and_batch():
     assert derived((1, 28, 28))["game.r1"] == 0.3
     assert derived((3, 56, 56))["game.r1"] == 1.2

@@ -25,6 +25,7 @@ from dalikit.runs.config import from_assignment, join
 
 R1 = ["--set", "game.r1=0.5", "--set", "game.penalty_every=4"]
 GRID = ["--recipe", "grid25"]
+RING = ["--recipe", "ring8"]
 MNIST = ["--recipe", "mnist"]
 CONSTANT = ["--set", "method.lam_schedule=constant"]
 LAM = ["--set", "method.lam=1.0", *CONSTANT]
@@ -89,8 +90,9 @@ STUDIES: dict[str, dict[str, list[str]]] = {
         "lambda balanced, ratio 0.5": [*MNIST, *BALANCED, "--set", "method.ratio=0.5"],
     },
     "ring8": {
-        "default": ["--recipe", "ring8"],
-        "method: gan": ["--recipe", "ring8", "--method", "gan"],
+        "default": RING,
+        "method: gan": [*RING, "--method", "gan"],
+        "lambda balanced, ratio 0.25": [*RING, *BALANCED, *CONSTANT, "--set", "method.ratio=0.25"],
         "recipe: dali-wgan": ["--recipe", "dali-wgan", "--dataset", "ring8"],
     },
 }

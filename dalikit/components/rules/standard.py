@@ -31,6 +31,8 @@ SLACK = 0.98
 BATCH, POINTS = 64, 256
 """Images, and points, in a batch."""
 
+NO_MOMENTUM = Derived([0.0, 0.99], "players that answer each other overshoot (StyleGAN2); not grey images")
+
 FEW = 10_000
 """Images below which D learns them by heart before G is done: ADA made both scores better on 1,000."""
 
@@ -100,12 +102,14 @@ class Standard(Rules):
         return {**own, **self._time(known, {path: each.value for path, each in own.items()})}
 
     def _training(self, known: Situation) -> dict[str, Derived]:
-        batch, beta, of = (BATCH, 0.5, "images") if _image(known) else (POINTS, 0.0, "points")
+        batch, of = (BATCH, "images") if _image(known) else (POINTS, "points")
+        grey = _image(known) and known.spec.x_shape[0] == 1
+        betas = Derived([0.5, 0.99], "grey images: DCGAN's first beta") if grey else NO_MOMENTUM
         return {
             "trainer.batch_size": Derived(batch, f"for {of}"),
             "trainer.lr": Derived(2e-3, "falling to 0: short trainings want ten times DCGAN's rate"),
             "trainer.schedule": Derived("linear", "the last steps settle what the first have found"),
-            "trainer.optimizer.betas": Derived([beta, 0.99], f"DCGAN's first beta for images; here: {of}"),
+            "trainer.optimizer.betas": betas,
         }
 
     def _of_images(self, known: Situation) -> dict[str, Derived]:
