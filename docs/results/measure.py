@@ -27,8 +27,8 @@ R1 = ["--set", "game.r1=0.5", "--set", "game.penalty_every=4"]
 GRID = ["--recipe", "grid25"]
 RING = ["--recipe", "ring8"]
 MNIST = ["--recipe", "mnist"]
-CONSTANT = ["--set", "method.lam_schedule=constant"]
-LAM = ["--set", "method.lam=1.0", *CONSTANT]
+FALLING = ["--set", "method.lam=0.2", "--set", "method.lam_schedule=linear"]
+LAM = ["--set", "method.lam=1.0", "--set", "method.lam_schedule=constant"]
 BALANCED = ["--set", "method.lam=balanced"]
 UNBOUNDED = ["--set", "posterior.log_variance_min=-60.0"]
 PLAIN = [
@@ -60,9 +60,9 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
     "grid25": {
         "default": GRID,
-        "no R1": [*GRID, "--set", "game.r1=0"],
+        "lambda falling from 0.2/d": [*GRID, *FALLING],
+        "no R1": [*GRID, *FALLING, "--set", "game.r1=0"],
         "lambda 1/d": [*GRID, *LAM],
-        "lambda balanced, ratio 0.25": [*GRID, *BALANCED, *CONSTANT, "--set", "method.ratio=0.25"],
         "lambda 1/d, sigma unbounded": [*GRID, *LAM, *UNBOUNDED],
         "lambda 1/d, log variance from -2 up": [*GRID, *LAM, "--set", "posterior.log_variance_min=-2.0"],
         "method: gan": [*GRID, "--method", "gan"],
@@ -92,7 +92,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     "ring8": {
         "default": RING,
         "method: gan": [*RING, "--method", "gan"],
-        "lambda balanced, ratio 0.25": [*RING, *BALANCED, *CONSTANT, "--set", "method.ratio=0.25"],
+        "lambda falling from 0.2/d": [*RING, *FALLING],
         "recipe: dali-wgan": ["--recipe", "dali-wgan", "--dataset", "ring8"],
     },
 }

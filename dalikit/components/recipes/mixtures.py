@@ -1,4 +1,7 @@
-"""The paper's mixture experiment: 25 Gaussians on a grid, and its sibling, the ring of 8."""
+"""The paper's mixture experiment: 25 Gaussians on a grid, and its sibling, the ring of 8.
+
+Batch, betas, schedule and λ are what the rules derive for any points.
+"""
 
 from typing import Any
 
@@ -8,20 +11,16 @@ from dalikit.interfaces import Recipe
 DALIKIT_API = 2
 
 _SETTINGS: dict[str, Any] = {
-    "method": {"name": "dali", "lam": 0.2, "lam_schedule": "linear"},
-    "game": {"name": "gan", "r1": 1e-3, "penalty_every": 4},
+    "method": "dali",
+    "game": {"name": "gan", "r1": 1e-3},
     "posterior": {"name": "diag"},
     "backbone": "mlp",
-    "threads": 1,
     "generator": {"width": 128, "depth": 2, "x_scale": 2.0, "latent_size": 2},
     "discriminator": {"width": 128, "depth": 1, "head_depth": 1, "x_scale": 2.0},
     "encoder": {"width": 128, "depth": 1},
     "trainer": {
         "steps": 15_000,
-        "batch_size": 256,
         "lr": 1e-3,
-        "optimizer": {"betas": (0.0, 0.99)},
-        "schedule": "linear",
         "roles": {"generator": {"lr": 2e-3}, "encoder": {"lr": 2e-3}},
     },
     "callbacks": {"pictures": {"every": 2000}, "evaluation": {"every": 2000}, "checkpoint": {"every": 4000}},
@@ -42,7 +41,7 @@ dalikit_components = offer(
         {
             **_SETTINGS,
             "dataset": {"name": "ring8"},
-            "game": {"name": "gan", "r1": 1e-4, "penalty_every": 4},
+            "game": {"name": "gan", "r1": 1e-4},
             "generator": {**_SETTINGS["generator"], "x_scale": 1.0},
             "discriminator": {**_SETTINGS["discriminator"], "x_scale": 1.0},
             # At half of G's rate D lags behind so small a σ, and a plain GAN circles for ever.

@@ -86,7 +86,7 @@ class Standard(Rules):
     name = "standard"
 
     def __init__(
-        self, *, wanted: Annotated[int, Field(ge=1)] = 4000, r1: Annotated[float, Field(ge=0)] = 0.3
+        self, *, wanted: Annotated[int, Field(ge=1)] = 1500, r1: Annotated[float, Field(ge=0)] = 0.3
     ) -> None:
         self.wanted = wanted
         self.r1 = r1

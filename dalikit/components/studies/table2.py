@@ -49,6 +49,9 @@ DALI: dict[str, Any] = {**ENCODER, "method": {"lam": 1.0, "lam_schedule": "const
 """With the paper's λ = 1/d."""
 
 
+FALLING: dict[str, Any] = {"method": {"lam": 0.2, "lam_schedule": "linear"}}
+"""The best fixed λ that was found: a number, as every other row's weights are in the quick budget."""
+
 RATIO = 0.25
 """How hard every row's reconstruction pulls where its weight is balanced: a quarter as hard as its game."""
 
@@ -64,9 +67,8 @@ def _row(
     """A row with `own` settings in the paper budget; what it reconstructs counts `weight`, if it does."""
     paper = {} if modes is None or quality is None else {"modes": modes, "high quality, %": quality}
     balanced = {} if weight is None else {"method": {weight: "balanced", "ratio": RATIO}}
-    if weight == "lam":
-        balanced["method"]["lam_schedule"] = "constant"
-    budgets = {"balanced": {"grid25": balanced}, "paper": {"grid25": own}}
+    quick = FALLING if weight == "lam" else {}
+    budgets = {"quick": {"grid25": quick}, "balanced": {"grid25": balanced}, "paper": {"grid25": own}}
     return StudyRow(name, label, name, budgets=budgets, paper={"grid25": paper})
 
 
