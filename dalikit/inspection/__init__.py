@@ -1,0 +1,5 @@
+"""A run checked whole, and the machine: what `dalikit verify` and `dalikit doctor` say."""
+
+from dalikit.inspection.run import Verdict, verify
+
+__all__ = ["Verdict", "verify"]
