@@ -37,9 +37,11 @@ class Suspects:
                 self._take_layers(component)
         posteriors = {id(each): each for each in self._everyone() if isinstance(each, Posterior)}
         self._posterior = next(iter(posteriors.values())) if len(posteriors) == 1 else None
-        everyone = {id(each): each for each in self._everyone() if _is_component(each)}.values()
-        files = [type(each).__module__ for each in everyone]
-        self._files = {f: each for f, each in zip(files, everyone, strict=True) if files.count(f) == 1}
+        kinds = {type(each): each for each in self._everyone() if _is_component(each)}
+        files = [kind.__module__ for kind in kinds]
+        self._files = {
+            kind.__module__: each for kind, each in kinds.items() if files.count(kind.__module__) == 1
+        }
 
     def culprit(self, frames: Iterable[FrameType]) -> object | None:
         """The component of the first of these frames, the innermost one first, that is anybody's."""

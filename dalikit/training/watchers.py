@@ -69,8 +69,9 @@ class Watchers:
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
-        for callback in self.callbacks:
-            callback.load_state(state["callbacks"].get(callback.name, {}))
+        with naming(when=lambda: "to go on from its state"):
+            for callback in self.callbacks:
+                callback.load_state(state["callbacks"].get(callback.name, {}))
         self.untold = list(state.get("untold", []))
 
     def _tell(self, fit: Fit) -> None:
