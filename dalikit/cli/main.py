@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dalikit.cli import components, data, infer, inspect, scorer, signals, study, train
+from dalikit.cli import components, data, doctor, infer, scorer, signals, study, train, verify
 from dalikit.errors import DalikitError, Interrupted
 
 app = typer.Typer(
@@ -25,7 +25,8 @@ infer.register(app)
 study.register(app)
 scorer.register(app)
 components.register(app)
-inspect.register(app)
+verify.register(app)
+doctor.register(app)
 
 
 @app.callback()

@@ -1,4 +1,4 @@
-"""`dalikit verify` and `dalikit doctor`: whether a run is whole, and whether this machine is fit for one."""
+"""`dalikit verify`: whether a run is whole."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 
 from dalikit.cli import settings
 from dalikit.cli.components import Json
+from dalikit.cli.sizes import told_size
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
+    """Add the command to the application."""
     app.command()(verify)
 
 
@@ -61,21 +62,6 @@ def _counted(verdict: "Verdict") -> str:
         f"checkpoint{'s' if files.checkpoints[1:] else ''} of step {steps}" if steps else "no checkpoint yet"
     ]
     found += [f"best weights of step {files.best[-1]:,}"] if files.best else []
-    found += [f"{files.lines:,} lines of log", f"{files.files} files of {_size(files.size)}"]
+    found += [f"{files.lines:,} lines of log", f"{files.files} files of {told_size(files.size)}"]
     drawn = "draws and encodes" if verdict.encoded else "draws"
     return f"{', '.join(found)}{f'; it {drawn}' if verdict.used else ''}"
-
-
-def _size(count: int) -> str:
-    """A number of bytes for people.
-
-    Examples:
-        >>> _size(999), _size(12_300_000)
-        ('999 B', '12.3 MB')
-    """
-    amount = float(count)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
