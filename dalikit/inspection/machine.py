@@ -69,7 +69,7 @@ def versions() -> dict[str, str | None]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = None
-    return found
+    return found | {"torch": str(torch.__version__)}  # which says for which devices it was built
 
 
 def devices() -> list[Device]:
