@@ -327,6 +327,44 @@ def test_a_run_that_was_resumed_and_rolled_on_is_whole(run, cli):
     assert wrong(run) == []
 
 
+@pytest.mark.filterwarnings("always::UserWarning")
+def test_a_run_that_was_rolled_back_is_whole(cli, tmp_path, train_options, monkeypatch):
+    fakes.install_file(tmp_path / "site", monkeypatch, "faulty")
+    run, words = tmp_path / "run", ["--game", "sour", "--set", "game.fault=nan", "--on-nonfinite", "rollback"]
+    every = ["--set", "callbacks.checkpoint.every=1", "--set", "callbacks.log.every=1"]
+    done = cli("train", *train_options, *words, *every, "--steps", 9, "--out", run)
+    assert done.returncode == 1
+    assert "going back to step 2" in done.stderr
+    assert any(line["event"] == "rollback" for line in RunDirectory(run).log_lines())
+    assert cli("verify", run).returncode == 0
+
+
+def test_a_conditional_run_draws_and_encodes_under_labels(cli, tmp_path, train_options):
+    run = tmp_path / "run"
+    words = ["--set", "method.conditional=true", "--steps", 2, "--out", run]
+    assert cli("train", *train_options, *words).returncode == 0
+    document = json.loads(cli("verify", run, "--json").stdout)
+    assert (document["whole"], document["used"][0], document["encoded"]) == (True, "last", True)
+
+
+def test_a_plugin_that_fails_in_use_is_named(cli, tmp_path, train_options, monkeypatch):
+    fakes.install_file(tmp_path / "site", monkeypatch, "faulty")
+    run = tmp_path / "run"
+    off = ["--set", "callbacks.pictures=null", "--set", "callbacks.evaluation=null"]
+    plain = [word for word in train_options if "callbacks" not in word][:-1]
+    done = cli("train", *plain, *off, "--posterior", "worn", "--steps", 2, "--out", run)
+    assert done.returncode == 0, done.stderr
+
+    def worn(self, *heads):
+        raise ZeroDivisionError("worn out")
+
+    import fake_faulty
+
+    monkeypatch.setattr(fake_faulty.Worn, "code", worn)
+    said = cli("verify", run).stdout
+    assert "checkpoints: cannot be used: posterior 'worn' of fake-faulty 1.0" in said
+
+
 # --- a plugin that is gone --------------------------------------------------------------------------------
 
 
