@@ -88,6 +88,30 @@ def test_the_term_is_the_one_that_the_density_is_in(train):
     assert re.search(r"Phase 'generator\+encoder': its nll became nan in step \d", done.stderr), done.stderr
 
 
+def test_weights_that_an_optimizer_spoils_are_its_fault_and_no_networks(train):
+    """They are seen by whoever reads them next."""
+    said = train("trainer.optimizer=halt", "trainer.optimizer.fault=nan").stderr
+    what = rf"optimizer 'halt' {OF} had left weights of 'discriminator' that are not finite"
+    assert re.search(rf"Phase '\S+': its \w+ became nan in step \d, where {what}\.", said), said
+
+
+def test_data_that_are_not_finite_are_the_data_sets_fault(train):
+    said = train("dataset=torn", "dataset.fault=nan").stderr
+    what = rf"dataset 'torn' {OF} gave data that are not finite"
+    assert re.search(rf"Phase '\S+': its \w+ became nan in step 3, where {what}\.", said), said
+
+
+@pytest.mark.parametrize(
+    ("at", "says"), [("settled", f"failed: {WORN}"), ("exit", "cannot be built: SystemExit: 0")]
+)
+def test_a_callback_that_fails_before_training_is_named_and_nothing_is_left(train, tmp_path, at, says):
+    done = train(f"callbacks.clumsy.at={at}")
+    assert done.returncode in (1, 2)
+    assert done.stderr.count("\n") == 1
+    assert f"callback 'clumsy' {OF} {says}" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("at", ["fit_start", "state", "load_state"])
 def test_a_callback_that_cannot_begin_or_be_saved_is_named(train, cli, tmp_path, at):
     done = train(f"callbacks.clumsy.at={'nowhere' if at == 'load_state' else at}")

@@ -80,6 +80,8 @@ def told(
         drawn: the state of torch's generator before the loss was computed.
     """
     last = trainer.draw() if iteration is None else iteration
+    if before := _before(trainer, last):
+        return f", where {before}"
     again = Iteration(trainer.method.generate, Batch(last.real, last.labels), last.z)
     losses = [phase.due(trainer.step)] if iteration is not None else [phase.penalised, phase.loss]
     with torch.random.fork_rng(devices=[]):
@@ -91,6 +93,18 @@ def told(
                 return f", where {describe(owner)} began it"
     plugins = [describe(each) for each in trainer.suspects.of_plugins()]
     return f"; plugins have a part in it: {', '.join(plugins)}" if plugins else ""
+
+
+def _before(trainer: Trainer, iteration: Iteration) -> str:
+    """What was not finite before the phase began, and whose work that is; "" where all was."""
+    if not bool(iteration.real.isfinite().all()):
+        return f"{describe(trainer.dataset)} gave data that are not finite"
+    for role, optimizer in trainer.optimizers.items():
+        named = trainer.method.player(role).named_parameters()
+        weights = [p for name, p in named if f"{role}.{name}" not in trainer.infinite]
+        if not all(bool(weight.isfinite().all()) for weight in weights):
+            return f"{describe(optimizer.optimizer)} had left weights of '{role}' that are not finite"
+    return ""
 
 
 def _culprit(

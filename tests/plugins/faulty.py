@@ -8,6 +8,7 @@ from torch.distributions import Independent, Normal
 
 from dalikit import (
     AdversarialGame,
+    Batch,
     Callback,
     Dataset,
     DataSpec,
@@ -137,8 +138,12 @@ class Lame(Encoder):
 
 class Stepper(torch.optim.SGD):
     def step(self, closure=None):
-        self.third(torch.zeros(()))
-        return super().step(closure)
+        worn = self.third(torch.zeros(()))
+        found = super().step(closure)
+        with torch.no_grad():
+            for weight in self.param_groups[0]["params"]:
+                weight += worn
+        return found
 
 
 class Halt(Optimizer):
@@ -161,8 +166,9 @@ class TornSplit(TensorSplit):
         self.third = third
 
     def take(self, index, rng):
-        self.third(torch.zeros(()))
-        return super().take(index, rng)
+        worn = self.third(torch.zeros(()))
+        x, y = super().take(index, rng)
+        return Batch(x + worn, y)
 
 
 class Torn(Dataset):
@@ -189,6 +195,14 @@ class Clumsy(Callback):
 
     def __init__(self, *, at: str = "nowhere"):
         self.at = at
+        if at == "exit":
+            raise SystemExit(0)
+
+    @classmethod
+    def settled(cls, settings, method):
+        if settings["callbacks"]["clumsy"]["at"] == "settled":
+            raise ZeroDivisionError("worn out")
+        return {}
 
     def _do(self, at):
         if at == self.at:
