@@ -88,6 +88,12 @@ def test_the_term_is_the_one_that_the_density_is_in(train):
     assert re.search(r"Phase 'generator\+encoder': its nll became nan in step \d", done.stderr), done.stderr
 
 
+def test_where_it_is_finite_when_run_once_more_the_plugins_that_took_part_are_named(train):
+    said = train("posterior=worn", "posterior.fault=once").stderr
+    part = rf"plugins have a part in it: posterior 'worn' {OF}"
+    assert re.search(rf"Phase 'generator\+encoder': its nll became nan in step \d; {part}\.", said), said
+
+
 def test_weights_that_an_optimizer_spoils_are_its_fault_and_no_networks(train):
     """They are seen by whoever reads them next."""
     said = train("trainer.optimizer=halt", "trainer.optimizer.fault=nan").stderr

@@ -51,9 +51,8 @@ class Suspects:
     def of_plugins(self) -> list[object]:
         """Those that came from a third party, the outermost first."""
         everyone = {id(each): each for each in self._everyone() if _is_component(each)}.values()
-        return [
-            each for each in everyone if not getattr(each, "origin", "").startswith(("dalikit ", "builtin"))
-        ]
+        origins = [(each, getattr(each, "origin", "")) for each in everyone]
+        return [each for each, origin in origins if origin and not origin.startswith("dalikit ")]
 
     def _owner(self, frame: FrameType) -> object | None:
         actor = _actor(frame)
