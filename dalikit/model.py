@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dalikit.assembly import build, checking
 from dalikit.assembly.devices import find_device
+from dalikit.assembly.inventory import check_present
 from dalikit.assembly.registry import Registry
 from dalikit.data.inputs import Data, Inputs, Prepared
 from dalikit.data.labels import Labels
@@ -42,6 +43,7 @@ class RunModel(Model):
         weights: Which = "last",
     ) -> None:
         self.run = run
+        check_present(run, registry, ("method", *config.players))
         self.config = checking.check_players(config, registry)
         self.registry = registry
         self.root = root
@@ -59,6 +61,7 @@ class RunModel(Model):
     @cached_property
     def dataset(self) -> Dataset:
         """The data set it was trained on; where its data are others now, a warning says in what."""
+        check_present(self.run, self.registry, ("dataset",))
         config = checking.check_dataset(self.config, self.registry)
         dataset = build.make_dataset(config, self.registry, self.root)
         if said := self.run.tell_other_data(dataset):
@@ -129,6 +132,8 @@ class RunModel(Model):
             UserError: a metric that was asked for by name cannot be computed.
         """
         settings: Mapping[str, Mapping[str, Any] | None] = self.config.metrics
+        if metrics is None:
+            check_present(self.run, self.registry, ("metric",))
         if isinstance(metrics, Mapping):
             settings = metrics
         elif metrics is not None:

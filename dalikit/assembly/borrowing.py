@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from dalikit.assembly.inventory import check_present
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError
 from dalikit.interfaces import Dataset, DataSpec, Derived, Role
@@ -27,7 +28,9 @@ def from_run_layer(layers: Sequence[Layer], registry: Registry) -> Layer:
     mine = merge(layers)
     if mine.from_run is None:
         return {}
-    theirs = RunDirectory.open(Path(mine.from_run)).config
+    run = RunDirectory.open(Path(mine.from_run))
+    theirs = run.config
+    check_present(run, registry, ("method", *theirs.players))
     known = {kind: slot for kind, slot in theirs.players.items() if kind in registry.players}
     wanted = {kind: mine.players.get(kind, Slot()).name for kind in known if registry.kinds[kind].network}
     named = {"backbone": (mine.backbone, theirs.backbone)}

@@ -133,7 +133,7 @@ def _construct(kind: str, slot: Slot, registry: Registry, **available: Any) -> A
         return cls(*supplied, **slot.params)
     except DalikitError:
         raise
-    except Exception as error:  # whatever a component's constructor does, the culprit is named
+    except (Exception, SystemExit) as error:  # whatever a component's constructor does, the culprit is named
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UnfitError(f"{kind} '{slot.name}' of {row.source} cannot be built: {reason}") from error
 
@@ -148,7 +148,7 @@ def _name_errors(cls: type[Method], make: Any) -> Any:
         return make()
     except DalikitError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UnfitError(f"{describe(cls)} cannot be built: {reason}") from error
 

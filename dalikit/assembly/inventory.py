@@ -1,10 +1,12 @@
 """What a run is made of: each component of its configuration, and the distribution that it came from."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dalikit.assembly.registry import Registry
+from dalikit.errors import UserError
 from dalikit.interfaces import Optimizer
 from dalikit.interfaces.kinds import as_slot
+from dalikit.runs import RunDirectory
 from dalikit.runs.config import RunConfig
 from dalikit.runs.manifest import ComponentFacts
 
@@ -16,6 +18,41 @@ def components_of(config: RunConfig, registry: Registry) -> tuple[ComponentFacts
         ComponentFacts(kind=row.kind, name=row.name, distribution=row.distribution, version=row.version)
         for row in rows
     )
+
+
+class AbsentError(UserError):
+    """A component that a run is made of is not here; the message says what to install."""
+
+
+def check_present(run: RunDirectory, registry: Registry, kinds: Collection[str] | None = None) -> None:
+    """Raise `AbsentError` where a component of a run is not here, by what the run knows of its origin.
+
+    Args:
+        run: whose components.
+        registry: those that are here.
+        kinds: that are needed; all unless given.
+    """
+    here = {(row.kind, row.name) for row in registry.rows if row.state in ("ok", "clash")}
+    known = {(each.kind, each.name): each for each in run.components}
+    needed = [each for each in dict.fromkeys(_named(run.config)) if kinds is None or each[0] in kinds]
+    gone = [known[each] for each in needed if each not in here and each in known]
+    if gone:
+        more = f", and {len(gone) - 1} more" if gone[1:] else ""
+        what = f"{gone[0].kind} '{gone[0].name}'{more}"
+        raise AbsentError(f"Run {run.path} needs {what} of {_remedy(gone[0], registry)}")
+
+
+def _remedy(gone: ComponentFacts, registry: Registry) -> str:
+    """The distribution of a component that is not here, and what is to be done about it."""
+    source = f"{gone.distribution} {gone.version}"
+    rows = [row for row in registry.rows if row.distribution == gone.distribution]
+    if broken := [row.detail for row in rows if row.state in ("broken", "refused")]:
+        return f"{source}, which cannot be used: {broken[0]}"
+    if rows:
+        return (
+            f"{source}, which {rows[0].source} no longer offers: install {gone.distribution}=={gone.version}"
+        )
+    return f"{source}, which is not installed: install {gone.distribution}=={gone.version}"
 
 
 def _named(config: RunConfig) -> Iterator[tuple[str, str]]:

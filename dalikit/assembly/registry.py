@@ -7,6 +7,7 @@ plugin is loaded and asked alone.
 
 import inspect
 import sys
+import time
 import warnings
 from collections.abc import Iterable
 from contextlib import redirect_stdout
@@ -25,13 +26,17 @@ from dalikit.runs.config import SECTIONS
 
 OWN_DISTRIBUTION = "dalikit"
 
+SLOW = 2.0
+"""Seconds from which on a plugin's import is told of: every command waits for it."""
+
 
 @dataclass(frozen=True)
 class Row:
     """One line of `dalikit plugins`: a component, or a plugin that could not be used.
 
     `state` is "ok", "broken" (the plugin fails), "clash" (several plugins offer the name) or "refused"
-    (the name is a built-in's); `detail` says why.
+    (the name is a built-in's); `detail` says why. `plugin` is the entry point's name, and `seconds` is what
+    importing it took.
     """
 
     kind: str
@@ -41,6 +46,8 @@ class Row:
     state: str
     detail: str = ""
     component: Any = None
+    plugin: str = ""
+    seconds: float = 0.0
 
     @property
     def source(self) -> str:
@@ -68,7 +75,7 @@ class Registry:
             points = entry_points(group=hookspecs.ENTRY_POINT_GROUP)
         rows: list[Row] = []
         for point in sorted(points, key=lambda p: (not _is_own(p), _source(p), p.name)):
-            rows += _rows_of(point)
+            rows += _timed(point)
         rows = _settle_names(_settle_kinds(rows))
         for fault in (row for row in rows if row.state != "ok"):
             own = fault.distribution == OWN_DISTRIBUTION and fault.state == "broken"
@@ -123,7 +130,7 @@ class Registry:
 
 
 class PluginWarning(UserWarning):
-    """A third-party plugin cannot be used."""
+    """A third-party plugin cannot be used, or keeps every command waiting."""
 
 
 def _is_own(point: EntryPoint) -> bool:
@@ -137,6 +144,21 @@ def _source(point: EntryPoint) -> str:
 def _describe(row: Row) -> str:
     what = "plugin" if row.kind == "plugin" else row.kind
     return f"{what} '{row.name}' of {row.source}: {row.detail}."
+
+
+def _timed(point: EntryPoint) -> list[Row]:
+    """The rows of a plugin, with how long it took to be imported; one that takes long is warned of."""
+    begun = time.monotonic()
+    found = _rows_of(point)
+    seconds = time.monotonic() - begun
+    if seconds > SLOW and not _is_own(point):
+        source = found[0].source
+        warnings.warn(
+            f"plugin '{point.name}' of {source} took {seconds:.1f} s to be imported, by every command",
+            PluginWarning,
+            stacklevel=3,
+        )
+    return [replace(row, plugin=point.name, seconds=seconds) for row in found]
 
 
 def _rows_of(point: EntryPoint) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dalikit.cli import components, data, infer, scorer, signals, study, train
+from dalikit.cli import components, data, doctor, infer, scorer, signals, study, train, verify
 from dalikit.errors import DalikitError, Interrupted
 
 app = typer.Typer(
@@ -25,6 +25,8 @@ infer.register(app)
 study.register(app)
 scorer.register(app)
 components.register(app)
+verify.register(app)
+doctor.register(app)
 
 
 @app.callback()
@@ -65,7 +67,10 @@ def _explain(error: Exception) -> int:
             return 2
         where = "`dalikit --help` and `dalikit COMMAND --help` list what there is."
         return _report(f"Error: {usage().rstrip('.')}. {where}", 2)
-    return _report(f"Error: {type(error).__name__}: {error} (--debug shows where)", 1)
+    from dalikit.interfaces.blaming import named
+
+    said = named(error) or f"{type(error).__name__}: {error}"
+    return _report(f"Error: {said} (--debug shows where)", 1)
 
 
 def _report(text: str, code: int) -> int:

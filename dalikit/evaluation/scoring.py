@@ -76,7 +76,7 @@ def _scored(metric: Metric, method: Method, part: Part, seed: int, check: Callab
     check()
     found = metric.compute()
     if wrong := [field for field, value in found.values.items() if not math.isfinite(value)]:
-        raise UnfitError(f"{wrong[0]} is {found.values[wrong[0]]}")
+        raise UnfitError(f"{describe(metric)} gives {wrong[0]} = {found.values[wrong[0]]}")
     labels = {"labels": "read by the method, as frequent as in training"} if method.conditional else {}
     dataset = getattr(metric, "dataset", None)  # one that was built by hand need not keep it
     data = {} if dataset is None else {DATA: joint_sha256(dataset.stamp)}

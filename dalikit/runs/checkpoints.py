@@ -132,6 +132,17 @@ class Checkpoints(RunDocuments, RunLog):
             raise self._nothing_saved()
         return found
 
+    @property
+    def components(self) -> tuple[ComponentFacts, ...]:
+        """What the run is made of, and where that came from: as it began, or as its last checkpoint has it.
+
+        Raises:
+            UserError: run.json is damaged, and so are the checkpoints where that does not say.
+        """
+        began = self.facts.components
+        last = None if began else newest(self.path / "checkpoints", self.identity, _manifest_alone)
+        return began if last is None else last.components
+
     def _manifest(self, step: int, infinite: Sequence[str]) -> Manifest:
         """One without files yet; raises `RunError` where the run is no longer there."""
         if self.settings_digest and not (self.path / FACTS).is_file():
@@ -162,6 +173,10 @@ class Checkpoints(RunDocuments, RunLog):
             f"Run {self.path} has kept no best weights, which callbacks.best does where "
             "callbacks.evaluation scores them; there are the last"
         )
+
+
+def _manifest_alone(folder: Path, manifest: Manifest) -> Manifest:
+    return manifest
 
 
 def _best_facts(folder: Path, manifest: Manifest) -> BestFacts:

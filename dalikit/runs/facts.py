@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from dalikit.functional.fitting import Fitting
 from dalikit.interfaces import Dataset, DataSpec, Part, Range, Stamp, Standardization
+from dalikit.runs.manifest import ComponentFacts
 
 FORMAT = 3
 """The version of this layout, stored in run.json."""
@@ -80,6 +81,8 @@ class RunFacts(BaseModel):
     format: int = FORMAT
     identity: str = ""
     data: DataFacts
+    components: tuple[ComponentFacts, ...] = ()
+    """What it was made of when it began; manifests know what it is made of since."""
 
 
 class BestFacts(BaseModel):

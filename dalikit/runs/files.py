@@ -20,7 +20,7 @@ def read_json(path: Path, run: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise UserError(f"Run {run} is damaged: {path.name}: {reason}") from None
     if not isinstance(content, dict):

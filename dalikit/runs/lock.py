@@ -42,6 +42,22 @@ def locked(folder: Path) -> Iterator[None]:
             file.close()
 
 
+def lockable(path: Path) -> bool:
+    """Whether a lock on the file at `path` keeps out others who open it, as it is on most file systems."""
+    if fcntl is None:
+        return False
+    with path.open("rb") as one, path.open("rb") as other:
+        try:
+            fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
 def _hold(folder: Path) -> IO[str] | None:
     """The lock's file, held and with this process's number in it; None where there are no locks."""
     while fcntl is not None:

@@ -107,7 +107,7 @@ def _read(run: Path) -> list[tuple[str, dict[str, Any]]]:
         if texts and not texts[-1].endswith("\n"):
             texts.pop()  # a process was killed, or a disk was full, in the middle of it
         return [(text, _record(text)) for text in texts if text.strip()]
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise UserError(f"Run {run} is damaged: {LOG} has a line that is not a record") from None
 
 

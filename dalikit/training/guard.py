@@ -1,13 +1,14 @@
 """Losses and gradients that are not finite, seen before they reach the weights; no device is waited for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from dalikit.errors import NonFiniteLossError
 from dalikit.interfaces import Phase, PhaseLoss
+from dalikit.training.terms import RunningTerms, values_of
 
 HELPS = "A lower trainer.lr or a trainer.clip_norm may help"
 
@@ -24,7 +25,7 @@ class Guard:
     """
 
     def __init__(self, device: torch.device, waits: bool | None = None) -> None:
-        self._names: list[str] = []
+        self._phases: list[Phase] = []
         self._found = torch.zeros((), device=device)
 
         self._step, self._phase = (torch.zeros((), device=device, dtype=torch.int64) for _ in range(2))
@@ -32,11 +33,17 @@ class Guard:
         self._waits = device.type == "cpu" if waits is None else waits
 
     def look(
-        self, phase: Phase, step: int, loss: PhaseLoss, trained: Sequence[nn.Parameter]
+        self,
+        phase: Phase,
+        step: int,
+        loss: PhaseLoss,
+        trained: Sequence[nn.Parameter],
+        began: Callable[[], str] = str,
     ) -> Tensor | None:
         """See whether the phase's update of iteration `step`, from 1, may be made.
 
         Returns a flag on the device, 1 from the first update on that must not be made; None where all may.
+        `began` is asked, where it must not, in which component what is not finite began.
 
         Raises:
             NonFiniteLossError: it must not, and that is known already.
@@ -53,29 +60,32 @@ class Guard:
             self._phase = torch.where(first, self._number(phase), self._phase)
             return self._found
         if self._found:
-            raise NonFiniteLossError(_told(phase, step, loss))
+            values = {name: float(value.detach()) for name, value in values_of(loss).items()}
+            raise NonFiniteLossError(_told(phase, step, values, began()))
         return None
 
-    def check(self) -> None:
-        """Raise `NonFiniteLossError` if an update could not be made; waits for the device."""
+    def check(self, terms: RunningTerms, began: Callable[[Phase], str] = lambda _: "") -> None:
+        """Raise `NonFiniteLossError` if an update could not be made; waits for the device.
+
+        `terms` are what phases have reported, and `began` is asked as that of `look` is.
+        """
         if self._waits or not self._found:
             return
-        name, step = self._names[int(self._phase)], int(self._step)
-        raise NonFiniteLossError(
-            f"Phase '{name}': its loss or a gradient is not finite in step {step}. {HELPS}"
-        )
+        phase = self._phases[int(self._phase)]
+        raise NonFiniteLossError(_told(phase, int(self._step), terms.sums(phase), began(phase)))
 
     def _number(self, phase: Phase) -> int:
         """A phase as a number, for the device to keep."""
-        if phase.name not in self._names:
-            self._names.append(phase.name)
-        return self._names.index(phase.name)
+        names = [each.name for each in self._phases]
+        if phase.name not in names:
+            self._phases.append(phase)
+            return len(names)
+        return names.index(phase.name)
 
 
-def _told(phase: Phase, step: int, loss: PhaseLoss) -> str:
-    values = {name: float(value.detach()) for name, value in [*loss.terms.items(), ("total", loss.total)]}
+def _told(phase: Phase, step: int, values: Mapping[str, float], began: str) -> str:
     wrong = next((f"its {name} became {v}" for name, v in values.items() if not math.isfinite(v)), None)
-    return f"Phase '{phase.name}': {wrong or 'a gradient is not finite'} in step {step}. {HELPS}"
+    return f"Phase '{phase.name}': {wrong or 'a gradient is not finite'} in step {step}{began}. {HELPS}"
 
 
 def _numbers(gradient: Tensor) -> Tensor:

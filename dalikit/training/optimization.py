@@ -1,7 +1,7 @@
 """One role's optimizer: its rate's schedule, and gradient clipping, around whatever steps."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dalikit.components.optimizers.adam import Adam
 from dalikit.errors import UnfitError
 from dalikit.functional.schedules import Schedule, ScheduleLike
-from dalikit.interfaces import Optimizer, describe
+from dalikit.interfaces import Method, Optimizer, Phase, describe
 from dalikit.interfaces.kinds import as_slot
 
 Rate = Annotated[float, Field(gt=0)]
@@ -158,3 +158,25 @@ class RoleOptimizer:
         self.torch.load_state_dict({"state": state, "param_groups": groups})
         for group in self.torch.param_groups:
             group["lr"] = self._lr  # loading has put a copy in its place
+
+
+def optimizers_of(
+    method: Method,
+    phases: Sequence[Phase],
+    settings: TrainerSettings,
+    make: Callable[[Optimization], Optimizer],
+) -> dict[str, RoleOptimizer]:
+    """One for each role that a phase trains and that has parameters (few posteriors have any).
+
+    Raises:
+        UnfitError: settings are of a role that no phase trains.
+    """
+    trained = list(dict.fromkeys(role for phase in phases for role in phase.trains))
+    if unknown := [role for role in settings.roles if role not in trained]:
+        raise UnfitError(f"trainer.roles.{unknown[0]}: {describe(method)} trains {', '.join(trained)}")
+    own = {role: settings.of(role) for role in trained}
+    return {
+        role: RoleOptimizer(method.player(role), each, make(each))
+        for role, each in own.items()
+        if list(method.player(role).parameters())
+    }

@@ -10,6 +10,11 @@ from dalikit.errors import NonFiniteLossError
 from dalikit.interfaces import Phase, PhaseLoss
 
 
+def values_of(loss: PhaseLoss) -> dict[str, Tensor]:
+    """What a phase reports, its terms and what it minimises, by name."""
+    return {**loss.terms, "total": loss.total}
+
+
 class RunningTerms:
     """Sums of each phase's total and terms since training began, and where each reader last stood.
 
@@ -25,11 +30,16 @@ class RunningTerms:
 
     def add(self, phase: Phase, loss: PhaseLoss) -> None:
         """Take in what one step of `phase` found, without waiting for it and without its graph."""
-        for term, value in [*loss.terms.items(), ("total", loss.total)]:
+        for term, value in values_of(loss).items():
             name = f"{phase.name}/{term}"
             found = value.detach().to(torch.float64 if value.device.type != "mps" else torch.float32)
             self._sums[name] = self._sums[name] + found if name in self._sums else found
             self._counts[name] = self._counts.get(name, 0) + 1
+
+    def sums(self, phase: Phase) -> dict[str, float]:
+        """The sum of each of the phase's terms since training began; waits for the device."""
+        start = f"{phase.name}/"
+        return {n.removeprefix(start): float(v) for n, v in self._sums.items() if n.startswith(start)}
 
     def read(self, reader: str, step: int) -> dict[str, float]:
         """The means since this reader's last reading, by `phase/term`; where nothing is new, that again.

@@ -1,24 +1,18 @@
 """The trainer: phases to optimizer steps, and nothing else. It knows no method, game or data set by name."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 
-from dalikit.errors import Stopped, UnfitError
-from dalikit.interfaces import (
-    Batch,
-    Callback,
-    Dataset,
-    Iteration,
-    Method,
-    Optimizer,
-    Phase,
-    TrainingState,
-    describe,
-)
+from dalikit.errors import Stopped
+from dalikit.interfaces import Batch, Callback, Dataset, Iteration, Method, Optimizer, Phase, TrainingState
+from dalikit.interfaces.blaming import Suspects, naming
 from dalikit.interfaces.watching import not_finite
 from dalikit.randomness import RandomState, derived_seed
+from dalikit.training import retrace
 from dalikit.training.averaging import Average
 from dalikit.training.checks import (
     check_batch,
@@ -30,7 +24,7 @@ from dalikit.training.checks import (
     count_classes,
 )
 from dalikit.training.guard import Guard
-from dalikit.training.optimization import Optimization, RoleOptimizer, TrainerSettings, make_adam
+from dalikit.training.optimization import Optimization, TrainerSettings, make_adam, optimizers_of
 from dalikit.training.restoring import capture, restore
 from dalikit.training.stream import BatchStream
 from dalikit.training.terms import RunningTerms
@@ -77,8 +71,10 @@ class Trainer:
         check_phases(method, self.phases)
         check_needs(method)
         self.watchers = Watchers(callbacks)
-        self.optimizers = self._optimizers(make_optimizer)
+        self.optimizers = optimizers_of(method, self.phases, self.settings, make_optimizer)
         check_optimizers(method, self.optimizers)
+        optimizers = [each.optimizer for each in self.optimizers.values()]
+        self.suspects = Suspects(method, *vars(method).values(), *optimizers, dataset)
         split = dataset.split("train")
         if method.conditional:
             method.class_shares.copy_(count_classes(split, dataset))
@@ -153,7 +149,7 @@ class Trainer:
         Raises:
             NonFiniteLossError: one of them is NaN or infinite.
         """
-        self.guard.check()
+        self.guard.check(self.terms, partial(retrace.told, self))
         return self.terms.read(reader, self.step)
 
     def log(self, record: Mapping[str, Any]) -> None:
@@ -179,6 +175,12 @@ class Trainer:
         self.rollbacks = rollbacks
         self.random = RandomState.seeded(derived_seed(self._seed, f"training, rolled back {rollbacks}"))
 
+    def parameters(self, phase: Phase) -> list[nn.Parameter]:
+        """What a phase trains."""
+        return [
+            p for role in phase.trains if role in self.optimizers for p in self.optimizers[role].parameters
+        ]
+
     def _loop(self, conclude: Callable[[], None]) -> None:
         try:
             self.watchers.start(self)
@@ -200,17 +202,23 @@ class Trainer:
             self.watchers.end(self)
 
     def _iterate(self) -> None:
-        self._advance()
-        iteration = self._draw()
+        with naming(self.suspects, self._now):
+            self._advance()
+            iteration = self.draw()
         for position, phase in enumerate(self.phases):
             for repeat in range(phase.repeats):
-                if repeat:
-                    iteration = self._draw()
-                last = repeat == phase.repeats - 1
-                iteration.enter(shared=last and position < len(self.phases) - 1)
-                self._run(phase, iteration)
-                iteration.leave(phase.trains)
+                with naming(self.suspects, partial(self._now, phase)):
+                    iteration = self.draw() if repeat else iteration
+                    last = repeat == phase.repeats - 1
+                    iteration.enter(shared=last and position < len(self.phases) - 1)
+                    self._run(phase, iteration)
+                    iteration.leave(phase.trains)
         self._checked = True
+
+    def _now(self, phase: Phase | None = None) -> str:
+        """Where training is, for the text of an error."""
+        where = "" if phase is None else f"phase '{phase.name}' of "
+        return f"in {where}step {self.step + 1}"
 
     def _advance(self) -> None:
         """Say how far training is, and set the rates: a method may read another role's."""
@@ -219,7 +227,8 @@ class Trainer:
             rate = optimizer.settings.rate(self.step, self.steps, self.stream.epoch)
             optimizer.set_rate(rate / 2**self.rollbacks)
 
-    def _draw(self) -> Iteration:
+    def draw(self) -> Iteration:
+        """The next iteration's data and codes."""
         raw, labels = self.stream.next()
         self.images += len(raw)
         x = self.dataset.scale(raw.to(self.device, non_blocking=True))
@@ -230,9 +239,9 @@ class Trainer:
         return Iteration(self.method.generate, Batch(x.to(z.dtype), y), z)
 
     def _run(self, phase: Phase, iteration: Iteration) -> None:
+        drawn = torch.get_rng_state()  # which a phase is run once more from where it went wrong
         loss = phase.due(self.step)(iteration)
-        optimizers = [self.optimizers[role] for role in phase.trains if role in self.optimizers]
-        parameters = [p for optimizer in optimizers for p in optimizer.parameters]
+        parameters = self.parameters(phase)
         if not self._checked:
             check_loss(self.method, phase, loss, parameters)
         for parameter in parameters:
@@ -240,26 +249,14 @@ class Trainer:
         loss.total.backward(inputs=parameters)
         if not self._checked:
             check_reached(self.method, phase, self.optimizers)
-        skip = self.guard.look(phase, self.step + 1, loss, parameters)
-        for optimizer in optimizers:
-            optimizer.step(skip)
+        began = partial(retrace.told, self, phase, iteration, drawn)
+        skip = self.guard.look(phase, self.step + 1, loss, parameters, began)
+        for role in phase.trains:
+            if role in self.optimizers:
+                self.optimizers[role].step(skip)
         if phase.after:
             phase.after()
         self.terms.add(phase, loss)
-
-    def _optimizers(self, make: Callable[[Optimization], Optimizer]) -> dict[str, RoleOptimizer]:
-        """One for each role that a phase trains and that has parameters (few posteriors have any)."""
-        trained = list(dict.fromkeys(role for phase in self.phases for role in phase.trains))
-        if unknown := [role for role in self.settings.roles if role not in trained]:
-            raise UnfitError(
-                f"trainer.roles.{unknown[0]}: {describe(self.method)} trains {', '.join(trained)}"
-            )
-        settings = {role: self.settings.of(role) for role in trained}
-        return {
-            role: RoleOptimizer(self.method.player(role), own, make(own))
-            for role, own in settings.items()
-            if list(self.method.player(role).parameters())
-        }
 
     def _set_modes(self) -> None:
         """Roles that no phase trains stay in eval mode: their buffers must not move."""

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from dalikit.errors import NonFiniteLossError, RunError, Stopped
+from dalikit.errors import DalikitError, NonFiniteLossError, Stopped
 from dalikit.interfaces import Callback, Fit, describe
+from dalikit.interfaces.blaming import Suspects, naming
 from dalikit.training.checks import check_callbacks, state_of
 
 
@@ -41,8 +42,9 @@ class Watchers:
 
     def start(self, fit: Fit) -> None:
         """Before the first iteration of this process; whoever cannot start ends the training."""
-        for callback in self.callbacks:
-            callback.fit_start(fit)
+        with naming(when=lambda: f"at the start, step {fit.step}"):
+            for callback in self.callbacks:
+                callback.fit_start(fit)
         self._tell(fit)
 
     def step_done(self, fit: Fit) -> None:
@@ -67,8 +69,9 @@ class Watchers:
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
-        for callback in self.callbacks:
-            callback.load_state(state["callbacks"].get(callback.name, {}))
+        with naming(when=lambda: "to go on from its state"):
+            for callback in self.callbacks:
+                callback.load_state(state["callbacks"].get(callback.name, {}))
         self.untold = list(state.get("untold", []))
 
     def _tell(self, fit: Fit) -> None:
@@ -76,7 +79,7 @@ class Watchers:
         for callback in [each for each in self.callbacks if each.name in self.untold]:
             if callback.saves:
                 self.untold.remove(callback.name)  # what it saves now is not to be saved again
-                callback.step_end(fit)
+                self._try(callback, "step_end", fit)
             elif not fit.interrupted:
                 try:
                     self._try(callback, "step_end", fit)
@@ -86,7 +89,8 @@ class Watchers:
 
     def _try(self, callback: Callback, event: str, fit: Fit, *told: Any) -> None:
         try:
-            getattr(callback, event)(fit, *told)
+            with naming(Suspects(callback), lambda: f"in {event} of step {fit.step}"):
+                getattr(callback, event)(fit, *told)
         except NonFiniteLossError:
             raise
         except Exception as error:
@@ -98,7 +102,8 @@ class Watchers:
         """Count what failed, and warn of it the first time."""
         self.failures[callback.name] = self.failures.get(callback.name, 0) + 1
         if self.failures[callback.name] == 1:
-            said = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
-            warnings.warn(
-                f"{describe(callback)} failed, and training goes on: {' '.join(said.split())}", stacklevel=2
-            )
+            known = isinstance(error, DalikitError)
+            said = " ".join((str(error) if known else f"{type(error).__name__}: {error}").split())
+            whose = describe(callback)
+            said = said.removeprefix(f"{whose} failed ")
+            warnings.warn(f"{whose} failed, and training goes on: {said}", stacklevel=2)

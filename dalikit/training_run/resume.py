@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dalikit.assembly import build, checking
-from dalikit.assembly.inventory import components_of
+from dalikit.assembly.inventory import check_present, components_of
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError
 from dalikit.runs import RunDirectory
@@ -37,6 +37,7 @@ def resume(
         found = run.load_checkpoint() if run.checkpoints() else None
         changed = _check_unchanged(run, found, accept_changes)
         stored = run.config
+        check_present(run, registry)
         if steps is not None:
             stored = stored.model_copy(update={"trainer": {**stored.trainer, "steps": steps}})
         config = checking.check(stored, registry)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dalikit.assembly.timing import threads
-from dalikit.errors import NonFiniteLossError, UserError
+from dalikit.errors import NonFiniteLossError, RunError, UserError
 from dalikit.evaluation import scoring
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Score, TrainingState
+from dalikit.interfaces.blaming import naming
 from dalikit.runs import RunDirectory
 from dalikit.runs.scores import KeptScores, scores_document
 from dalikit.training.trainer import Trainer
@@ -79,8 +80,16 @@ class TrainingRun:
     def missing(self) -> dict[str, str]:
         """Metrics that were asked for and cannot be had, better known before hours are spent on training."""
         asked = {n: make for n, make in self.metrics.items() if n not in self.trainer.dataset.metrics}
-        reasons = {name: make("test").unfit(self.trainer.inference) for name, make in asked.items()}
+        reasons = {name: self._unfit(make) for name, make in asked.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    def _unfit(self, make: Maker) -> str | None:
+        """Why a metric cannot be had, or None; one that fails to say is left out when it is scored, too."""
+        try:
+            with naming():
+                return make("test").unfit(self.trainer.inference)
+        except RunError as error:
+            return str(error)
 
     def _conclude(self) -> None:
         trainer = self.trainer

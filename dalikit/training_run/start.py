@@ -14,12 +14,14 @@ import torch
 
 import dalikit
 from dalikit.assembly import build, resolve
+from dalikit.assembly.inventory import components_of
 from dalikit.assembly.origins import origins
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.resolve import Resolved
 from dalikit.errors import UserError
 from dalikit.model import RunModel, load
 from dalikit.runs import DataFacts, RunDirectory, RunFacts
+from dalikit.runs.config import RunConfig
 from dalikit.training.trainer import Trainer
 from dalikit.training_run.run import TrainingRun
 
@@ -74,7 +76,7 @@ def start(
     run.check_free()
     trainer = build.make_trainer(config, registry, run, root)
     with run.locked():
-        run.create(config, _facts(trainer, registry, command, origins(resolved)))
+        run.create(config, _facts(config, trainer, registry, command, origins(resolved)))
         yield TrainingRun(run, trainer, build.make_metrics(config.metrics, trainer.dataset, registry, root))
 
 
@@ -87,7 +89,11 @@ def _new_folder(what: str) -> Path:
 
 
 def _facts(
-    trainer: Trainer, registry: Registry, command: Sequence[str], origins: Mapping[str, str]
+    config: RunConfig,
+    trainer: Trainer,
+    registry: Registry,
+    command: Sequence[str],
+    origins: Mapping[str, str],
 ) -> RunFacts:
     """What run.json says beside the configuration."""
     plugins = sorted({(row.distribution, row.version) for row in registry.rows})
@@ -106,4 +112,5 @@ def _facts(
         "origins": dict(origins),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-    return RunFacts(identity=uuid.uuid4().hex, data=DataFacts.of(trainer.dataset), **told)
+    data, components = DataFacts.of(trainer.dataset), components_of(config, registry)
+    return RunFacts(identity=uuid.uuid4().hex, data=data, components=components, **told)

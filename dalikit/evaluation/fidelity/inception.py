@@ -62,11 +62,18 @@ def _handed(state: dict[str, Tensor]) -> dict[str, Any]:
     return {"feature_extractor_weights_path": written}
 
 
-def _find_download() -> Path:
-    """torch-fidelity's own file, which `torch.hub` keeps; raises `UserError` where it cannot be had."""
+def default_path() -> Path:
+    """Where `torch.hub` keeps torch-fidelity's own file; its name ends with how its SHA-256 begins."""
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
 
-    path = Path(torch.hub.get_dir()) / "checkpoints" / URL.rsplit("/", 1)[1]
+    return Path(torch.hub.get_dir()) / "checkpoints" / URL.rsplit("/", 1)[1]
+
+
+def _find_download() -> Path:
+    """torch-fidelity's own file; raises `UserError` where it cannot be had."""
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as URL
+
+    path = default_path()
     if not path.is_file() and (fault := _fetch(URL, path)):
         raise UserError(fault)
     return path

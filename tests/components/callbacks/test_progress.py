@@ -12,6 +12,7 @@ from players import Points, dali
 from rich.console import Console
 
 from dalikit.components.callbacks.progress import ProgressBar
+from dalikit.errors import RunError
 from dalikit.runs import Context, RunDirectory
 from dalikit.training import Trainer
 
@@ -53,7 +54,7 @@ def test_the_bar_is_closed_when_training_fails(tmp_path):
             raise RuntimeError("no data")
 
     trainer = Trainer(dali(), Broken(), [bar], steps=6, batch_size=5)
-    with pytest.raises(RuntimeError, match="no data"):
+    with pytest.raises(RunError, match="dataset 'points' failed in step 1: RuntimeError: no data"):
         trainer.fit()
     assert bar._live is None
 

@@ -140,7 +140,7 @@ def test_a_value_that_is_no_number_is_no_score(value):
         def compute(self):
             return Score(self.name, {"sound": 1, "broken": value}, {})
 
-    with pytest.raises(UnfitError, match=f"^broken is {value}"):
+    with pytest.raises(UnfitError, match=f"^metric 'breaks' gives broken = {value}"):
         scoring.score(lambda part: Breaks(), Shifted())
 
 
