@@ -18,11 +18,7 @@ _SETTINGS: dict[str, Any] = {
     "generator": {"width": 128, "depth": 2, "x_scale": 2.0, "latent_size": 2},
     "discriminator": {"width": 128, "depth": 1, "head_depth": 1, "x_scale": 2.0},
     "encoder": {"width": 128, "depth": 1},
-    "trainer": {
-        "steps": 15_000,
-        "lr": 1e-3,
-        "roles": {"generator": {"lr": 2e-3}, "encoder": {"lr": 2e-3}},
-    },
+    "trainer": {"steps": 15_000, "lr": 1e-3, "roles": {"generator": {"lr": 2e-3}, "encoder": {"lr": 2e-3}}},
     "callbacks": {"pictures": {"every": 2000}, "evaluation": {"every": 2000}, "checkpoint": {"every": 4000}},
 }
 
