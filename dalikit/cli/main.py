@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _explain(error: Exception) -> int:
     if isinstance(error, DalikitError):
-        return _report(f"Error: {error}", error.exit_code)
+        return _report(_with_notes(f"Error: {error}", error), error.exit_code)
     if usage := getattr(error, "format_message", None):  # what the parser of the command line raises
         if not usage():  # `dalikit` alone: the help has been printed
             return 2
@@ -70,7 +70,12 @@ def _explain(error: Exception) -> int:
     from dalikit.interfaces.blaming import named
 
     said = named(error) or f"{type(error).__name__}: {error}"
-    return _report(f"Error: {said} (--debug shows where)", 1)
+    return _report(_with_notes(f"Error: {said} (--debug shows where)", error), 1)
+
+
+def _with_notes(said: str, error: Exception) -> str:
+    """What is said of an error, and what whoever passed it on had to add."""
+    return ". ".join([said, *(f"{note[:1].upper()}{note[1:]}" for note in getattr(error, "__notes__", ()))])
 
 
 def _report(text: str, code: int) -> int:

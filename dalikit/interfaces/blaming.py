@@ -15,8 +15,7 @@ from dalikit.errors import DalikitError, RunError
 from dalikit.interfaces.kinds import Component, describe
 from dalikit.interfaces.players import Posterior
 
-OWN_FAULT = (MemoryError, OutOfMemoryError)
-"""What is raised wherever memory runs out, and says nothing of who was at work."""
+LESS = "a smaller trainer.batch_size, smaller data (dataset.size) or narrower networks need less"
 
 
 class Suspects:
@@ -109,10 +108,17 @@ def named(error: BaseException, suspects: Suspects | None = None, when: str = ""
         "game 'toy' of toys 0.1 failed in step 3: ZeroDivisionError: division by zero"
     """
     culprit = (suspects or Suspects()).culprit(frames_of(error))
-    if culprit is None or isinstance(error, OWN_FAULT):
+    if culprit is None:
         return None
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     return f"{describe(culprit)} failed{f' {when}' if when else ''}: {reason}"
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory has run out, a device's or the machine's own, which torch says in words alone."""
+    return isinstance(error, MemoryError | OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )
 
 
 @contextmanager
@@ -120,13 +126,16 @@ def naming(suspects: Suspects | None = None, when: Callable[[], str] = str) -> I
     """Have an error that a component raises inside the block say which one that is, and `when`.
 
     Raises:
-        RunError: a component raised something that is no error of dalikit's own.
+        RunError: a component raised something that is no error of dalikit's own, or memory has run out,
+            which says nothing of who was at work.
     """
     try:
         yield
     except DalikitError:
         raise
     except (Exception, SystemExit) as error:  # a component that ends the process would end it without a word
+        if out_of_memory(error):
+            raise RunError(" ".join(f"Memory ran out {when()}".split()) + f": {LESS}") from error
         said = named(error, suspects, when())
         if said is None:
             raise

@@ -352,6 +352,30 @@ with at_once():
     assert (process.returncode, err) == (129, "Interrupted by SIGHUP.\n")
 
 
+def test_memory_that_runs_out_is_nobodys_fault_and_says_how_to_go_on(
+    cli, train_options, tmp_path, monkeypatch
+):
+    from dalikit.components.games.gan import GAN
+
+    run, calls, plain = tmp_path / "r", [], GAN.discriminator_loss
+
+    def greedy(self, real, fake):
+        calls.append(1)
+        if len(calls) > 25:
+            torch.empty(1 << 45)  # 128 TiB
+        return plain(self, real, fake)
+
+    words = ["train", *train_options, "--steps", "40", "--set", "callbacks.checkpoint.every=10"]
+    with monkeypatch.context() as patch:
+        patch.setattr(GAN, "discriminator_loss", greedy)
+        ended = cli(*words, "--out", run)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert re.search(r"Memory ran out in phase 'discriminator' of step 2\d: a smaller", ended.stderr)
+    assert f"Go on from step-000020: dalikit train --resume {run}" in ended.stderr
+    assert cli("train", "--resume", run).returncode == 0
+
+
 def test_what_nohup_asks_for_is_heeded(train_options, tmp_path):
     """A signal that was ignored when the command began stays so."""
     words = [sys.executable, "-m", "dalikit", "train", *train_options, "--steps", "100000"]
