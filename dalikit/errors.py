@@ -49,6 +49,27 @@ class UnfitError(UserError):
     """Components do not fit together: a missing role, a shape, a combination that means nothing."""
 
 
+SHOWN, LONGEST = 200, 1000
+"""The most characters of a value that a message shows, and of a message."""
+
+
+def shortened(text: str, most: int = SHOWN) -> str:
+    """A text as errors show it: one line, what cannot be printed escaped, the middle left out if it is long.
+
+    Examples:
+        >>> shortened("a" * 20 + "b" * 20, 21)
+        'aaaaaaaaa … bbbbbbbbb'
+        >>> shortened("new\\nline, \\x1b[31m red")
+        'new line, \\\\x1b[31m red'
+    """
+    if len(text) > 2 * most:  # what is left out need not be looked at
+        text = f"{text[:most]} … {text[-most:]}"
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    half = (most - 3) // 2
+    return line if len(line) <= most else f"{line[:half].rstrip()} … {line[-half:].lstrip()}"
+
+
 def nearest(name: str, known: list[str]) -> str:
     """A hint that names the known word closest to `name`, or nothing.
 
@@ -60,5 +81,5 @@ def nearest(name: str, known: list[str]) -> str:
     """
     from difflib import get_close_matches
 
-    match = get_close_matches(name, known, n=1)
+    match = get_close_matches(name[:SHOWN], known, n=1)  # its time grows with the square of the length
     return f" Did you mean '{match[0]}'?" if match else ""

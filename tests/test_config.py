@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dalikit.errors import UserError
-from dalikit.runs.config import RunConfig, from_assignment, from_file, join, merge, to_yaml
+from dalikit.runs.config import RunConfig, join, merge
+from dalikit.runs.configtext import from_assignment, from_file, to_yaml
 
 
 def test_the_defaults_are_the_papers_dali_on_digits():
@@ -123,7 +124,7 @@ def test_assignments(text, settings):
     assert from_assignment(text) == settings
 
 
-@pytest.mark.parametrize("text", ["seed=2020-13-45", "method.lam", "=3", "a..b=3", ".a=3", "a.b=[1", ""])
+@pytest.mark.parametrize("text", ["seed=[2020", "method.lam", "=3", "a..b=3", ".a=3", "a.b=[1", ""])
 def test_assignments_that_are_none(text):
     with pytest.raises(UserError, match="--set"):
         from_assignment(text)
@@ -169,7 +170,7 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_yaml_cannot_run_code(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("seed: !!python/object/apply:os.getpid []\n")
-    with pytest.raises(UserError, match="could not determine a constructor"):
+    with pytest.raises(UserError, match=r"os\.getpid means nothing here"):
         from_file(path)
 
 

@@ -13,7 +13,7 @@ from dalikit.assembly.registry import Registry
 from dalikit.assembly.schema import json_schema
 from dalikit.errors import UserError
 from dalikit.runs import RunDirectory
-from dalikit.runs.config import from_file
+from dalikit.runs.configtext import from_file
 
 SMALL = {
     "backbone": "mlp",

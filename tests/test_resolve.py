@@ -11,7 +11,8 @@ from dalikit.assembly.registry import Registry
 from dalikit.assembly.schema import json_schema
 from dalikit.errors import UnfitError, UserError
 from dalikit.interfaces import Role
-from dalikit.runs.config import from_file, merge, to_yaml
+from dalikit.runs.config import merge
+from dalikit.runs.configtext import from_file, to_yaml
 
 REGISTRY = Registry.discover()
 

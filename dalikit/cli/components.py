@@ -82,7 +82,7 @@ def print_config(
     from dalikit.assembly import resolve
     from dalikit.assembly.registry import Registry
     from dalikit.assembly.schema import json_schema
-    from dalikit.runs.config import to_yaml
+    from dalikit.runs.configtext import to_yaml
 
     registry = Registry.discover(strict=strict)
     if schema:

@@ -107,7 +107,8 @@ def layers(
     on_nonfinite: str | None = None,
 ) -> list[dict[str, Any]]:
     """The layers of settings that the options make, the weakest first."""
-    from dalikit.runs.config import from_assignment, from_file, join
+    from dalikit.runs.config import join
+    from dalikit.runs.configtext import from_assignment, from_file
 
     named = {"method": method, "game": game, "posterior": posterior, "dataset": dataset}
     named["augmentation"] = augmentation
@@ -126,7 +127,8 @@ def layers(
     file = [] if config is None else [from_file(config)]
     sets = join(from_assignment(text) for text in assignments or [])
     said = [layer.get("minutes") for layer in (options, sets)]
-    counted = [(layer.get("trainer") or {}).get("steps") for layer in (options, sets)]
+    trainers = [layer.get("trainer") for layer in (options, sets)]
+    counted = [trainer.get("steps") for trainer in trainers if isinstance(trainer, dict)]
     if any(value is not None for value in said) and any(value is not None for value in counted):
         raise UserError("A number of steps and minutes both say how long to train: give one of them")
     return [*file, options, sets]

@@ -4,13 +4,9 @@ Layers, later ones winning: a recipe, a configuration file, options of the comma
 that names another component than the layer below drops that one's parameters.
 """
 
-import json
-import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from dalikit.errors import UserError, nearest
+from dalikit.errors import UserError, nearest, shortened
 from dalikit.interfaces import (
     AdversarialGame,
     Augmentation,
@@ -55,7 +51,7 @@ class Slot(BaseModel):
 
     name: str | None = None
     from_run: str | None = None
-    latent_size: int | None = Field(default=None, ge=1, strict=True)
+    latent_size: int | None = Field(default=None, ge=1, le=65_536, strict=True)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -111,7 +107,7 @@ class RunConfig(BaseModel):
     metrics: dict[str, dict[str, Any] | None] = {}
     seed: int = Field(default=0, ge=0, lt=2**32, strict=True)
     device: str = "auto"
-    threads: int | None = Field(default=None, ge=1, strict=True)
+    threads: int | None = Field(default=None, ge=1, le=1024, strict=True)
     """CPU threads; None leaves it to torch. Small networks gain nothing from a second one."""
 
     @property
@@ -151,7 +147,9 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> RunConfig:
                 f"Unknown section '{section}'.{hint} A setting of the trainer stands in its section: "
                 f"trainer.{section}"
             ) from None
-        raise UserError(f"Configuration: {place} = {fault['input']!r}: {fault['msg']}.{hint}") from None
+        raise UserError(
+            f"Configuration: {place} = {shortened(repr(fault['input']))}: {fault['msg']}.{hint}"
+        ) from None
 
 
 def unknown_section(name: str, players: Iterable[str]) -> UserError:
@@ -236,60 +234,3 @@ def join(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for layer in layers:
         result = _deepen(result, _with_slots(layer))
     return result
-
-
-def from_file(path: Path) -> dict[str, Any]:
-    """The settings in a YAML (or JSON) file.
-
-    Raises:
-        UserError: the file cannot be read, or holds no mapping.
-    """
-    try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise UserError(f"Configuration file {path}: {reason}") from None
-    except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-45 is a plain ValueError
-        raise UserError(f"Configuration file {path}: {' '.join(str(error).split())}") from None
-    if not isinstance(settings, dict) or not all(isinstance(section, str) for section in settings):
-        raise UserError(f"Configuration file {path} holds no 'section: value' lines")
-    return settings
-
-
-def from_assignment(text: str) -> dict[str, Any]:
-    """The settings that one `dotted.key=value` means; the value is read as YAML.
-
-    Examples:
-        >>> from_assignment("trainer.batch_size=128")
-        {'trainer': {'batch_size': 128}}
-        >>> from_assignment("trainer.lr=1e-4")
-        {'trainer': {'lr': 0.0001}}
-
-    Raises:
-        UserError: there is no `=`, no key, or the value is no YAML.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not all(key.split(".")):
-        raise UserError(f"--set {text}: write it as section.key=value, e.g. --set method.lam=0.5")
-    try:
-        setting = yaml.load(value, _Loader)
-    except (yaml.YAMLError, ValueError):
-        raise UserError(f"--set {text}: '{value}' is not a YAML value") from None
-    for part in reversed(key.split(".")):
-        setting = {part: setting}
-    return setting
-
-
-def to_yaml(config: RunConfig) -> str:
-    """The configuration as YAML that `from_file` reads back."""
-    settings = json.loads(config.model_dump_json(exclude_none=False))
-    return yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=100)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with the floats that people write: in YAML 1.1, `1e-4` is a string."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)

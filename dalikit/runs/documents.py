@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dalikit.errors import RunError, UserError
 from dalikit.files import write_text
-from dalikit.runs.config import RunConfig, from_file, merge, to_yaml
+from dalikit.runs.config import RunConfig, merge
+from dalikit.runs.configtext import from_file, to_yaml
 from dalikit.runs.facts import RunFacts
 from dalikit.runs.files import read_json, read_model
 from dalikit.runs.sealing import digest, is_sealed, is_sealed_text, seal_object, seal_text

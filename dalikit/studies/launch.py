@@ -20,7 +20,7 @@ from typing import IO
 
 from dalikit.errors import ENDING, Interrupted, RunError, UserError
 from dalikit.runs import RunDirectory
-from dalikit.runs.config import to_yaml
+from dalikit.runs.configtext import to_yaml
 from dalikit.studies.planned import PlannedRun
 from dalikit.studies.records import ATTEMPTS
 

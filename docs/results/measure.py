@@ -21,7 +21,8 @@ from torch import Tensor
 
 import dalikit
 from dalikit.errors import DalikitError
-from dalikit.runs.config import from_assignment, join
+from dalikit.runs.config import join
+from dalikit.runs.configtext import from_assignment
 
 R1 = ["--set", "game.r1=0.5", "--set", "game.penalty_every=4"]
 GRID = ["--recipe", "grid25"]
