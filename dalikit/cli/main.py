@@ -1,5 +1,6 @@
 """`dalikit`: the application, and how every error ends it."""
 
+import errno
 import os
 import sys
 import warnings
@@ -10,7 +11,8 @@ from typing import Annotated
 import typer
 
 from dalikit.cli import components, data, doctor, infer, scorer, signals, study, train, verify
-from dalikit.errors import DalikitError, Interrupted
+from dalikit.cli.installed import unreadable
+from dalikit.errors import LONGEST, DalikitError, Interrupted, shortened
 
 app = typer.Typer(
     name="dalikit",
@@ -27,6 +29,9 @@ scorer.register(app)
 components.register(app)
 verify.register(app)
 doctor.register(app)
+
+REFUSED = (errno.ENAMETOOLONG, errno.EACCES)
+"""What the system says of a path wherever that is asked for: the user gave it, and no program can mend it."""
 
 
 @app.callback()
@@ -67,6 +72,10 @@ def _explain(error: Exception) -> int:
             return 2
         where = "`dalikit --help` and `dalikit COMMAND --help` list what there is."
         return _report(f"Error: {usage().rstrip('.')}. {where}", 2)
+    if isinstance(error, OSError) and error.errno in REFUSED and error.filename is not None:
+        return _report(f"Error: {error.filename}: {error.strerror}", 2)
+    if broken := unreadable():
+        return _report(f"Error: {broken}", 2)
     from dalikit.interfaces.blaming import named
 
     said = named(error) or f"{type(error).__name__}: {error}"
@@ -79,7 +88,7 @@ def _with_notes(said: str, error: Exception) -> str:
 
 
 def _report(text: str, code: int) -> int:
-    print(" ".join(text.split()), file=sys.stderr)
+    print(shortened(text, LONGEST), file=sys.stderr)
     return code
 
 

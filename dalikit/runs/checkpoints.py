@@ -193,8 +193,17 @@ def _averaged(folder: Path, manifest: Manifest) -> tuple[int, dict[str, Tensor]]
 def _whole(folder: Path, manifest: Manifest) -> Checkpoint:
     averaged = load_tensors(folder, manifest, WEIGHTS)
     tensors = load_tensors(folder, manifest, TRAINING) | {_AVERAGE + n: t for n, t in averaged.items()}
-    scalars: dict[str, Any] = json.loads(manifest.content(folder, STATE))
-    state = TrainingState(tensors, scalars)
+    state = TrainingState(tensors, _scalars(folder, manifest))
     if (name := state.nonfinite) is not None:
         raise DamagedError(f"{folder.name}: {name} is not finite")
     return Checkpoint(state, manifest)
+
+
+def _scalars(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    try:
+        found = json.loads(manifest.content(folder, STATE))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise DamagedError(f"{folder.name}/{STATE} holds no JSON object")
+    return found

@@ -10,10 +10,12 @@ from typing import Any
 from dalikit.errors import RunError, UserError
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Dataset
+from dalikit.plainfiles import check_plain
 from dalikit.runs.checkpoints import Checkpoints
 from dalikit.runs.config import RunConfig
+from dalikit.runs.documents import CONFIG
 from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
-from dalikit.runs.files import read_json, read_model, unwritable
+from dalikit.runs.files import forbidden, read_json, read_model, unwritable
 from dalikit.runs.folder import ASIDE, RunFolder
 from dalikit.runs.lock import locked
 from dalikit.runs.manifest import ComponentFacts
@@ -30,11 +32,7 @@ class RunDirectory(Checkpoints, RunFolder):
     def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from training here inside the block; the folder is made if it is not there.
 
-        The kernel frees the lock when the process ends, however it ends. Nothing is kept out where there is
-        no `flock`: on Windows, and on some network file systems.
-
-        Raises:
-            UserError: another process trains here, or the folder cannot be written.
+        Raises as `lock.locked` does, which says how.
         """
         return locked(self.path)
 
@@ -61,11 +59,17 @@ class RunDirectory(Checkpoints, RunFolder):
         """The run at `path`.
 
         Raises:
-            UserError: there is none, or it is of another format.
+            UserError: there is none, this user may not read it, or it is of another format.
         """
         run = cls(path)
-        if not path.is_dir() or not (path / "config.yaml").is_file():
-            raise UserError(f"{path} is not a run: it has no config.yaml. `dalikit train` makes runs.")
+        try:
+            check_plain(path / CONFIG)
+        except PermissionError:
+            raise forbidden(path / CONFIG) from None
+        except (OSError, ValueError):  # a name with NUL is a ValueError
+            raise UserError(
+                f"{path} is not a run: it has no config.yaml. `dalikit train` makes runs."
+            ) from None
         if run.facts.format != FORMAT:
             raise UserError(
                 f"Run {path} is of format {run.facts.format}, this dalikit reads {FORMAT}: the dalikit that "

@@ -7,7 +7,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from dalikit.errors import UserError
+from dalikit.plainfiles import read_text
 from dalikit.runs.sealing import SEAL
+
+BYTES = 1 << 26
+"""The most bytes of such a file: 64 MiB."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -16,10 +20,12 @@ def read_json(path: Path, run: Path) -> dict[str, Any]:
     """The JSON object in the file at `path`, which is of the run at `run`.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing or damaged, or this user may not read it.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path, BYTES))
+    except PermissionError:
+        raise forbidden(path) from None
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
         raise UserError(f"Run {run} is damaged: {path.name}: {reason}") from None
@@ -38,6 +44,11 @@ def read_model(model: type[M], name: str, run: Path) -> M:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"])
         raise UserError(f"Run {run} is damaged: {name}: {place}: {fault['msg']}") from None
+
+
+def forbidden(path: Path) -> UserError:
+    """What is raised where a file or folder is there, and whoever runs this may not read it."""
+    return UserError(f"{path} cannot be read: permission denied: its owner can allow it")
 
 
 def unwritable(run: Path, error: OSError) -> UserError:

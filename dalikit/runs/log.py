@@ -12,6 +12,8 @@ from typing import Any
 
 from dalikit.errors import RunError, UserError
 from dalikit.files import flush, write_text
+from dalikit.plainfiles import open_plain
+from dalikit.runs.files import forbidden
 from dalikit.runs.manifest import FileFacts
 
 LOG = "metrics.jsonl"
@@ -61,7 +63,7 @@ class RunLog:
 
         Raises:
             RunError: it cannot be written.
-            UserError: it is damaged.
+            UserError: it is damaged, or this user may not read it.
         """
         content = self._bytes()
         if facts is not None and facts.holds(content):
@@ -69,23 +71,37 @@ class RunLog:
         elif step < 0:
             kept = ""  # of a run that begins anew, whatever stood there
         else:
-            kept = "".join(text for text, line in _read(self.path) if line["step"] <= step)
+            kept = "".join(text for text, line in self._lines() if line["step"] <= step)
         if kept.encode() != content:
             try:
                 write_text(self.path / LOG, kept)
             except OSError as error:
                 raise RunError(f"Cannot write {self.path / LOG}: {error.strerror}") from None
 
+    def log_lines(self) -> list[dict[str, Any]]:
+        """What the lines say, without a last one that was cut off; raises as `rewind` does."""
+        return [line for _, line in self._lines()]
+
     def _bytes(self) -> bytes:
-        path = self.path / LOG
         try:
-            return path.read_bytes() if path.exists() else b""
+            with open_plain(self.path / LOG) as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+        except PermissionError:
+            raise forbidden(self.path / LOG) from None
         except OSError as error:
             raise UserError(f"Run {self.path} is damaged: {LOG}: {error.strerror}") from None
 
-    def log_lines(self) -> list[dict[str, Any]]:
-        """What the lines say, without a last one that was cut off; raises as `rewind` does."""
-        return [line for _, line in _read(self.path)]
+    def _lines(self) -> list[tuple[str, dict[str, Any]]]:
+        """The lines, as text and as what they say."""
+        try:
+            texts = self._bytes().decode("utf-8").splitlines(keepends=True)
+            if texts and not texts[-1].endswith("\n"):
+                texts.pop()  # a process was killed, or a disk was full, in the middle of it
+            return [(text, _record(text)) for text in texts if text.strip()]
+        except (ValueError, AttributeError, RecursionError):
+            raise UserError(f"Run {self.path} is damaged: {LOG} has a line that is not a record") from None
 
 
 def _append(file: RawIOBase, line: bytes) -> None:
@@ -97,18 +113,6 @@ def _append(file: RawIOBase, line: bytes) -> None:
     except BaseException:
         file.truncate(begun)
         raise
-
-
-def _read(run: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The lines, as text and as what they say."""
-    path = run / LOG
-    try:
-        texts = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        if texts and not texts[-1].endswith("\n"):
-            texts.pop()  # a process was killed, or a disk was full, in the middle of it
-        return [(text, _record(text)) for text in texts if text.strip()]
-    except (OSError, ValueError, AttributeError, RecursionError):
-        raise UserError(f"Run {run} is damaged: {LOG} has a line that is not a record") from None
 
 
 def _record(text: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dalikit.files import EARLIER
+from dalikit.plainfiles import open_plain
+from dalikit.runs.files import forbidden
 from dalikit.runs.sealing import digest, is_sealed, seal_object
 
 MANIFEST = "manifest.json"
@@ -77,6 +79,7 @@ class Manifest(BaseModel):
 
         Raises:
             DamagedError: there is none that is whole.
+            UserError: this user may not read it.
         """
         try:
             content: Any = json.loads(_read(folder / MANIFEST))
@@ -95,6 +98,7 @@ class Manifest(BaseModel):
 
         Raises:
             DamagedError: it is missing or something else.
+            UserError: this user may not read it.
         """
         content = _read(folder / name)
         facts = self.files.get(name)
@@ -118,6 +122,9 @@ def facts_of(folder: Path) -> Iterator[tuple[str, FileFacts]]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with open_plain(path) as file:
+            return file.read()
+    except PermissionError:
+        raise forbidden(path) from None
     except OSError as error:
         raise DamagedError(f"{path.parent.name}/{path.name}: {error.strerror}") from None
