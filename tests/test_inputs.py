@@ -172,8 +172,13 @@ def test_one_negative_value_far_behind_is_enough(monkeypatch):
     monkeypatch.setattr("dalikit.data.prepared.CHUNK", 4000)  # so that it lies in another chunk
     assert torch.equal(Inputs(GREY).prepare(x).whole(), x)
     x[-1] = float("nan")
-    with pytest.raises(UserError, match="NaN or infinite"):
+    with pytest.raises(UserError, match="Data: the datum at index 49 holds a value that is NaN or infinite"):
         Inputs(GREY).prepare(x)
+
+
+def test_floats_that_torch_does_not_know_are_refused():
+    with pytest.raises(UserError, match=r"are needed \(of 64 bits at most"):
+        Inputs(GREY).prepare(np.zeros((3, 12, 10), np.longdouble) - 0.5)
 
 
 def test_floats_in_a_file_lie_where_training_s_did(tmp_path):

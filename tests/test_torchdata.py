@@ -288,13 +288,25 @@ def sizes():
         ([np.zeros((8, 8), np.int32)] * 9, BYTES, "Item 0 of the train part is int32"),
         (Pictures("I"), BYTES, "Item 0 of the train part is int32"),
         (IMAGES.float(), BYTES, r"reach from \d+ to 2\d\d, outside the value_range \(-1, 1\)"),
-        (IMAGES.float() * float("nan"), BYTES, "reach from nan to nan"),
+        (IMAGES.float() * float("nan"), BYTES, "The train part: the datum at index 0 holds a"),
     ],
 )
 def test_what_cannot_be_wrapped_is_refused_in_one_line(source, value_range, says):
     with pytest.raises(UserError, match=says) as raised:
         TorchData(source, value_range=value_range)
     assert "\n" not in str(raised.value)
+
+
+def test_a_value_that_is_not_finite_is_found_with_its_index():
+    """Of a tensor beforehand, and of what is read item by item when it is read; whatever the range."""
+    vectors = torch.zeros(5000, 3)
+    vectors[4321, 2] = float("inf")
+    with pytest.raises(UserError, match="The train part: the datum at index 4321 holds a value that is NaN"):
+        TorchData(vectors, value_range=None)
+    data = TorchData(list(vectors), vectors[:9], vectors[:9], value_range=None).split("train")
+    data.take(torch.tensor([4320]), torch.Generator())
+    with pytest.raises(UnfitError, match="Item 4321 of the train part holds a value that is NaN"):
+        data.take(torch.tensor([7, 4321]), torch.Generator())
 
 
 @pytest.mark.parametrize("mixed", [sizes(), [*IMAGES[:30], *(IMAGES[:30].float() / 255)]])

@@ -17,9 +17,10 @@ from torch import Tensor
 from dalikit.data import items, prepared
 from dalikit.data.arrayfiles import SUFFIXES
 from dalikit.data.reading import Picture, as_list, counted, done, joined, read_arrays, read_pictures
+from dalikit.data.values import check_range, extent
 from dalikit.errors import UserError
 from dalikit.functional.fitting import Fitting
-from dalikit.functional.ranges import SLACK, from_uint8, rescale
+from dalikit.functional.ranges import from_uint8, rescale
 from dalikit.interfaces import DataSpec, Range, Standardization
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -149,7 +150,7 @@ class Inputs:
         _check_floats(data, f"uint8 or floats in {self._bounds}")
         self._check_shape(data)
         bounds = given or own or self._bounds
-        self._check_values(data, bounds, told=bounds in (given, own))
+        check_range(*self._extent(data, source), bounds, told=bounds in (given, own))
         told = "" if bounds == self._bounds else f", scaled from [{bounds[0]:g}, {bounds[1]:g}]"
 
         def make(rows: Tensor | np.ndarray) -> Tensor:
@@ -162,7 +163,7 @@ class Inputs:
         if not (isinstance(data, np.ndarray) and data.dtype.kind in "iu"):
             _check_floats(data, "numbers" if raw else "floats")
         self._check_shape(data)
-        self._check_values(data, None)
+        self._extent(data, source)
         told = f"{counted(len(data), 'vector')}{source}"
         if self.standardization is None or not raw:
             return Prepared(data, self._laid_out, told)
@@ -210,30 +211,13 @@ class Inputs:
             wanted = ", ".join(map(str, self.spec.x_shape))
             raise UserError(f"Data have shape {tuple(data.shape)}, (B, {wanted}) is needed")
 
-    def _check_values(self, data: Tensor | np.ndarray, bounds: Range | None, told: bool = True) -> None:
-        """All are looked at, part by part, for one value alone tells nothing of the range."""
-        least, greatest = math.inf, -math.inf
-        for rows in Prepared(data, self._laid_out).parts(prepared.rows_at_once(tuple(data.shape), _WIDEST)):
-            if not rows.isfinite().all():
-                raise UserError("Data hold values that are NaN or infinite")
-            if rows.numel():
-                least, greatest = min(least, float(rows.min())), max(greatest, float(rows.max()))
-        if bounds is None or least > greatest:
-            return
-        (low, high), slack = bounds, SLACK * (bounds[1] - bounds[0]) / 2
-        if least < low - slack or greatest > high + slack:
-            raise UserError(
-                f"Data reach from {least:.3g} to {greatest:.3g}, outside [{low:g}, {high:g}]: {_SAY}"
-            )
-        if not told and low < 0 <= least:
-            raise UserError(
-                f"Data have no negative value, and x lies in [{low:g}, {high:g}]: {_SAY}; "
-                f"value_range=({low:g}, {high:g}) takes them as they are"
-            )
+    def _extent(self, data: Tensor | np.ndarray, source: str) -> tuple[float, float]:
+        """The least and the greatest value of all, part by part, for one tells nothing of the range."""
+        step = prepared.rows_at_once(tuple(data.shape), _WIDEST)
+        return extent(Prepared(data, self._laid_out).parts(step), f"Data{source}")
 
 
 _WIDEST = np.dtype(np.float64)
-_SAY = "value_range=(0, 1), or --value-range 0 1, says what they lie between, and scales them"
 
 
 def _no_range(given: Range | None) -> None:
@@ -242,9 +226,12 @@ def _no_range(given: Range | None) -> None:
 
 
 def _check_floats(data: Tensor | np.ndarray, wanted: str) -> None:
-    floats = data.is_floating_point() if isinstance(data, Tensor) else data.dtype.kind == "f"
+    kind = data.dtype
+    floats = (
+        kind.is_floating_point if isinstance(kind, torch.dtype) else kind.kind == "f" and kind.itemsize <= 8
+    )
     if not floats:
-        raise UserError(f"Data are {data.dtype}; {wanted} are needed")
+        raise UserError(f"Data are {kind}; {wanted} are needed (of 64 bits at most)")
 
 
 def _from_numpy(rows: np.ndarray) -> Tensor:

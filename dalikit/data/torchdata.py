@@ -7,12 +7,14 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import IterableDataset, TensorDataset
 
-from dalikit.data import items
+from dalikit.data import items, prepared
+from dalikit.data.values import extent
 from dalikit.errors import UnfitError, UserError
 from dalikit.functional.ranges import SLACK
 from dalikit.interfaces import Batch, Dataset, DataSpec, Part, Range, Shape, Split, Stamp
@@ -42,8 +44,10 @@ class TorchData(Dataset):
         preparation: one sentence for scores: where the data come from, and what was done to them.
 
     Raises:
-        UserError: a part is empty, or has no length, or is too small to be divided.
-        UnfitError: an item is no datum, or not of the first one's shape and type, or outside the range.
+        UserError: a part is empty, or has no length, or is too small to be divided; a tensor holds a value
+            that is not finite.
+        UnfitError: an item is no datum, or not of the first one's shape and type, or not finite, or outside
+            the range.
     """
 
     name = "torch-data"
@@ -119,7 +123,7 @@ class ItemSplit(Split):
 
 
 class _Items:
-    """A map-style data set whose data are checked as they are read: shape and type of the first, range."""
+    """A map-style data set whose data are checked as they are read: alike, finite, and in range."""
 
     def __init__(
         self, source: Source, part: str, value_range: Range | None, shape: Shape | None = None
@@ -129,6 +133,10 @@ class _Items:
         self.shape, self.dtype = shape or tuple(first.shape), first.dtype
         if value_range is None and first.dtype == torch.uint8:
             raise UnfitError(f"The {part} part is uint8: value_range=(low, high) says what to scale it to")
+        if type(self.source) is TensorDataset and first.is_floating_point():  # else each as it is read
+            data = self.source.tensors[0]
+            step = prepared.rows_at_once(tuple(data.shape), np.dtype(np.float64))
+            extent(data.split(step), f"The {part} part")
         self.data([0], 0)
 
     def read(self, rows: list[int], seed: int) -> list[Any]:
@@ -154,6 +162,8 @@ class _Items:
                     f"Item {row} of the {self.part} part is {x.dtype} {tuple(x.shape)}; the first is "
                     f"{self.dtype} {self.shape}, and all must be: a transform that resizes makes them so"
                 )
+            if x.is_floating_point() and not bool(x.isfinite().all()):
+                raise UnfitError(f"Item {row} of the {self.part} part holds a value that is NaN or infinite")
         labels = [items.label(item) for item in read]
         y = None if None in labels else torch.tensor(labels, dtype=torch.int64)
         return Batch(self._within(torch.stack(data)), y)
@@ -169,7 +179,7 @@ class _Items:
             low, high = self.value_range
             slack = SLACK * (high - low)
             least, greatest = float(x.min()), float(x.max())
-            if not (low - slack <= least and greatest <= high + slack):  # NaN is within no range
+            if least < low - slack or greatest > high + slack:
                 raise UnfitError(
                     f"Data of the {self.part} part reach from {least:.3g} to {greatest:.3g}, outside the "
                     f"value_range ({low:g}, {high:g}) that was given"
