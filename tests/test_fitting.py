@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
+from dalikit.functional import fitting as fitted
 from dalikit.functional.fitting import Fitting
 
 sides = st.integers(1, 40)
@@ -88,3 +89,24 @@ def test_it_is_kept_as_plain_numbers_and_is_not_changed():
         fitting.height = 3
     with pytest.raises(ValidationError):
         Fitting(height=24, width=32, channels=2)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "LAB", "YCbCr"])
+@pytest.mark.parametrize("to", ["L", "RGB"])
+def test_strip_by_strip_a_picture_becomes_what_it_becomes_at_once(mode, to, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (41, 23, 4)).astype(np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(noise[..., 0].astype(np.uint16) * 257)
+    elif mode in ("LA", "LAB"):
+        image = Image.frombytes(mode, (23, 41), noise[..., : len(mode)].tobytes())
+    else:
+        image = Image.fromarray(noise, "RGBA").convert(mode)
+    whole = np.asarray(fitted.convert_image(image.copy(), to))
+    monkeypatch.setattr(fitted, "AT_ONCE", 23 * 7)
+    np.testing.assert_array_equal(np.asarray(fitted.convert_image(image.copy(), to)), whole)
+
+
+def test_a_picture_that_unpacks_to_more_than_its_head_says_is_refused(monkeypatch):
+    monkeypatch.setattr(fitted, "PIXELS", 2_000_000)
+    with pytest.raises(ValueError, match="2,000×1,001: more than 2 million pixels"):
+        Fitting(height=8, width=8, channels=1).apply(Image.new("L", (2000, 1001)))

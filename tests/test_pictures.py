@@ -147,7 +147,7 @@ def bad_files(folder):
         ("cut.png", "truncated|broken|damaged|cannot"),
         ("folder.png", "there is none in"),
         ("nowhere.png", "No such file"),
-        ("huge.png", "12,000×12,000: more than 128 million pixels"),
+        ("huge.png", "12,000×12,000: more than 64 million pixels"),
     ],
 )
 def test_files_that_are_no_usable_image_are_named(tmp_path, name, says):

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import struct
 import tracemalloc
 import zipfile
 
@@ -173,3 +174,74 @@ def test_the_data_root(monkeypatch, tmp_path):
     assert str(prepared.data_root()) == "data"
     monkeypatch.setenv("DALIKIT_DATA", str(tmp_path))
     assert prepared.data_root() == tmp_path
+
+
+def header(shape, kind="|u1", length=None):
+    text = f"{{'descr': {kind!r}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x02\x00" + struct.pack("<I", length or len(text)) + text.encode()
+
+
+LYING = {
+    "more than there is": (header("(9223372036854775807, 2)") + bytes(90), "and has 90 bytes"),
+    "just one more": (header("(91,)") + bytes(90), "and has 90 bytes"),
+    "sides below zero": (header("(-1, -90)") + bytes(90), "and has 90 bytes"),
+    "a type of two gigabytes": (header("(2,)", "|V2000000000") + bytes(90), "and has 90 bytes"),
+    "a header of four gigabytes": (header("(90,)", length=2**32 - 1) + bytes(90), "EOF|header"),
+    "a header without an end": (b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118, "cannot be used"),
+    "a number of 9,000 digits": (header("(" + "9" * 9000 + ",)"), "cannot be used"),
+    "objects": (header("(3,)", "|O") + bytes(90), "never unpickled"),
+    "no shape": (header("None") + bytes(90), "cannot be used"),
+}
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+@pytest.mark.parametrize("what", LYING)
+def test_a_header_that_lies(what, limit, tmp_path):
+    content, says = LYING[what]
+    (tmp_path / "x.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as made:
+        made.writestr("x.npy", content)
+    for load in (prepared.read_array, read):
+        path = tmp_path / ("x.npy" if load is prepared.read_array else "x.npz")
+        with pytest.raises(UserError, match=says) as raised:
+            load(path, limit)
+        assert str(path) in str(raised.value)
+        assert len(str(raised.value)) < 500
+    with pytest.raises(UserError, match=says):
+        prepared.shapes(tmp_path / "x.npz")
+
+
+def test_the_shape_that_is_there_is_read(tmp_path):
+    (tmp_path / "x.npy").write_bytes(header("(90,)") + bytes(range(90)))
+    np.testing.assert_array_equal(prepared.read_array(tmp_path / "x.npy"), np.arange(90))
+
+
+def test_compressed_arrays_are_not_unpacked_beyond_the_limit(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "x.npz", a=np.zeros(40_000, np.uint8), b=np.zeros(60_000, np.uint8))
+    np.savez(tmp_path / "plain.npz", a=np.zeros(200_000, np.uint8))
+    assert len(read(tmp_path / "x.npz")) == 2
+    monkeypatch.setattr(prepared, "UNPACKED", 90_000)
+    with pytest.raises(
+        UserError, match=r"unpack to 100,256 bytes, more than 90,000: save it by numpy\.savez"
+    ):
+        read(tmp_path / "x.npz")
+    assert read(tmp_path / "plain.npz")["a"].shape == (200_000,)
+
+
+def test_a_bomb_costs_no_memory(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+        for name in range(40):
+            made.writestr(f"{name}.npy", header("(16777216,)") + bytes(1 << 24))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="unpack to 671,"):
+        read(tmp_path / "x.npz")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_python_unpacks_a_block_at_once_is_not_read(packed, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", packed) as made:
+        made.writestr("x.npy", header("(90,)") + bytes(90))
+    with pytest.raises(UserError, match=r"in a way that numpy\.savez_compressed does not"):
+        read(tmp_path / "x.npz")

@@ -1,7 +1,6 @@
 """A .npy or .npz file of a user's: images or vectors with their labels, all looked at before training."""
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ from PIL import Image
 from dalikit.data import prepared
 from dalikit.data.images import check_labels, track
 from dalikit.data.splits import check_count
-from dalikit.errors import UserError
+from dalikit.data.values import check_finite
+from dalikit.errors import UserError, shortened
 from dalikit.functional.fitting import Fitting
+from dalikit.plainfiles import open_plain
 
 SAMPLES = 64
 """MiB of a file, spread evenly over it, of which its stamp is made: a smaller one is read whole."""
@@ -78,7 +79,7 @@ class ArrayFile:
         size, block = self.path.stat().st_size, 1 << 20
         stamp = hashlib.sha256(f"{size}".encode())
         last = max(0, size - block)
-        with self.path.open("rb") as source:
+        with open_plain(self.path) as source:
             for start in sorted({last * sample // (SAMPLES - 1) for sample in range(SAMPLES)}):
                 source.seek(start)
                 stamp.update(source.read(block))
@@ -101,7 +102,7 @@ def read(path: Path, low: float, high: float) -> ArrayFile:
     arrays, sources = laid_out(path)
     for name, labels in sources.values():
         _check_shape(path, arrays[name])
-        _check_values(path, arrays[name], low, high)
+        _check_values(path, name, arrays[name], low, high)
         check_labels(path, labels, arrays[name], arrays.get(labels))
     data = {part: arrays[name] for part, (name, _) in sources.items()}
     _check_sizes(path, data)
@@ -121,8 +122,8 @@ def laid_out(path: Path) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, st
     if len(names) == 1 and {*arrays} <= {*names, "labels"}:
         return arrays, {"train": (names[0], "labels")}
     raise UserError(
-        f"Data file {path} holds {', '.join(arrays) or 'nothing'}: train_images and test_images, or one "
-        "array, alone or with labels, are needed"
+        f"Data file {path} holds {shortened(', '.join(arrays)) or 'nothing'}: train_images and test_images, "
+        "or one array, alone or with labels, are needed"
     )
 
 
@@ -152,7 +153,7 @@ def _check_shape(path: Path, array: np.ndarray) -> None:
         raise UserError(f"Data file {path}: {what} are {dtype}, {needed} are needed (of 64 bits at most)")
 
 
-def _check_values(path: Path, array: np.ndarray, low: float, high: float) -> None:
+def _check_values(path: Path, name: str, array: np.ndarray, low: float, high: float) -> None:
     """Read all of it once: one value out of range anywhere would be learned as any other."""
     if array.dtype.kind != "f":
         return
@@ -160,9 +161,8 @@ def _check_values(path: Path, array: np.ndarray, low: float, high: float) -> Non
     step = prepared.rows_at_once(array.shape, array.dtype)
     for start in range(0, len(array), step):
         chunk = array[start : start + step]
+        check_finite(np.isfinite(chunk), f"Data file {path}, array '{name}'", start)
         first, last = float(chunk.min()), float(chunk.max())
-        if not (math.isfinite(first) and math.isfinite(last)):
-            raise UserError(f"Data file {path}: data hold values that are NaN or infinite")
         if array.ndim == 2 and max(-first, last) > LARGEST:
             raise UserError(
                 f"Data file {path}: values {first:.3g} to {last:.3g} are too large to be centred and scaled: "

@@ -8,30 +8,35 @@ needs the memory of one chunk; large files are mapped, so that training on them 
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Literal
 
 import numpy as np
 from numpy.lib import format as npy
 
-from dalikit.errors import RunError, UserError
+from dalikit.errors import DalikitError, RunError, UserError, shortened
 from dalikit.files import whole_or_not
+from dalikit.plainfiles import open_plain
 
 VARIABLE = "DALIKIT_DATA"
 """The environment variable that names the data root."""
-
-DAMAGED = (OSError, ValueError, EOFError, MemoryError)
-"""What NumPy raises on a file that is damaged, or that claims to hold more than there is room for."""
 
 CHUNK = 1 << 24
 """Bytes that are held, or looked at, at once; one row at least."""
 
 LIMIT = 1 << 28
 """Bytes from which a file is mapped instead of read: small and test parts of it too, for they add up."""
+
+
+UNPACKED = 1 << 29
+"""The most bytes that the compressed arrays of a file may unpack to, for they are held in memory: 512 MiB."""
+
+HEAD = 1 << 16
+"""The most bytes of an array's header that are looked at; NumPy itself takes fewer."""
 
 
 def data_root() -> Path:
@@ -81,9 +86,16 @@ def read(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
     `limit` is `LIMIT` unless given.
 
     Raises:
-        UserError: the file cannot be read, is damaged, or holds objects, which would have to be unpickled.
+        UserError: the file cannot be read, is damaged, claims more than it has, unpacks to more than
+            `UNPACKED` bytes, or holds objects, which would have to be unpickled.
     """
     with _members(path) as (archive, members):
+        packed = [info.file_size for info in members.values() if info.compress_type != zipfile.ZIP_STORED]
+        if sum(packed) > UNPACKED:
+            raise ValueError(
+                f"its compressed arrays unpack to {sum(packed):,} bytes, more than {UNPACKED:,}: save it by "
+                "numpy.savez, which does not compress, and it is read from where it lies"
+            )
         large = _large(path, limit)
         return {name: _read_array(path, archive, info, large) for name, info in members.items()}
 
@@ -94,27 +106,40 @@ def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     with _members(path) as (archive, members):
         for name, info in members.items():
             with archive.open(info) as member:
-                shape, _, dtype = _header(member)
-            found[name] = (shape, dtype)
+                head = _header(member, info.file_size)
+            found[name] = (head.shape, head.dtype)
     return found
 
 
 def read_array(path: Path, limit: int | None = None) -> np.ndarray:
     """The array of the .npy file `path`, mapped as `read` maps; raises as `read` does."""
-    try:
-        return np.load(path, mmap_mode="r" if _large(path, limit) else None, allow_pickle=False)
-    except DAMAGED as error:
-        raise _unusable(path, error) from None
+    with _blamed(path), open_plain(path) as file:
+        head = _header(file, os.fstat(file.fileno()).st_size)
+        if _large(path, limit):
+            return head.mapped(path, 0)
+        file.seek(0)
+        return npy.read_array(file, allow_pickle=False)
 
 
 @contextmanager
 def _members(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
     """An open .npz file and its arrays by name; what fails inside the block is the file's fault."""
+    with _blamed(path), open_plain(path) as file, zipfile.ZipFile(file) as archive:
+        infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+        if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):
+            # Python unpacks others a whole block at once, which may be gigabytes.
+            raise ValueError("its arrays are compressed in a way that numpy.savez_compressed does not")
+        yield archive, {info.filename.removesuffix(".npy"): info for info in infos}
+
+
+@contextmanager
+def _blamed(path: Path) -> Iterator[None]:
+    """What fails inside the block is the file's fault: on a damaged one NumPy and zip raise anything."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
-            yield archive, {info.filename.removesuffix(".npy"): info for info in infos}
-    except (*DAMAGED, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        yield
+    except DalikitError:
+        raise
+    except Exception as error:
         raise _unusable(path, error) from None
 
 
@@ -123,10 +148,10 @@ def _large(path: Path, limit: int | None) -> bool:
 
 
 def _unusable(path: Path, error: Exception) -> UserError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    if "allow_pickle" in reason:  # NumPy's advice is to run what the file says
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    if "allow_pickle" in reason or "magic string" in reason:  # NumPy's advice is to run what the file says
         reason = "it is no array, or one of Python objects, which are never unpickled"
-    return UserError(f"Data file {path} cannot be used: {reason}")
+    return UserError(f"Data file {path} cannot be used: {shortened(reason)}")
 
 
 def _write_array(member: IO[bytes], name: str, stream: Stream) -> None:
@@ -145,25 +170,48 @@ def _write_array(member: IO[bytes], name: str, stream: Stream) -> None:
         raise ValueError(f"array '{name}': {rows} rows were given, not {stream.shape[0]}")
 
 
+@dataclass(frozen=True)
+class _Header:
+    """What an array's header says, and how many bytes it has."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+    size: int
+
+    def mapped(self, path: Path, start: int) -> np.ndarray:
+        """The array, whose header begins at `start` in the file, mapped."""
+        if 0 in self.shape:  # of which there is nothing to map
+            return np.empty(self.shape, self.dtype)
+        order: Literal["F", "C"] = "F" if self.fortran else "C"
+        return np.memmap(path, self.dtype, "r", start + self.size, self.shape, order)
+
+
 def _read_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, mapped: bool) -> np.ndarray:
     with archive.open(info) as member:
-        if not mapped or info.compress_type != zipfile.ZIP_STORED:
-            return npy.read_array(member, allow_pickle=False)
-        shape, fortran, dtype = _header(member)
-        inside = member.tell()
-    if dtype.hasobject:
-        raise ValueError("it holds Python objects")
-    if 0 in shape:  # of which there is nothing to map
-        return np.empty(shape, dtype)
-    order: Literal["F", "C"] = "F" if fortran else "C"
-    return np.memmap(path, dtype, "r", _start_of(path, info) + inside, shape, order)
+        head = _header(member, info.file_size)
+    if mapped and info.compress_type == zipfile.ZIP_STORED:
+        return head.mapped(path, _start_of(path, info))
+    with archive.open(info) as member:
+        return npy.read_array(member, allow_pickle=False)
 
 
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether it lies column by column, and type; the member stands at its first byte afterwards."""
-    version = npy.read_magic(member)
+def _header(member: IO[bytes], there: int) -> _Header:
+    """The header of an array that has `there` bytes in all, of which some are read.
+
+    Raises:
+        ValueError: there is none, or it says that the array holds objects, or more than is there.
+    """
+    head = BytesIO(member.read(HEAD))
+    version = npy.read_magic(head)
     reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    return reader(member)
+    shape, fortran, dtype = reader(head)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are never unpickled")
+    claimed, left = math.prod(shape) * dtype.itemsize, there - head.tell()
+    if min(shape, default=0) < 0 or claimed > left:
+        raise ValueError(f"an array is said to be {dtype} {shape}, and has {left:,} bytes")
+    return _Header(shape, fortran, dtype, head.tell())
 
 
 def _start_of(path: Path, info: zipfile.ZipInfo) -> int:

@@ -11,16 +11,18 @@ from typing import IO
 
 from PIL import Image
 
+from dalikit.data.imagefiles import NO_PICTURES, reason
 from dalikit.data.layout import Entry, entries_of, hidden
 from dalikit.data.splits import PARTS
-from dalikit.errors import UserError
+from dalikit.errors import UserError, shortened
 from dalikit.interfaces import Part
+from dalikit.plainfiles import open_plain
 
 LARGEST = 1 << 28
 """The most bytes that a file in a zip may unpack to: 256 MiB."""
 
-NO_PICTURES = ("EPS", "MPEG", "BUFR", "GRIB", "HDF5", "WMF")
-"""What Pillow knows without reading pixels; or, PostScript, by running Ghostscript on it."""
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How files in a zip may be packed: others are unpacked a whole block at once, which may be gigabytes."""
 
 ALIKE = (".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".svg", ".eps")
 """Endings of files that people take for pictures, and that are passed over where Pillow reads none."""
@@ -107,7 +109,10 @@ class Tree(Files):
     @cached_property
     def names(self) -> Sequence[PurePosixPath]:
         """Of all files, in order."""
-        files = (file for file in self.path.rglob("*") if not file.is_dir())
+        try:
+            files = [file for file in self.path.rglob("*") if not file.is_dir()]
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be searched: {reason(error)}") from None
         return sorted(PurePosixPath(file.relative_to(self.path).as_posix()) for file in files)
 
     @cached_property
@@ -121,7 +126,7 @@ class Tree(Files):
 
     def openers(self) -> Iterator[Opener]:
         """What opens each file."""
-        return (partial(_open_file, self.path / entry.name) for entry in self.entries)
+        return (partial(open_plain, self.path / entry.name) for entry in self.entries)
 
 
 class Zip(Files):
@@ -130,14 +135,17 @@ class Zip(Files):
     @cached_property
     def _members(self) -> dict[str, zipfile.ZipInfo]:
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with open_plain(self.path) as file, zipfile.ZipFile(file) as archive:
                 infos = [info for info in archive.infolist() if not info.is_dir()]
-        except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-            raise UserError(f"{self.path} is no zip that can be read: {error}") from None
+        except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+            raise UserError(f"{self.path} is no zip that can be read: {reason(error)}") from None
         named = {PurePosixPath(info.filename): info for info in infos}
         for name in named:
             if name.is_absolute() or ".." in name.parts:
-                raise UserError(f"{self.path}: '{name}' leads out of the zip; pack it anew, with plain names")
+                raise UserError(
+                    f"{self.path}: '{shortened(str(name))}' leads out of the zip; pack it anew, with plain "
+                    "names"
+                )
         return {str(name): info for name, info in named.items()}
 
     @cached_property
@@ -163,11 +171,9 @@ def is_picture(name: str) -> bool:
     return kind is not None and kind in Image.OPEN and kind not in NO_PICTURES
 
 
-def _open_file(path: Path) -> IO[bytes]:
-    return path.open("rb")
-
-
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.compress_type not in PACKED:
+        raise ValueError("packed in a way whose size is not known beforehand: pack it by 'deflate'")
     if info.file_size > LARGEST:
         raise ValueError(f"unpacks to {info.file_size:,} bytes, more than {LARGEST:,}")
     return archive.open(info)

@@ -12,11 +12,19 @@ from typing import Any
 from dalikit.data.imagefiles import reason
 from dalikit.data.layout import HELD_OUT, Entry, hidden, parts_by
 from dalikit.data.sources import Opener, Source
-from dalikit.errors import UserError
+from dalikit.errors import UserError, shortened
 from dalikit.interfaces import Part
+from dalikit.plainfiles import check_plain
 
 IMAGES, LABELS = ("image", "img", "picture"), ("label", "labels", "class", "fine_label")
-AT_ONCE = 64
+AT_ONCE = 8
+"""Rows that are unpacked at once: each may stand for the same large value of a dictionary."""
+
+ROWS, LETTERS = 2_000_000, 1000
+"""The most rows of a file, which are listed in memory, and the most letters of a class's name."""
+
+UNPACKED, RATIO = 1 << 25, 20
+"""Bytes that a column of a row group may unpack to, or else so many times its size: pictures are packed."""
 
 
 class Parquet(Source):
@@ -40,8 +48,9 @@ class Parquet(Source):
         """All rows, by file and number."""
         found: list[Entry] = []
         for file, part in self._files.items():
-            self._column(file)  # which raises where there is none
-            labels = self._labels(file) if self.divided else self._table(file).metadata.num_rows * [None]
+            with self._blamed(file):
+                self._column(file)  # which raises where there is none
+                labels = self._labels(file) if self.divided else self._table(file).metadata.num_rows * [None]
             name = self._name(file)
             found += [Entry(f"{name}, row {row}", label, part) for row, label in enumerate(labels)]
         return found
@@ -63,10 +72,8 @@ class Parquet(Source):
     def openers(self) -> Iterator[Opener]:
         """What gives each row's bytes as a file."""
         for file in self._files:
-            with self._blamed(file):
-                batches = self._table(file).iter_batches(AT_ONCE, columns=[self._column(file)])
-                for batch in batches:
-                    yield from (partial(_opened, value) for value in batch.column(0).to_pylist())
+            for values in self._rows(file, self._column(file)):
+                yield from (partial(_opened, value) for value in values)
 
     @cached_property
     def _files(self) -> dict[Path, Part | None]:
@@ -90,14 +97,29 @@ class Parquet(Source):
 
     def _table(self, file: Path) -> Any:
         with self._blamed(file):
-            return self._pyarrow.parquet.ParquetFile(file)
+            check_plain(file)
+            table = self._pyarrow.parquet.ParquetFile(file)
+        if table.metadata.num_rows > ROWS:
+            raise UserError(
+                f"{file} has {table.metadata.num_rows:,} rows, {ROWS:,} at most are read: divide it"
+            )
+        return table
+
+    def _rows(self, file: Path, column: str) -> Iterator[list[Any]]:
+        """What a column holds, some rows at a time."""
+        with self._blamed(file):
+            table = self._table(file)
+            for number in range(table.num_row_groups):
+                _check_unpacked(file, table.metadata.row_group(number), column)
+            for batch in table.iter_batches(AT_ONCE, columns=[column]):
+                yield batch.column(0).to_pylist()
 
     @contextmanager
     def _blamed(self, file: Path) -> Iterator[None]:
-        """What fails inside is the file's fault: it is found out page by page."""
+        """What fails inside is the file's fault: it is found out page by page, and name by name."""
         try:
             yield
-        except (OSError, self._pyarrow.ArrowException) as error:
+        except (OSError, self._pyarrow.ArrowException, UnicodeDecodeError) as error:
             raise UserError(f"{file} is no parquet file that can be read: {reason(error)}") from None
 
     def _column(self, file: Path) -> str:
@@ -113,9 +135,18 @@ class Parquet(Source):
         if column is None:
             return [None] * table.metadata.num_rows
         names = _names(table.schema_arrow.metadata or {}, column)
-        with self._blamed(file):
-            values = table.read([column]).column(0).to_pylist()
-        return [_class(value, names) for value in values]
+        return [_class(file, value, names) for values in self._rows(file, column) for value in values]
+
+
+def _check_unpacked(file: Path, group: Any, column: str) -> None:
+    """Raise `UserError` where the file says that a column unpacks as no pictures do."""
+    for chunk in map(group.column, range(group.num_columns)):
+        most = max(UNPACKED, RATIO * chunk.total_compressed_size)
+        if chunk.path_in_schema.split(".")[0] == column and chunk.total_uncompressed_size > most:
+            raise UserError(
+                f"{file}: column '{column}' unpacks to {chunk.total_uncompressed_size:,} bytes a row group, "
+                f"more than {most:,}: write it anew with smaller row groups"
+            )
 
 
 def _holds_bytes(kind: Any) -> bool:
@@ -131,16 +162,21 @@ def _names(metadata: dict[bytes, bytes], column: str) -> list[str]:
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
         return [str(name) for name in features[column]["names"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return []
 
 
-def _class(value: Any, names: list[str]) -> str | None:
+def _class(file: Path, value: Any, names: list[str]) -> str | None:
     """A label's class; tables in which some are missing have whole numbers as floats, and NaN for those."""
     if value is None or value != value:
         return None
     number = int(value) if isinstance(value, float) and value.is_integer() else value
-    return names[number] if isinstance(number, int) and 0 <= number < len(names) else str(number)
+    name = names[number] if isinstance(number, int) and 0 <= number < len(names) else str(number)
+    if len(name) > LETTERS:
+        raise UserError(
+            f"{file}: class '{shortened(name)}' has {len(name):,} letters, {LETTERS:,} at most are read"
+        )
+    return name
 
 
 def _called(file: PurePosixPath) -> str:

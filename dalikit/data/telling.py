@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dalikit.data.splits import PARTS
+from dalikit.errors import shortened
 from dalikit.interfaces import Dataset
 
 FEW, LETTERS = 10_000, 32
@@ -12,6 +13,9 @@ FEW, LETTERS = 10_000, 32
 
 NAMED = 6
 """As many classes are counted by name."""
+
+ROOM = 700
+"""The most characters of names in a message."""
 
 
 def parts_of(dataset: Dataset) -> str:
@@ -46,14 +50,20 @@ def lone_classes(counts: Mapping[str, Sequence[int]]) -> str:
 
 
 def some(of: Sequence[str], shown: int, where: str = "") -> str:
-    """The first of several, and how many more there are.
+    """The first of several, as many as there is `ROOM` for, and how many more there are.
 
     Examples:
         >>> some(["a", "b", "c"], 2, ", listed in x.txt")
         'a; b; and 1 more, listed in x.txt'
     """
-    more = [f"and {len(of) - shown:,} more{where}"] if len(of) > shown else []
-    return "; ".join([*of[:shown], *more])
+    named: list[str] = []
+    for one in of[:shown]:
+        short = shortened(one, ROOM // 2)
+        if sum(map(len, (*named, short))) > ROOM:
+            break
+        named.append(short)
+    more = [f"and {len(of) - len(named):,} more{where}"] if len(of) > len(named) else []
+    return "; ".join([*named, *more])
 
 
 def span(numbers: Sequence[int]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dalikit.errors import UserError
+from dalikit.plainfiles import open_plain
 
 LARGEST = 1 << 30
 """Bytes of a file of weights at most; Inception's has a tenth of that."""
@@ -27,7 +28,7 @@ class WeightsFile:
             UserError: it cannot be read, or is larger than `LARGEST`.
         """
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 size = os.fstat(file.fileno()).st_size
                 content = file.read(size) if size <= LARGEST else b""
         except OSError as error:

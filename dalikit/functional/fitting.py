@@ -25,6 +25,9 @@ MODES = {1: "L", 3: "RGB"}
 SHARPNESS = 2
 """A JPEG file may be decoded at a part of its size that is this many times the one wanted, at least."""
 
+PIXELS, AT_ONCE = 64_000_000, 1 << 22
+"""The most pixels of a picture, each of which takes 12 bytes at most; and those converted at once."""
+
 
 class Fitting(BaseModel):
     """How a picture of any size and mode becomes a datum; stored with a run, so that later ones do as well.
@@ -61,7 +64,8 @@ class Fitting(BaseModel):
         counts, and what a camera held sideways is turned upright.
 
         Raises:
-            ValueError: it cannot be had in grey or colour, or black and white of its numbers are not known.
+            ValueError: it has more than `PIXELS`, cannot be had in grey or colour, or black and white of its
+                numbers are not known.
         """
         # Large photographs are decoded several times faster so; what is no JPEG file yet to be decoded stays.
         image.draft(None, (self.least, self.least))
@@ -96,16 +100,41 @@ def _about_the_middle(image: Image.Image, width: int, height: int) -> Image.Imag
 def convert_image(image: Image.Image, mode: str) -> Image.Image:
     """The whole image in `mode`, "L" or "RGB", upright; raises as `Fitting.apply` does."""
     image.load()  # by which Pillow turns TIFF files itself, and takes their orientation away
+    check_pixels(image.size, PIXELS)  # again, for some files hold another picture than their head says
     turned = UPRIGHT.get(orientation(image))
-    image = _in_bytes(image)
+    if image.width * image.height > AT_ONCE:
+        image = _by_strips(image, mode)
+    else:
+        image = _plain(image, mode, image.format)
+    return image if turned is None else image.transpose(turned)
+
+
+def check_pixels(size: tuple[int, int], most: int) -> None:
+    """Raise `ValueError` where a picture of some size (W, H) has more than so many pixels."""
+    width, height = size
+    if width * height > most:
+        raise ValueError(f"{width:,}×{height:,}: more than {most // 10**6} million pixels")
+
+
+def _by_strips(image: Image.Image, mode: str) -> Image.Image:
+    """The image in `mode`, converted strip by strip: each step on the way takes as much memory again."""
+    whole, rows = Image.new(mode, image.size), max(1, AT_ONCE // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(image.height, top + rows)))
+        whole.paste(_plain(strip, mode, image.format), (0, top))
+    return whole
+
+
+def _plain(image: Image.Image, mode: str, format: str | None) -> Image.Image:
+    """The image in `mode` without transparency, as it lies."""
+    image = _in_bytes(image, format)
     if image.mode == "LAB":
         image = _from_lab(image)
     if image.has_transparency_data:
         clear = image.convert("RGBA")
         image = Image.new("RGBA", image.size, (BACKGROUND,) * 4)
         image.alpha_composite(clear)
-    image = image.convert(mode)
-    return image if turned is None else image.transpose(turned)
+    return image.convert(mode)
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
@@ -134,13 +163,13 @@ def _from_lab(image: Image.Image) -> Image.Image:
     return found
 
 
-def _in_bytes(image: Image.Image) -> Image.Image:
-    """The image with 8 bits a channel; Pillow itself would clip larger numbers, and call it a conversion.
+def _in_bytes(image: Image.Image, format: str | None) -> Image.Image:
+    """The image, from a file of some format, with 8 bits a channel; Pillow itself would clip larger numbers.
 
     Raises:
         ValueError: it has floats, or whole numbers of 32 bits, of which black and white are not known.
     """
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # older Pillow's name
+    if image.mode.startswith("I;16") or (image.mode == "I" and format == "PNG"):  # older Pillow's name
         return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
     if image.mode[0] in "IF":
         raise ValueError(f"pixels of mode {image.mode} have no known black and white: save it with 8 bits")

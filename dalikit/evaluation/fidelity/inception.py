@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from functools import cache, partial
 from io import BytesIO
@@ -37,6 +38,7 @@ def inception(path: Path | None = None) -> Extractor:
 def _loaded(file: WeightsFile) -> dict[str, Tensor]:
     """The state dict in a file of torch's."""
     try:
+        _check_stored(file.content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about how it was pickled: the error says enough
             state = torch.load(BytesIO(file.content), map_location="cpu", weights_only=True)
@@ -49,6 +51,14 @@ def _loaded(file: WeightsFile) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
         raise UserError(f"{file.path} holds no state dict of tensors, as torch-fidelity's Inception has it")
     return {str(name): tensor.detach() for name, tensor in state.items()}
+
+
+def _check_stored(content: bytes) -> None:
+    """Raise where a file of torch's is compressed, as torch writes none: it could unpack to any size."""
+    if content.startswith(b"PK"):
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                raise pickle.UnpicklingError("it is compressed, as torch's own are not")
 
 
 def _handed(state: dict[str, Tensor]) -> dict[str, Any]:

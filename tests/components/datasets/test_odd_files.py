@@ -2,6 +2,7 @@
 
 import os
 import struct
+import zipfile
 import zlib
 
 import numpy as np
@@ -182,11 +183,14 @@ BROKEN = {
     "x.jpg": (torn("x.jpg"), "truncated"),
     "empty.png": (lambda p: p.write_bytes(b""), "not an image file, or damaged"),
     "text.jpg": (lambda p: p.write_text("hello"), "not an image file, or damaged"),
-    "huge.png": (lambda p: p.write_bytes(huge(100_000)), "more than 128 million pixels"),
-    "large.png": (lambda p: p.write_bytes(huge(12_000)), "12,000×12,000: more than 128 million pixels"),
+    "huge.png": (lambda p: p.write_bytes(huge(100_000)), "more than 64 million pixels"),
+    "large.png": (lambda p: p.write_bytes(huge(12_000)), "12,000×12,000: more than 64 million pixels"),
     "floats.tiff": (lambda p: grey(0.7, np.float32).save(p), "mode F have no known black and white"),
     "long.tiff": (lambda p: grey(70000, np.int32).save(p), "mode I have no known black and white"),
     "lost.png": (lambda p: p.symlink_to("nowhere.png"), "No such file"),
+    "fifo.png": (os.mkfifo, "not a plain file"),
+    "zeros.png": (lambda p: p.symlink_to("/dev/zero"), "not a plain file"),
+    "postscript.png": (lambda p: p.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "not an image file"),
     "itself.png": (lambda p: p.symlink_to("itself.png"), "symbolic link"),
 }
 
@@ -201,6 +205,31 @@ def test_a_broken_file_is_listed_and_left_out(folder, name):
     (line,) = (str(warning.message) for warning in warned if "left out" in str(warning.message))
     assert f"{folder / name}: " in line
     assert says in line
+
+
+def test_postscript_is_run_by_no_name(folder, tmp_path, monkeypatch):
+    """Pillow tells formats by content, and asks Ghostscript to draw this one."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    (tmp_path / "bin" / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    box = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
+    for name in ("x.png", "y.jpg", "z.msp"):
+        (folder / name).write_text(box)
+    with pytest.warns(UserWarning, match="3 of 42 images are left out"):
+        Folder(path=str(folder), size=8).split("train")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_python_unpacks_a_block_at_once_is_left_out(folder, packed, tmp_path):
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        for file in sorted(folder.iterdir()):
+            made.write(file, file.name)
+        made.writestr("odd.png", (folder / "00.png").read_bytes(), packed)
+    with pytest.warns(UserWarning, match="1 of 40 images are left out: .*odd.png: packed in a way"):
+        Folder(path=str(path), size=8).split("train")
 
 
 def test_a_decoder_that_fails_in_its_own_way_is_reported_too(folder, monkeypatch):
@@ -314,11 +343,11 @@ BAD_ARRAYS = {
     "whole numbers": (pixels(40, 8, 8).astype(int), "images are int64"),
     "long floats": (np.zeros((40, 8, 8), np.longdouble), "of 64 bits at most"),
     "objects": (np.array([1, "a"], dtype=object), "Python objects, which are never unpickled"),
-    "a NaN late": (spoilt(1100, np.nan), "data hold values that are NaN or infinite"),
-    "an infinity": (spoilt(3, np.inf), "data hold values that are NaN or infinite"),
+    "a NaN late": (spoilt(1100, np.nan), "array 'images': the datum at index 1100 holds a value that is NaN"),
+    "an infinity": (spoilt(3, np.inf), "the datum at index 3 holds a value that is NaN or infinite"),
     "words": (np.array([["a", "b"]] * 40), "vectors are <U1, numbers are needed"),
     "complex vectors": (np.zeros((40, 8), complex), "vectors are complex128, numbers are needed"),
-    "vectors with a NaN": (spoilt(3, np.nan)[:, 1], "data hold values that are NaN or infinite"),
+    "vectors with a NaN": (spoilt(9, np.nan)[:, 1], "the datum at index 9 holds a value that is NaN"),
     "data that are all alike": (np.zeros((40, 8, 8), np.uint8), "its 40 data are too much alike"),
     "one value late": (spoilt(1100, 7), "to 7 lie outside dataset.low 0 and dataset.high 1"),
 }

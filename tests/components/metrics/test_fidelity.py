@@ -1,8 +1,10 @@
 """Scores by torch-fidelity: the same as its own, on honest images alone, with weights that are safe."""
 
 import hashlib
+import io
 import pickle
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -476,6 +478,19 @@ def test_a_file_too_large_for_weights_is_not_read_whole(tmp_path):
     with path.open("wb") as file:
         file.truncate((1 << 30) + 1)
     with pytest.raises(UserError, match="1,073,741,825 bytes"):
+        fidelity.inception(path)
+
+
+def test_compressed_weights_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+    """torch would unpack them to whatever size they have: some megabytes become gigabytes."""
+    path, plain = tmp_path / "inception.pth", io.BytesIO()
+    torch.save({"fc.weight": torch.zeros(3, 3)}, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for info in source.infolist():
+            packed.writestr(info.filename, source.read(info.filename))
+    assert torch.load(path, weights_only=True)["fc.weight"].shape == (3, 3), "torch reads such files"
+    monkeypatch.setattr(torch, "load", None)
+    with pytest.raises(UserError, match="it is compressed, as torch's own are not"):
         fidelity.inception(path)
 
 
