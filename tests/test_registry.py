@@ -1,6 +1,8 @@
 """The fault table: each fault of a plugin, and that everything else goes on working."""
 
 import json
+import os
+import sys
 import warnings
 
 import fakes
@@ -147,3 +149,48 @@ def test_the_plugins_command_shows_the_broken_one(tmp_path, monkeypatch, cli):
     assert strict.returncode == 2
     assert strict.stderr.count("\n") == 1
     assert "fake-broken" in strict.stderr
+
+
+@pytest.mark.parametrize("metadata", [None, b"Name: fake-odd\xff\nVersion: 1.0\xff\n"])
+def test_a_distribution_without_metadata_offers_what_it_has(metadata, tmp_path, monkeypatch):
+    fakes.install(tmp_path, monkeypatch, "fake-odd", fakes.GAME.format(name="odd"))
+    path = tmp_path / "fake-odd" / "fake_odd-1.0.dist-info" / "METADATA"
+    path.unlink() if metadata is None else path.write_bytes(metadata)
+    row = Registry.discover().row("game", "odd")
+    assert (row.distribution, row.version) == ("unknown", "?")
+
+
+@pytest.mark.parametrize("value", ["", ":", "os:", "9", "a b", "..", "fake_odd:x.y", "fake_odd:__name__"])
+def test_entry_points_that_lead_nowhere(value, tmp_path, monkeypatch):
+    fakes.install(tmp_path, monkeypatch, "fake-odd", fakes.GAME.format(name="odd"))
+    points = tmp_path / "fake-odd" / "fake_odd-1.0.dist-info" / "entry_points.txt"
+    points.write_text(f"[dalikit]\nplugin = {value}\n")
+    with pytest.warns(PluginWarning, match="fake-odd 1.0: "):
+        assert Registry.discover().names("game").count("gan") == 1
+
+
+@pytest.mark.parametrize("name", ["x" * 9000, r"\x1b[31mred", r"two\nlines"])
+def test_a_name_that_cannot_be_printed_in_a_line_is_refused_in_one_that_can(name, tmp_path, monkeypatch):
+    fakes.install(tmp_path, monkeypatch, "fake-odd", fakes.GAME.format(name=name))
+    with pytest.warns(PluginWarning, match="none to print") as caught:
+        Registry.discover()
+    for warning in caught:
+        assert str(warning.message).isprintable()
+        assert len(str(warning.message)) < 1000
+
+
+UNREADABLE = {"no text": b"[dalikit]\nplugin = \xff\xfe\n", "no lines of settings": b"[dalikit]\n= \n[[\n"}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_entry_points_that_cannot_be_read_are_named(what, tmp_path, monkeypatch, command):
+    """In a process of its own, for torch reads all of them when it is imported, and fails."""
+    fakes.install(tmp_path, monkeypatch, "fake-odd", fakes.GAME.format(name="odd"))
+    home = tmp_path / "fake-odd"
+    (home / "fake_odd-1.0.dist-info" / "entry_points.txt").write_bytes(UNREADABLE[what])
+    shown = command("plugins", env={"PYTHONPATH": os.pathsep.join((str(home), *sys.path))})
+    assert shown.returncode == 2, shown.stderr
+    assert shown.stderr.startswith(
+        f"Error: Distribution 'fake-odd' in {home} has entry points that cannot be"
+    )
+    assert shown.stderr.count("\n") == 1

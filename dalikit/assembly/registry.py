@@ -1,8 +1,8 @@
-"""Finds, checks and looks up components, and says what is broken and whose fault it is.
+"""Finds and looks up components, and says what is broken and whose fault it is.
 
 pluggy's own loader is not used to walk the entry points: it aborts at the first broken plugin, one raising
 implementation aborts the whole call, and a misspelt or undecorated hook passes in silence. Here every
-plugin is loaded and asked alone.
+plugin is loaded and asked alone (`offers`).
 """
 
 import inspect
@@ -14,17 +14,18 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
-
-import pluggy
+from typing import Any
 
 from dalikit import hookspecs
-from dalikit.assembly.parameters import parameter_model
-from dalikit.errors import PluginError, UserError, nearest
+from dalikit.assembly.offers import identify, offered
+from dalikit.errors import PluginError, UserError, nearest, shortened
 from dalikit.interfaces import Kind
 from dalikit.runs.config import SECTIONS
 
 OWN_DISTRIBUTION = "dalikit"
+
+DETAIL = 400
+"""The most letters of what is told of a fault."""
 
 SLOW = 2.0
 """Seconds from which on a plugin's import is told of: every command waits for it."""
@@ -74,8 +75,8 @@ class Registry:
         if points is None:
             points = entry_points(group=hookspecs.ENTRY_POINT_GROUP)
         rows: list[Row] = []
-        for point in sorted(points, key=lambda p: (not _is_own(p), _source(p), p.name)):
-            rows += _timed(point)
+        for source, point in sorted(((_told(p, "name", "unknown"), p) for p in points), key=_own_first):
+            rows += _timed(point, source)
         rows = _settle_names(_settle_kinds(rows))
         for fault in (row for row in rows if row.state != "ok"):
             own = fault.distribution == OWN_DISTRIBUTION and fault.state == "broken"
@@ -133,88 +134,55 @@ class PluginWarning(UserWarning):
     """A third-party plugin cannot be used, or keeps every command waiting."""
 
 
-def _is_own(point: EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == OWN_DISTRIBUTION
+def _told(point: EntryPoint, field: str, otherwise: str) -> str:
+    """What the metadata of a point's distribution say, in a line; some have none, or none to be read."""
+    try:
+        return shortened(str(getattr(point.dist, field, None) or otherwise))
+    except Exception:  # bytes that are no text, headers that are none
+        return otherwise
 
 
-def _source(point: EntryPoint) -> str:
-    return "unknown" if point.dist is None else point.dist.name
+def _own_first(found: tuple[str, EntryPoint]) -> tuple[bool, str, str]:
+    source, point = found
+    return source != OWN_DISTRIBUTION, source, point.name
 
 
 def _describe(row: Row) -> str:
     what = "plugin" if row.kind == "plugin" else row.kind
-    return f"{what} '{row.name}' of {row.source}: {row.detail}."
+    return f"{what} '{row.name}' of {row.source}: {shortened(row.detail, DETAIL)}."
 
 
-def _timed(point: EntryPoint) -> list[Row]:
+def _timed(point: EntryPoint, distribution: str) -> list[Row]:
     """The rows of a plugin, with how long it took to be imported; one that takes long is warned of."""
     begun = time.monotonic()
-    found = _rows_of(point)
+    found = _rows_of(point, distribution)
     seconds = time.monotonic() - begun
-    if seconds > SLOW and not _is_own(point):
-        source = found[0].source
+    name = shortened(point.name)
+    if seconds > SLOW and distribution != OWN_DISTRIBUTION:
         warnings.warn(
-            f"plugin '{point.name}' of {source} took {seconds:.1f} s to be imported, by every command",
+            f"plugin '{name}' of {found[0].source} took {seconds:.1f} s to be imported, by every command",
             PluginWarning,
             stacklevel=3,
         )
-    return [replace(row, plugin=point.name, seconds=seconds) for row in found]
+    return [replace(row, plugin=name, seconds=seconds) for row in found]
 
 
-def _rows_of(point: EntryPoint) -> list[Row]:
+def _rows_of(point: EntryPoint, distribution: str) -> list[Row]:
     """One row for each component that the plugin offers, or one that says why it offers none."""
-    distribution = _source(point)
-    version = "?" if point.dist is None else point.dist.version
+    version = _told(point, "version", "?")
     try:
         with redirect_stdout(sys.stderr):  # what a plugin prints must not end up among a command's results
-            components = _components_of(point)
-        rows = [Row(*_identify(c), distribution, version, "ok", component=c) for c in components]
+            components = offered(point)
+        rows = [Row(*identify(c), distribution, version, "ok", component=c) for c in components]
     except (Exception, SystemExit) as error:  # whatever a plugin does wrong is its own fault
         detail = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        return [Row("plugin", point.name, distribution, version, "broken", " ".join(detail.split()))]
+        return [
+            Row("plugin", shortened(point.name), distribution, version, "broken", " ".join(detail.split()))
+        ]
     for row in rows:
         if inspect.isclass(row.component):
             setattr(row.component, "origin", row.source)  # noqa: B010 - what errors name
     return rows
-
-
-def _components_of(point: EntryPoint) -> list[Any]:
-    plugin = point.load()
-    api = getattr(plugin, "DALIKIT_API", None)
-    if api is None:
-        raise PluginError(f"it does not say DALIKIT_API = {hookspecs.API_VERSION}")
-    if api != hookspecs.API_VERSION:
-        raise PluginError(
-            f"written for API {api}, this is {hookspecs.API_VERSION}; docs/migrating.md says what to change"
-        )
-    manager = pluggy.PluginManager("dalikit")
-    manager.add_hookspecs(hookspecs)
-    manager.register(plugin)
-    try:
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"unknown hook: {error}") from None
-    components = [c for offered in manager.hook.dalikit_components() for c in offered]
-    if not components:
-        raise PluginError("it offers no component; is dalikit_components decorated with @hookimpl?")
-    return components
-
-
-def _identify(component: Any) -> tuple[str, str]:
-    """The kind and the name of what a plugin returned."""
-    kind = getattr(component, "kind", None)
-    if not isinstance(kind, Kind) or inspect.isclass(component) == kind.objects:
-        raise PluginError(
-            f"{component!r} is no subclass of a dalikit interface, and no Backbone, Recipe or Study"
-        )
-    if inspect.isclass(component):
-        if missing := sorted(getattr(component, "__abstractmethods__", ())):
-            raise PluginError(f"{component.__name__} does not define {', '.join(missing)}")
-        parameter_model(cast(Any, component))
-    name = getattr(component, "name", None)
-    if not isinstance(name, str) or not name:
-        raise PluginError(f"{component!r} has no name")
-    return kind.name, name
 
 
 def _settle_kinds(rows: list[Row]) -> list[Row]:
