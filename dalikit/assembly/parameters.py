@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from dalikit.errors import PluginError, UserError, nearest
+from dalikit.errors import PluginError, UserError, nearest, shortened
 
 Parameter = inspect.Parameter
 
@@ -99,7 +99,7 @@ def check_parameters(build: Callable[..., Any], owner: str, given: Mapping[str, 
     except ValidationError as error:
         raise UserError(_first_fault(owner, model, error)) from None
     except (TypeError, ValueError) as error:  # no JSON: a set, a list that holds itself
-        raise UserError(f"{owner}: {error}") from None
+        raise UserError(f"{owner}: {shortened(str(error))}") from None
     return {name: getattr(values, name) for name in model.model_fields}
 
 
@@ -107,7 +107,7 @@ def _plain(value: Any) -> Any:
     """A value that JSON does not know as one that it does: what has been checked once may be again."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    raise TypeError(f"{value!r} is no value that a file could hold")
+    raise TypeError(f"{shortened(repr(value))} is no value that a file could hold")
 
 
 def summarise(build: Callable[..., Any]) -> str:
@@ -148,12 +148,14 @@ def _type_name(annotation: Any) -> str:
 
 def _first_fault(owner: str, model: type[BaseModel], error: ValidationError) -> str:
     fault = error.errors()[0]
-    place = ".".join(str(part) for part in _without_choices(fault["loc"], model))
+    place = shortened(".".join(str(part) for part in _without_choices(fault["loc"], model)))
     takes = _summarise(model) or "nothing"
     if fault["type"] == "extra_forbidden":
         hint = nearest(place, list(model.model_fields))
         return f"{owner} has no parameter '{place}'.{hint} It takes: {takes}"
-    return f"{owner}: parameter '{place}' = {fault['input']!r}: {fault['msg']}. It takes: {takes}"
+    return (
+        f"{owner}: parameter '{place}' = {shortened(repr(fault['input']))}: {fault['msg']}. It takes: {takes}"
+    )
 
 
 def _without_choices(place: tuple[int | str, ...], model: type[BaseModel]) -> tuple[int | str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dalikit.errors import UserError
+from dalikit.errors import UserError, shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +34,14 @@ Label = Annotated[
     str | None,
     typer.Option(help="A label by its name, for runs that read labels.", show_default="the data's own"),
 ]
+
+MOST, LONGEST_WALK = 1_000_000, 10_000
+"""The most data that a command draws, and on one way: they are held in memory."""
+
+Number = Annotated[int, typer.Option("--n", min=1, max=MOST, help="How many.")]
+
+DIGITS = 15
+"""Of an index that there could be; Python reads no numbers of thousands of them."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,8 @@ def one(model: "RunModel", which: str, label: str | None, value_range: tuple[flo
         if len(found.x) != 1:
             raise UserError(f"{which} holds {len(found.x)} data: one is needed here")
         return found
-    found = given(model, None, int(which) + 1, label, value_range)
-    if len(found.x) <= int(which):
-        raise UserError(f"The test part has {len(found.x)} data: there is no index {which}")
+    index = int(which[-DIGITS:]) if which[:-DIGITS].strip("0") == "" else 10**DIGITS
+    found = given(model, None, index + 1, label, value_range)
+    if len(found.x) <= index:
+        raise UserError(f"The test part has {len(found.x)} data: there is no index {shortened(which)}")
     return Given(Prepared(found.x.whole()[-1:]), None if found.labels is None else found.labels[-1:])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dalikit.cli import output, settings
-from dalikit.cli.given import Files, Label, One, ValueRange, given, one
+from dalikit.cli.given import LONGEST_WALK, MOST, Files, Label, Number, One, ValueRange, given, one
 from dalikit.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ Force = Annotated[bool, typer.Option("--force", help="Write over a file that is 
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what is drawn.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
 Weights = Annotated[str, typer.Option(help="last, or best: those that validation found best.")]
-Number = Annotated[int, typer.Option("--n", min=1, help="How many.")]
 
 PICTURE_OR_ARRAYS = (".png", *output.ARRAYS)
 
@@ -39,7 +38,7 @@ def register(app: typer.Typer) -> None:
 def sample(
     run: Run,
     n: Annotated[
-        int | None, typer.Option(min=1, help="How many.", show_default="64 images, 2500 points")
+        int | None, typer.Option(min=1, max=MOST, help="How many.", show_default="64 images, 2500 points")
     ] = None,
     label: Label = None,
     seed: Seed = 0,
@@ -60,7 +59,7 @@ def sample(
 def reconstruct(
     run: Run,
     files: Files = None,
-    n: Annotated[int, typer.Option("--n", min=1, help="How many of the test part.")] = 32,
+    n: Annotated[int, typer.Option("--n", min=1, max=MOST, help="How many of the test part.")] = 32,
     label: Label = None,
     value_range: ValueRange = None,
     out: Out = None,
@@ -134,7 +133,7 @@ def interpolate(
     run: Run,
     start: One = "0",
     end: One = "1",
-    steps: Annotated[int, typer.Option(min=2, help="Data on the way, both ends among them.")] = 10,
+    steps: Annotated[int, typer.Option(min=2, max=LONGEST_WALK, help="Data on the way, both ends too.")] = 10,
     label: Label = None,
     value_range: ValueRange = None,
     out: Out = None,
@@ -154,9 +153,9 @@ def interpolate(
 def neighbours(
     run: Run,
     files: Files = None,
-    n: Annotated[int, typer.Option("--n", min=1, help="Neighbours of each.")] = 9,
+    n: Annotated[int, typer.Option("--n", min=1, max=MOST, help="Neighbours of each.")] = 9,
     among: Annotated[
-        int, typer.Option(min=1, help="Training data that are searched, from the first.")
+        int, typer.Option(min=1, max=100 * MOST, help="Training data that are searched, from the first.")
     ] = 10_000,
     label: Label = None,
     value_range: ValueRange = None,
@@ -221,12 +220,13 @@ def _metrics(
     model: "RunModel", names: list[str] | None, assignments: list[str]
 ) -> dict[str, dict[str, Any] | None] | None:
     """The metrics asked for with their parameters, or None for the run's own as they are."""
-    from dalikit.runs.config import from_assignment, join
+    from dalikit.runs.config import join
+    from dalikit.runs.configtext import from_assignment
 
     given = join(from_assignment(text) for text in assignments)
-    if stray := [section for section in given if section != "metrics"]:
+    if stray := [s for s, value in given.items() if s != "metrics" or not isinstance(value, dict)]:
         raise UserError(
-            f"--set {stray[0]}: a trained run's metrics alone can be set, as metrics.NAME.PARAMETER=value"
+            f"--set {stray[0]}: a run's metrics alone can be set, as metrics.NAME.PARAMETER=value"
         )
     if not names and not given:
         return None

@@ -1,5 +1,6 @@
 """Whatever is wrong with what the user gave: one line that names the culprit, an exit code, no harm."""
 
+import os
 import shutil
 
 import numpy as np
@@ -42,7 +43,17 @@ BAD = {
     "--augmentation ada --dataset grid25": "Augmentation 'ada' works on images (C, H, W) with a value range",
     "--augmentation diffaugment --recipe grid25": "not on data (2,)",
     "--set method.conditional=perhaps": "parameter 'conditional' = 'perhaps'",
-    "--set seed=2020-13-45": "'2020-13-45' is not a YAML value",
+    "--set seed=2020-13-45": "seed = '2020-13-45': Input should be a valid integer",
+    "--set trainer=3": "trainer = 3: Input should be a valid dictionary",
+    "--set metrics=3": "metrics = 3: Input should be a valid dictionary",
+    "--set trainer.lr=[[1": "--set trainer.lr=[[1: no YAML value that can be read: while parsing",
+    "--set generator.width=2147483648": "'width' = 2147483648: Input should be less than or equal to 65536",
+    "--set generator.latent_size=2147483648": "latent_size = 2147483648: Input should be less than",
+    "--set threads=100000": "threads = 100000: Input should be less than or equal to 1024",
+    f"--set seed={'9' * 5000}": "a whole number of more than 64 bits",
+    f"--method {'x' * 6800}": "xxx … xxx",
+    f"--resume {'x' * 6800}": "is not a run",
+    f"--set {'a.' * 500}a=1": "more than 32 levels",
     "--set metrics.modes.count=3": "metric 'modes' counts on a mixture",
     "--device meta": "Device 'meta' cannot be used",
     "--steps 0": "parameter 'steps' = 0",
@@ -62,6 +73,7 @@ def one_line(done, code=2):
     assert done.returncode == code, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+    assert len(done.stderr) <= 1001
     return done.stderr
 
 
@@ -70,6 +82,18 @@ def test_train_says_what_is_wrong_and_leaves_nothing_behind(cli, words, tmp_path
     given = words.split() if words.startswith("--resume") else [*words.split(), "--out", tmp_path / "run"]
     assert BAD[words] in one_line(cli("train", *given))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", ["--config", "--data", "--from", "--resume"])
+def test_what_never_ends_is_not_waited_for(command, option, tmp_path):
+    path = tmp_path / {"--config": "c.yaml", "--data": "x.npy"}.get(option, "run")
+    os.mkfifo(path)
+    shown = command("train", option, path, cwd=tmp_path)
+    assert str(path) in one_line(shown)
+
+
+def test_what_a_terminal_would_obey_is_told_escaped(cli):
+    assert r"Unknown game '\x1b[2J'" in one_line(cli("train", "--game", "\x1b[2J"))
 
 
 def test_a_conditional_method_on_data_without_labels(cli, tmp_path):
@@ -142,6 +166,9 @@ USES = {
     "encode RUN DIR/points.npy": "Data have shape (3, 2), (B, 1, 8, 8) is needed",
     "encode RUN nowhere.npy": "nowhere.npy: no such file",
     "encode RUN --out z.txt": "what can be written here is .npy, .npz",
+    f"vary RUN {'9' * 5000}": "The test part has 360 data: there is no index 999",
+    "sample RUN --n 2147483648": "Input should be less than or equal to 1000000",
+    "evaluate RUN --set metrics=3": "a run's metrics alone can be set, as metrics.NAME.PARAMETER",
     "vary RUN 99999": "The test part has 360 data: there is no index 99999",
     "vary RUN DIR/text.png": "text.png: not an image file",
     "vary RUN DIR/ones.npy --value-range 0 1": "ones.npy holds 2 data: one is needed here",
@@ -155,7 +182,7 @@ USES = {
     "sample RUN --out DIR": "is there already",
     "sample RUN --seed -5": "Invalid value for '--seed'",
     "sample RUN --out DIR/plain": "is a file, not a folder",
-    "evaluate RUN --set trainer.lr=3": "a trained run's metrics alone can be set",
+    "evaluate RUN --set trainer.lr=3": "a run's metrics alone can be set",
     "evaluate RUN --set metrics.reconstruction.n=3": "metric 'reconstruction' has no parameter 'n'",
     "frobnicate": "No such command 'frobnicate'",
 }

@@ -187,4 +187,4 @@ def test_a_huge_picture_among_others_is_left_out(cli, tmp_path):
     large(tmp_path / "x.png")
     done = cli("data", tmp_path, "--out", tmp_path / "here" / "x.png")
     assert "30 images → " in done.stdout
-    assert "x.png: more than 128 million pixels" in done.stderr
+    assert "x.png: more than 64 million pixels" in done.stderr

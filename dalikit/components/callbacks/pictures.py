@@ -35,7 +35,7 @@ class Pictures(Callback):
         /,
         *,
         every: Annotated[int, Field(ge=1)] = 500,
-        count: Annotated[int, Field(ge=1)] = 64,
+        count: Annotated[int, Field(ge=1, le=10_000)] = 64,
     ) -> None:
         self.run = context.run
         self.dataset = context.dataset

@@ -27,7 +27,7 @@ DALIKIT_API = 2
 RULES = 1
 """Raised when the same images would be fitted differently, so that they are prepared again."""
 
-Side = Annotated[int, Field(ge=1)]
+Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 class Arrays(Dataset):

@@ -51,7 +51,7 @@ class CelebA(PreparedImages):
         root: Path | None = None,
         /,
         *,
-        size: Annotated[int, Field(ge=8)] = 64,
+        size: Annotated[int, Field(ge=8, le=4096)] = 64,
         crop: Annotated[int, Field(ge=8, le=178)] = 148,
         flip: bool = False,
     ) -> None:

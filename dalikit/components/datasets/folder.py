@@ -27,7 +27,7 @@ DALIKIT_API = 2
 RULES = 4
 """Raised when the same files would be read or fitted differently, so that they are prepared again."""
 
-Side = Annotated[int, Field(ge=8)]
+Side = Annotated[int, Field(ge=8, le=4096)]
 
 
 class Folder(Dataset):

@@ -38,7 +38,7 @@ class WGAN(AdversarialGame):
         lipschitz: Literal["penalty", "clip"] = "penalty",
         weight: Annotated[float, Field(ge=0)] = 10.0,
         clip: Annotated[float, Field(gt=0)] = 0.01,
-        discriminator_steps: Annotated[int, Field(ge=1)] = 5,
+        discriminator_steps: Annotated[int, Field(ge=1, le=1000)] = 5,
     ) -> None:
         self.lipschitz = lipschitz
         self.weight = weight

@@ -48,7 +48,7 @@ class AGE(Inferring):
         data_weight: Weight = 10.0,
         code_weight: Weight = 10.0,
         ratio: Ratio = 1.0,
-        generator_steps: Annotated[int, Field(ge=1)] = 2,
+        generator_steps: Annotated[int, Field(ge=1, le=1000)] = 2,
         **players: Any,
     ) -> None:
         super().__init__(**players)

@@ -49,9 +49,9 @@ class AVB(Inferring, Watching):
         self,
         *,
         sigma: Annotated[float, Field(gt=0)] = 0.3,
-        discriminator_steps: Annotated[int, Field(ge=1)] = 1,
-        noise_size: Annotated[int, Field(ge=1)] = 8,
-        width: Annotated[int, Field(ge=1)] = 64,
+        discriminator_steps: Annotated[int, Field(ge=1, le=1000)] = 1,
+        noise_size: Annotated[int, Field(ge=1, le=65_536)] = 8,
+        width: Annotated[int, Field(ge=1, le=65_536)] = 64,
         **players: Any,
     ) -> None:
         super().__init__(**players)

@@ -46,7 +46,12 @@ class InfoGAN(Inferring, Adversarial):
     share_features = True
 
     def __init__(
-        self, *, codes: Annotated[int, Field(ge=1)] = 2, lam: Weight = 0.1, ratio: Ratio = 1.0, **players: Any
+        self,
+        *,
+        codes: Annotated[int, Field(ge=1, le=65_536)] = 2,
+        lam: Weight = 0.1,
+        ratio: Ratio = 1.0,
+        **players: Any,
     ) -> None:
         super().__init__(**players)
         if codes > self.latent_size:

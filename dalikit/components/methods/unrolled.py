@@ -36,7 +36,7 @@ class Unrolled(Adversarial):
     name = "unrolled"
     optimizers = {"discriminator": torch.optim.Adam}  # noqa: RUF012 - declared a ClassVar by the base
 
-    def __init__(self, *, unroll: Annotated[int, Field(ge=0)] = 5, **players: Any) -> None:
+    def __init__(self, *, unroll: Annotated[int, Field(ge=0, le=1000)] = 5, **players: Any) -> None:
         super().__init__(**players)
         self.unroll = unroll
         self._adam: torch.optim.Optimizer | None = None

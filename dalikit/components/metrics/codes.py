@@ -41,7 +41,7 @@ class Codes(Metric):
         part: Part = "test",
         /,
         *,
-        count: Annotated[int, Field(ge=2)] = 10_000,
+        count: Annotated[int, Field(ge=2, le=1_000_000)] = 10_000,
         neighbours: Annotated[int, Field(ge=1)] = 5,
     ) -> None:
         self.dataset = dataset

@@ -81,8 +81,8 @@ class Fidelity(Metric):
         *,
         extractor: Literal["inception", "digits"] = "inception",
         weights: str = "",
-        count: Annotated[int, Field(ge=2)] = 50_000,
-        splits: Annotated[int, Field(ge=1)] = 10,
+        count: Annotated[int, Field(ge=2, le=1_000_000)] = 50_000,
+        splits: Annotated[int, Field(ge=1, le=1000)] = 10,
         measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = ("isc", "fid"),
     ) -> None:
         if (reason := _unreadable(dataset, extractor)) or dataset.spec.value_range is None:

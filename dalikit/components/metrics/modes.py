@@ -31,7 +31,9 @@ class Modes(Metric):
     name = "modes"
     headline = (("modes", "higher"), ("high_quality", "higher"))
 
-    def __init__(self, dataset: Dataset, /, *, count: Annotated[int, Field(ge=1)] = 2500) -> None:
+    def __init__(
+        self, dataset: Dataset, /, *, count: Annotated[int, Field(ge=1, le=1_000_000)] = 2500
+    ) -> None:
         means, sigma = getattr(dataset, "means", None), getattr(dataset, "sigma", None)
         if not isinstance(means, Tensor) or not isinstance(sigma, float):
             raise UnfitError(f"metric 'modes' counts on a mixture; data set '{dataset.name}' has no modes")

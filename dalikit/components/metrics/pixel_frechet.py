@@ -43,7 +43,12 @@ class PixelFrechet(Metric):
     headline = (("distance", "lower"),)
 
     def __init__(
-        self, dataset: Dataset, part: Part = "test", /, *, count: Annotated[int, Field(ge=2)] = 5000
+        self,
+        dataset: Dataset,
+        part: Part = "test",
+        /,
+        *,
+        count: Annotated[int, Field(ge=2, le=1_000_000)] = 5000,
     ) -> None:
         self.dataset = dataset
         self.part = part

@@ -47,7 +47,7 @@ class StackedModes(Metric):
         root: Path | None = None,
         /,
         *,
-        count: Annotated[int, Field(ge=1)] = 26_000,
+        count: Annotated[int, Field(ge=1, le=1_000_000)] = 26_000,
         weights: str = "",
     ) -> None:
         spec = dataset.spec

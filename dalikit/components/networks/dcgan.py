@@ -25,7 +25,7 @@ from dalikit.players import SMALLEST, SeparateHeads, Squeeze, doublings, image_s
 
 DALIKIT_API = 2
 
-Width = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
 Norm = Literal["none", "spectral", "batch"]
 
 SLOPE = 0.2
@@ -118,7 +118,7 @@ class DCGANEncoder(Encoder):
         head_sizes: tuple[int, ...],
         /,
         *,
-        convs: Annotated[int, Field(ge=0)] = 1,
+        convs: Annotated[int, Field(ge=0, le=1000)] = 1,
         width: Width = 128,
         hidden: Width = 256,
     ) -> None:

@@ -25,7 +25,7 @@ from dalikit.players import SeparateHeads, Squeeze, image_shape, weight_norm
 
 DALIKIT_API = 2
 
-Width = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
 
 SLOPE = 0.1
 

@@ -21,7 +21,7 @@ from dalikit.players import Divide, SeparateHeads, Squeeze, Wrap, weight_norm
 
 DALIKIT_API = 2
 
-Width = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
 Scale = Annotated[float, Field(gt=0)]
 
 

@@ -17,8 +17,8 @@ from dalikit.players import Divide, SeparateHeads, Squeeze, weight_norm
 
 DALIKIT_API = 2
 
-Width = Annotated[int, Field(ge=1)]
-Depth = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+Depth = Annotated[int, Field(ge=1, le=1000)]
 Scale = Annotated[float, Field(gt=0)]
 
 

@@ -29,7 +29,7 @@ from dalikit.players import SeparateHeads, Squeeze, Wrap, doublings, image_shape
 
 DALIKIT_API = 2
 
-Width = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
 
 KEPT = 8
 """The shorter side at which the discriminator stops halving."""
