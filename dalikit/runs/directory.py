@@ -49,6 +49,7 @@ class RunDirectory(Checkpoints, RunFolder):
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from None
+        self.tidy()
         try:
             self.replace_facts(facts)
             self.replace_config(config)  # last: a folder without one is no run
@@ -118,10 +119,13 @@ class RunDirectory(Checkpoints, RunFolder):
         """Write scores.json.
 
         Raises:
-            RunError: the file cannot be written.
+            RunError: the file cannot be written, or older scores that it replaces not be removed.
         """
         self._write(SCORES, json.dumps(seal_object(scores), indent=2, allow_nan=False))
-        (self.path / ASIDE).unlink(missing_ok=True)
+        try:
+            (self.path / ASIDE).unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(f"Cannot remove {self.path / ASIDE}: {error.strerror}") from None
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def capture(trainer: Trainer) -> TrainingState:
     scalars |= {"rollbacks": trainer.rollbacks, "infinite": list(trainer.infinite), "terms": readers}
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in _joined(parts).items()}
     # Which there are, for a parameter that no loss has reached yet has none.
-    scalars |= {"moments": [n for n in tensors if n.startswith(MOMENTS)], **trainer.watchers.state()}
+    moments = sorted(name for name in tensors if name.startswith(MOMENTS))  # an optimizer's own order is any
+    scalars |= {"moments": moments, **trainer.watchers.state()}
     return TrainingState(tensors, scalars)
 
 

@@ -187,7 +187,8 @@ class Trainer:
                 self.step += 1
                 self.average.update(self.step)
                 self.watchers.step_done(self)
-            self.losses("trainer")
+            self.guard.check()
+            self.terms.check(self.step)
             if self.step >= self.steps and not self.interrupted:
                 conclude()
                 self.concluded = True

@@ -44,6 +44,7 @@ def resume(
         if found is not None:
             _restore(run, trainer, found, components_of(config, registry))
         _check_resumable(run, trainer)
+        run.tidy()
         run.forget_scores()  # of a shorter training, which would pass for this one's if it is stopped again
         run.set_later_aside(trainer.step)
         run.rewind(None if found is None else found.manifest.log, trainer.step if found else -1)
