@@ -162,8 +162,14 @@ def load(
             not installed.
     """
     directory, root = RunDirectory.open(Path(run)), None if data_root is None else Path(data_root)
+    foretold = directory.foretold(weights)
     model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
     model.to(find_device(device))
-    if edited := directory.edited():
-        warnings.warn(f"Run {run}: {' and '.join(edited)} changed since it was written", stacklevel=2)
+    directory.warn_of_edits()
+    if model.step < foretold:
+        warnings.warn(
+            f"Run {run} was scored at step {foretold}, and its {weights} weights are of step {model.step}: "
+            "those of then are gone",
+            stacklevel=2,
+        )
     return model

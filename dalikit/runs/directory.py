@@ -1,6 +1,7 @@
 """The run directory as an object, and what callbacks are told of it."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from dalikit.errors import RunError, UserError
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Dataset
-from dalikit.runs.checkpoints import Checkpoints
+from dalikit.runs.checkpoints import Checkpoints, Which
 from dalikit.runs.config import RunConfig
 from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
 from dalikit.runs.files import read_json, read_model, unwritable
@@ -86,11 +87,36 @@ class RunDirectory(Checkpoints, RunFolder):
         """The final scores.
 
         Raises:
-            UserError: the file is missing or damaged.
+            UserError: the file is missing, damaged, or another run's.
         """
-        if not is_sealed(read_json(self.path / SCORES, self.path)):
+        content = read_json(self.path / SCORES, self.path)
+        if not is_sealed(content):
             raise UserError(f"Run {self.path} is damaged: {SCORES} is not as it was written")
+        if content.get("identity", self.identity) != self.identity:
+            raise UserError(f"Run {self.path} is damaged: {SCORES} is another run's")
         return read_model(FinalScores, SCORES, self.path)
+
+    def warn_of_edits(self) -> None:
+        """Warn of files that are not as they were written, where the run is used and not gone on with."""
+        if edited := self.edited():
+            warnings.warn(
+                f"Run {self.path}: {' and '.join(edited)} changed since it was written", stacklevel=3
+            )
+
+    def foretold(self, which: Which) -> int:
+        """The step of the weights that were scored in the end, -1 where none were; warns of damaged scores.
+
+        Weights of before that are what is left of a run. Ask first, and read them then: a training that goes
+        on drops its scores.
+        """
+        try:
+            scores = self.scores
+        except UserError as error:
+            if (self.path / SCORES).is_file():  # no reason not to use its weights
+                warnings.warn(str(error), stacklevel=3)
+            return -1
+        found = scores if which == "last" else scores.best
+        return -1 if found is None else found.step
 
     @property
     def scored(self) -> bool:

@@ -4,7 +4,7 @@
 
 An operation fails once (EIO), or it and all later ones do (ENOSPC). A training may end for a checkpoint that
 cannot be written, or for what makes and finishes the run, with one line; all else is warned of, and its
-weights are those of a run that nobody disturbed. What was written before stays. A disk that is full has a size
+weights are those of a run that nobody disturbed. What was written before stays. Full disks have a size
 that grows by 8 KiB from case to case, and is a tmpfs: mounting it needs the right to.
 """
 

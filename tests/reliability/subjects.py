@@ -61,7 +61,7 @@ class Subjects:
         """Those that are registered; the one that makes networks for others first."""
         return sorted(self.registry.names("method"), key=lambda name: name != "gan")
 
-    def config(self, method: str, dataset: str, **sections: Any) -> Path:
+    def config(self, method: str, dataset: str, /, **sections: Any) -> Path:
         """The file with the settings of a run."""
         path = self.folder / f"{method}-{dataset}-{'-'.join(sections)}.yaml"
         given = settings(method, dataset, self.registry, self.folder / f"gan-{dataset}")

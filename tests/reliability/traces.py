@@ -40,7 +40,7 @@ def last_of(run: Path, parent: str) -> Path:
 def trace(run: Path) -> dict[str, Any]:
     """All that two runs of the same settings must have in common, by name."""
     last, best = last_of(run, "checkpoints"), last_of(run, "best")
-    own = {"run": "", "sha256": ""}  # the folder's name, and a digest of that too
+    own = {"run": "", "identity": "", "sha256": ""}  # the last is over the two that are each run's own
     return {
         "last": last.name,
         "weights": weights(last),
