@@ -14,13 +14,14 @@ from dalikit.assembly.devices import find_device
 from dalikit.assembly.registry import Registry
 from dalikit.data.inputs import Data, Inputs, Prepared
 from dalikit.data.labels import Labels
-from dalikit.errors import UserError
+from dalikit.errors import UnfitError, UserError
 from dalikit.evaluation import scoring
 from dalikit.inference import Model, positive
 from dalikit.interfaces import Batch, Dataset, Part, Range, Score
 from dalikit.runs import RunDirectory
 from dalikit.runs.checkpoints import Which
 from dalikit.runs.config import RunConfig
+from dalikit.training.restoring import check_tensors
 
 
 class RunModel(Model):
@@ -49,8 +50,9 @@ class RunModel(Model):
         self.step, tensors = run.load_averaged(weights)
         method = build.make_method(self.config, run.facts.data.spec, registry, borrow=False)
         try:
+            check_tensors(method.state_dict(), tensors)
             method.load_state_dict(tensors)
-        except RuntimeError as error:
+        except (UnfitError, RuntimeError) as error:
             message = " ".join(str(error).split())[:300]
             raise UserError(f"Run {run.path} is damaged: its weights do not fit: {message}") from None
         data = run.facts.data

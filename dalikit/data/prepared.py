@@ -102,8 +102,12 @@ def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
 def read_array(path: Path, limit: int | None = None) -> np.ndarray:
     """The array of the .npy file `path`, mapped as `read` maps; raises as `read` does."""
     try:
-        return np.load(path, mmap_mode="r" if _large(path, limit) else None, allow_pickle=False)
-    except DAMAGED as error:
+        found = np.load(path, mmap_mode="r" if _large(path, limit) else None, allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            found.close()
+            raise ValueError("it is a zip, of arrays maybe: then its name ends with .npz")
+        return found
+    except (*DAMAGED, zipfile.BadZipFile) as error:
         raise _unusable(path, error) from None
 
 

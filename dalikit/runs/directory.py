@@ -17,7 +17,8 @@ from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
 from dalikit.runs.files import read_json, read_model, unwritable
 from dalikit.runs.folder import ASIDE, RunFolder
 from dalikit.runs.lock import locked
-from dalikit.runs.manifest import ComponentFacts
+from dalikit.runs.log import LOG
+from dalikit.runs.manifest import ComponentFacts, DamagedError, Manifest
 from dalikit.runs.sealing import is_sealed, seal_object
 
 SCORES = "scores.json"
@@ -98,10 +99,25 @@ class RunDirectory(Checkpoints, RunFolder):
 
     def warn_of_edits(self) -> None:
         """Warn of files that are not as they were written, where the run is used and not gone on with."""
-        if edited := self.edited():
+        try:
+            newest = Manifest.read(self.checkpoints()[-1])
+        except (IndexError, DamagedError):  # there is none, or whoever reads its weights is told of it
+            newest = None
+        own = newest is not None and newest.run == self.identity
+        if changed := self.changed(newest if own else None):
             warnings.warn(
-                f"Run {self.path}: {' and '.join(edited)} changed since it was written", stacklevel=3
+                f"Run {self.path}: {' and '.join(changed)} changed since it was written", stacklevel=3
             )
+
+    def changed(self, manifest: Manifest | None) -> list[str]:
+        """Names of its files that are not as they were written, or not as a manifest knows them."""
+        found = self.edited()
+        if manifest is not None:
+            if not found and manifest.settings != self.settings_digest:
+                found.append("config.yaml (it is another run's)")
+            if not self.log_holds(manifest.log):
+                found.append(LOG)
+        return found
 
     def foretold(self, which: Which) -> int:
         """The step of the weights that were scored in the end, -1 where none were; warns of damaged scores.

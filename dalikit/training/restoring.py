@@ -6,6 +6,7 @@ moment that is too short.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def capture(trainer: Trainer) -> TrainingState:
     # Which there are, for a parameter that no loss has reached yet has none.
     moments = sorted(name for name in tensors if name.startswith(MOMENTS))  # an optimizer's own order is any
     scalars |= {"moments": moments, **trainer.watchers.state()}
-    return TrainingState(tensors, scalars)
+    return TrainingState(tensors, copy.deepcopy(scalars))  # training goes on in what they are of
 
 
 def restore(trainer: Trainer, state: TrainingState) -> None:

@@ -41,13 +41,13 @@ class Damaged:
             "another method": self._trained("vae", "digits"),
             "other data": self._trained("dali", "ring8"),
         }
-        self.sound = used(self.subjects, self._copy())
+        self.sound = used(self.subjects, self.subjects.copy(self.run))
         assert all(use.code == 0 for use in self.sound.values()), self.sound
         self.earlier = [used(self.subjects, self._without(parent)) for parent in ("checkpoints", "best")]
 
     def check(self, kind: str, what: str, harm: Harm, tally: Tally) -> None:
         """Harm a copy, use it, and count."""
-        run = self._copy()
+        run = self.subjects.copy(self.run)
         harm(run)
         tally.count(f"{kind}: cases")
         for name, use in used(self.subjects, run).items():
@@ -64,12 +64,9 @@ class Damaged:
         self.subjects.whole(["train", "--config", config, "--out", run])
         return run
 
-    def _copy(self) -> Path:
-        return Path(shutil.copytree(self.run, self.subjects.new()))
-
     def _without(self, parent: str) -> Path:
         """The run without its newest weights, of which it knows nothing."""
-        run = self._copy()
+        run = self.subjects.copy(self.run)
         shutil.rmtree(sorted(run.glob(f"{parent}/*"))[-1])
         return run
 

@@ -64,9 +64,7 @@ def forked(call: Callable[[], int], output: Path) -> Process:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
             for number in ENDING:
-                signal.signal(
-                    number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-                )
+                signal.signal(number, signal.SIG_DFL)
             code = call()
         except BaseException:
             traceback.print_exc()

@@ -1,6 +1,7 @@
 """The runs that are attacked: tiny ones of every method, with frequent checkpoints and all that watches."""
 
 import random
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,10 @@ class Subjects:
         process = self.command(words)
         assert process.wait() == 0, process.said
         return process
+
+    def copy(self, run: Path) -> Path:
+        """A copy of a run, to be changed."""
+        return Path(shutil.copytree(run, self.new()))
 
     def command(self, words: Sequence[object]) -> Process:
         """A command in a fork."""
