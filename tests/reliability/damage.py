@@ -92,7 +92,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("flips", type=int)
     parser.add_argument("swaps", type=int)
+    parser.add_argument("--cuts", type=int, default=1, help="of so many cuts only the first")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        damaged(Path(place), given.flips, given.swaps, seed=given.seed).finish()
+        damaged(Path(place), given.flips, given.swaps, given.cuts, given.seed).finish()

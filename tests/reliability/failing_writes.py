@@ -147,12 +147,12 @@ def _output(
     return process
 
 
-def disks(pointed: Pointed, tally: Tally) -> None:
+def disks(pointed: Pointed, tally: Tally, every: int) -> None:
     """A training on disks of every size, up to the first one that it has room on."""
     scenario = pointed.fresh(2)
     disk = pointed.subjects.folder / "disk"
     disk.mkdir()
-    for size in count(GROWTH, GROWTH):
+    for size in count(GROWTH * every, GROWTH * every):
         if subprocess.call(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", disk]):
             tally.count("no disk could be mounted: full ones were not tried")
             return
@@ -160,7 +160,7 @@ def disks(pointed: Pointed, tally: Tally) -> None:
             wrong, done = _disk(pointed, scenario, disk)
         finally:
             subprocess.check_call(["umount", disk])
-        tally.count("disks, each 8 KiB larger than the one before")
+        tally.count("disks, each larger than the one before")
         tally.check(not wrong, f"a disk of {size} KiB: {', '.join(wrong)}")
         if done:
             return
@@ -179,19 +179,18 @@ def _disk(pointed: Pointed, scenario: Scenario, disk: Path) -> tuple[list[str], 
     return wrong + ([failed] if failed else differences(scenario.whole, run)), False
 
 
-def failed(folder: Path, every: int = 1, *, full: bool = True) -> Tally:
-    """What came of it in an empty folder: at every so manieth operation, and on `full` disks."""
+def failed(folder: Path, every: int = 1) -> Tally:
+    """What came of it in an empty folder, at every so manieth operation and size of a disk."""
     tally, pointed = Tally("Writes that fail, and disks that are full"), Pointed(folder)
     trainings(pointed, tally, every)
     outputs(pointed, tally, every)
-    if full:
-        disks(pointed, tally)
+    disks(pointed, tally, every)
     return tally
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--every", type=int, default=1, help="of so many operations only the first")
+    parser.add_argument("--every", type=int, default=1, help="of so many cases only the first")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         failed(Path(place), given.every).finish()
