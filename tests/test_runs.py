@@ -69,7 +69,7 @@ def test_what_a_killed_process_was_in_the_middle_of_is_removed(run):
         "best/step-000003.removed",
     )
     replaced, only = "checkpoints/step-000005.earlier", "checkpoints/step-000004.earlier"
-    mine = ("sample.png.7.unfinished", "samples/mine.png", "notes.earlier")
+    mine = ("sample.png.7.unfinished", "samples/mine.png", "notes", "notes.earlier")
     for name in (*torn, *mine):
         (run.path / name).touch()
     for name in (*halves, replaced, only):
@@ -79,7 +79,11 @@ def test_what_a_killed_process_was_in_the_middle_of_is_removed(run):
     run.tidy()
     gone = before - set(run.path.rglob("*"))
     names = {str(path.relative_to(run.path)) for path in gone}
-    assert names == {*torn, *halves, replaced, *(f"{name}/state.json" for name in (*halves, replaced))}
+    assert names == {
+        *(*torn, *halves, replaced, only),
+        *(f"{name}/state.json" for name in (*halves, replaced, only)),
+    }
+    assert (run.path / "checkpoints" / "step-000004" / "state.json").exists(), "it is put back"
 
 
 def test_a_checkpoint_is_read_back_and_old_ones_are_dropped(run):

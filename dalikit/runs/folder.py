@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from dalikit.errors import UserError
@@ -66,11 +65,16 @@ class RunFolder:
 
         Only where no command but a training writes: others may be at work beside it.
         """
-        for path in chain(*((self.path / folder).glob("*") for folder in WRITTEN), self.path.glob("*")):
-            replaced = path.suffix == EARLIER and path.with_suffix("").exists()
-            torn = path.suffix in (UNFINISHED, REMOVED)
-            if replaced or (torn and (path.parent != self.path or path.name.startswith(FILES))):
+        within = [path for folder in WRITTEN for path in (self.path / folder).glob("*")]
+        beside = [path for path in self.path.glob("*") if path.name.startswith(FILES)]
+        for path in within:
+            if path.suffix == EARLIER and not path.with_suffix("").exists():
+                path.rename(path.with_suffix(""))  # its successor did not come
+            elif path.suffix in (UNFINISHED, REMOVED, EARLIER):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        for path in beside:
+            if path.suffix == UNFINISHED:
+                path.unlink(missing_ok=True)
 
 
 def _of_a_start(path: Path) -> bool:

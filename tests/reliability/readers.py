@@ -87,9 +87,10 @@ def watched(folder: Path, seconds: float) -> Tally:
         forked(lambda place=place: read(run, until, place), subjects.output)  # type: ignore[misc]
         for place in places
     ]
+    _refused(subjects, run, first, tally)
     while time.monotonic() < until:
-        _refused(subjects, run, first, tally)
         time.sleep(min(1.0, seconds / 4))
+        _refused(subjects, run, first, tally)
     _check(readers, places, first, told, tally)
     return tally
 
