@@ -15,13 +15,14 @@ from dalikit.assembly.inventory import check_present
 from dalikit.assembly.registry import Registry
 from dalikit.data.inputs import Data, Inputs, Prepared
 from dalikit.data.labels import Labels
-from dalikit.errors import UserError
+from dalikit.errors import UnfitError, UserError
 from dalikit.evaluation import scoring
 from dalikit.inference import Model, positive
 from dalikit.interfaces import Batch, Dataset, Part, Range, Score
 from dalikit.runs import RunDirectory
 from dalikit.runs.checkpoints import Which
 from dalikit.runs.config import RunConfig
+from dalikit.training.restoring import check_tensors
 
 
 class RunModel(Model):
@@ -51,8 +52,9 @@ class RunModel(Model):
         self.step, tensors = run.load_averaged(weights)
         method = build.make_method(self.config, run.facts.data.spec, registry, borrow=False)
         try:
+            check_tensors(method.state_dict(), tensors)
             method.load_state_dict(tensors)
-        except RuntimeError as error:
+        except (UnfitError, RuntimeError) as error:
             message = " ".join(str(error).split())[:300]
             raise UserError(f"Run {run.path} is damaged: its weights do not fit: {message}") from None
         data = run.facts.data
@@ -167,8 +169,14 @@ def load(
             not installed.
     """
     directory, root = RunDirectory.open(Path(run)), None if data_root is None else Path(data_root)
+    foretold = directory.foretold(weights)
     model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
     model.to(find_device(device))
-    if edited := directory.edited():
-        warnings.warn(f"Run {run}: {' and '.join(edited)} changed since it was written", stacklevel=2)
+    directory.warn_of_edits()
+    if model.step < foretold:
+        warnings.warn(
+            f"Run {run} was scored at step {foretold}, and its {weights} weights are of step {model.step}: "
+            "those of then are gone",
+            stacklevel=2,
+        )
     return model

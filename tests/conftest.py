@@ -12,7 +12,8 @@ import torch
 
 from dalikit.cli.main import main
 
-sys.path.insert(0, str(Path(__file__).parent))  # for fakes.py, players.py and the like
+for folder in ("", "reliability"):  # for fakes.py, players.py, traces.py and the like
+    sys.path.insert(0, str(Path(__file__).parent / folder))
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # for the commands that tests start
 os.environ["COLUMNS"] = "160"

@@ -8,6 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import dalikit
 from dalikit.errors import RunError, UserError
 from dalikit.interfaces import TrainingState
 from dalikit.runs import BestFacts, DataFacts, RunDirectory, RunFacts
@@ -201,6 +202,43 @@ def test_what_was_edited_is_told(run, tmp_path):
         path.write_text(text.replace(old, new))
         assert copy.edited() == [name]
         path.write_text(text)
+
+
+def test_what_is_another_runs_or_of_before_is_told_where_a_run_is_used(trained, tmp_path):
+    """Each file is sound by itself."""
+    other = dalikit.train("ring8", out=tmp_path / "other", trainer={"steps": 2}).run.path
+    for name, says in (
+        ("config.yaml", r"config\.yaml \(it is another run's\) changed"),
+        ("scores.json", r"scores\.json is another run's"),
+        ("metrics.jsonl", r"metrics\.jsonl changed since it was written"),
+    ):
+        copy = RunDirectory(shutil.copytree(trained, tmp_path / name))
+        shutil.copy(other / name, copy.path / name)
+        told = (copy.foretold, "last") if name == "scores.json" else (copy.warn_of_edits,)
+        with pytest.warns(UserWarning, match=says):
+            told[0](*told[1:])
+
+
+def test_weights_that_were_scored_and_are_gone_are_missed(trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    shutil.rmtree(run / "checkpoints" / "step-000030")
+    with pytest.warns(UserWarning, match="scored at step 30, and its last weights are of step 20: those of"):
+        assert dalikit.load(run).step == 20
+
+
+@pytest.mark.parametrize("change", ["another type", "another name", "another shape"])
+def test_weights_that_a_manifest_vouches_for_and_that_do_not_fit_are_refused(trained, tmp_path, change):
+    run = RunDirectory(shutil.copytree(trained, tmp_path / "run"))
+    found = run.load_checkpoint().state
+    name = next(name for name in found.tensors if name.startswith("average/generator") and "weight" in name)
+    tensor = found.tensors.pop(name)
+    changed = {"another type": tensor.half(), "another name": tensor, "another shape": tensor.flatten()}[
+        change
+    ]
+    found.tensors[name + ("" if change != "another name" else "s")] = changed
+    run.save_checkpoint(found, keep=2)
+    with pytest.raises(UserError, match="its weights do not fit: generator"):
+        dalikit.load(run.path)
 
 
 def test_how_long_it_trains_is_no_part_of_what_a_run_is(run, tmp_path):

@@ -108,6 +108,16 @@ def test_objects_are_not_unpickled(tmp_path, limit):
         prepared.read_array(tmp_path / "x.npy", limit)
 
 
+def test_a_zip_of_arrays_that_is_called_an_array_is_named(tmp_path):
+    np.savez(tmp_path / "x.npz", a=np.zeros(3))
+    (tmp_path / "x.npz").rename(tmp_path / "x.npy")
+    with pytest.raises(UserError, match=r"x\.npy cannot be used: it is a zip"):
+        prepared.read_array(tmp_path / "x.npy")
+    (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:30])
+    with pytest.raises(UserError, match=r"x\.npy cannot be used"):
+        prepared.read_array(tmp_path / "x.npy")
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", None])
 def test_files_that_are_no_arrays_are_named(tmp_path, content):
     path = tmp_path / "x.npz"

@@ -41,6 +41,52 @@ def test_configuration_and_facts_are_read_back(run):
     assert again.facts.data.spec == DataSpec((1, 8, 8), (-1.0, 1.0), ("odd", "even"))
 
 
+def test_what_a_killed_start_leaves_is_no_run_and_keeps_none_from_being_made(run, tmp_path):
+    """The configuration is written last: a folder without one is none."""
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    for name in (".lock", "run.json.7.unfinished", "config.yaml.7.unfinished"):
+        (begun / name).touch()
+    (begun / "run.json").write_text((run.path / "run.json").read_text())
+    RunDirectory(begun).create(CONFIG, FACTS)
+    assert {path.name for path in begun.iterdir()} == {".lock", "run.json", "config.yaml"}
+    for name, text in (("run.json", "{}"), ("run.json", "mine"), ("mine.unfinished", "")):
+        other = tmp_path / "other" / name.removesuffix(".unfinished") / str(len(text))
+        other.mkdir(parents=True)
+        (other / name).write_text(text)
+        with pytest.raises(UserError, match="is not an empty folder"):
+            RunDirectory(other).create(CONFIG, FACTS)
+        assert (other / name).read_text() == text
+
+
+def test_what_a_killed_process_was_in_the_middle_of_is_removed(run):
+    keep(run, 5, 1.0)
+    run.save_checkpoint(state(5), keep=2)
+    (run.path / "samples").mkdir()
+    torn = ("samples/step-000000.png.7.unfinished", "metrics.jsonl.7.unfinished")
+    halves = (
+        "checkpoints/step-000006.unfinished",
+        "checkpoints/step-000003.removed",
+        "best/step-000003.removed",
+    )
+    replaced, only = "checkpoints/step-000005.earlier", "checkpoints/step-000004.earlier"
+    mine = ("sample.png.7.unfinished", "samples/mine.png", "notes", "notes.earlier")
+    for name in (*torn, *mine):
+        (run.path / name).touch()
+    for name in (*halves, replaced, only):
+        (run.path / name).mkdir()
+        (run.path / name / "state.json").touch()
+    before = set(run.path.rglob("*"))
+    run.tidy()
+    gone = before - set(run.path.rglob("*"))
+    names = {str(path.relative_to(run.path)) for path in gone}
+    assert names == {
+        *(*torn, *halves, replaced, only),
+        *(f"{name}/state.json" for name in (*halves, replaced, only)),
+    }
+    assert (run.path / "checkpoints" / "step-000004" / "state.json").exists(), "it is put back"
+
+
 def test_a_checkpoint_is_read_back_and_old_ones_are_dropped(run):
     for step in (5, 10, 1_000_000):
         run.save_checkpoint(state(step), keep=2)

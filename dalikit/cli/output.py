@@ -1,6 +1,7 @@
 """What commands write: pictures, arrays, folders of images. Nothing is written over unasked."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,15 +58,25 @@ def write_data(model: "RunModel", x: "Tensor", path: Path, columns: int | None =
 
 
 def _write_folder(x: "Tensor", bounds: tuple[float, float] | None, folder: Path) -> None:
-    """Write images x (N, *X) as 00000.png and so on; those of an earlier, longer series go."""
+    """Write images x (N, *X) as 00000.png and so on, all or none; those of an earlier, longer series go.
+
+    Raises:
+        RunError: one cannot be written, or an earlier one not be removed.
+    """
     from dalikit import pictures
 
     if bounds is None:
         raise UserError(f"--out {folder}: points are no images: write .png, .npy or .npz")
-    for old in folder.glob("[0-9]" * 5 + ".png"):
-        old.unlink()
-    for i, image in enumerate(x):
-        pictures.save(pictures.single(image, bounds), folder / f"{i:05d}.png")
+    try:
+        with ExitStack() as places:  # which none takes before all are written
+            for i, image in enumerate(x):
+                unfinished = places.enter_context(whole_or_not(folder / f"{i:05d}.png"))
+                pictures.single(image, bounds).save(unfinished, format="PNG")
+        for old in folder.glob("[0-9]" * 5 + ".png"):
+            if int(old.stem) >= len(x):
+                old.unlink()
+    except OSError as error:
+        raise RunError(f"Cannot write {folder}: {error.strerror or error}") from None
 
 
 def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path) -> None:

@@ -114,6 +114,9 @@ def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
 def read_array(path: Path, limit: int | None = None) -> np.ndarray:
     """The array of the .npy file `path`, mapped as `read` maps; raises as `read` does."""
     with _blamed(path), open_plain(path) as file:
+        if zipfile.is_zipfile(file):
+            raise ValueError("it is a zip, of arrays maybe: then its name ends with .npz")
+        file.seek(0)
         head = _header(file, os.fstat(file.fileno()).st_size)
         if _large(path, limit):
             return head.mapped(path, 0)

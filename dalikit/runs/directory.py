@@ -1,6 +1,7 @@
 """The run directory as an object, and what callbacks are told of it."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,14 +12,15 @@ from dalikit.errors import RunError, UserError
 from dalikit.evaluation.scoring import Maker
 from dalikit.interfaces import Dataset
 from dalikit.plainfiles import check_plain
-from dalikit.runs.checkpoints import Checkpoints
+from dalikit.runs.checkpoints import Checkpoints, Which
 from dalikit.runs.config import RunConfig
 from dalikit.runs.documents import CONFIG
 from dalikit.runs.facts import FORMAT, DataFacts, FinalScores, RunFacts
 from dalikit.runs.files import forbidden, read_json, read_model, unwritable
 from dalikit.runs.folder import ASIDE, RunFolder
 from dalikit.runs.lock import locked
-from dalikit.runs.manifest import ComponentFacts
+from dalikit.runs.log import LOG
+from dalikit.runs.manifest import ComponentFacts, DamagedError, Manifest
 from dalikit.runs.sealing import is_sealed, seal_object
 
 SCORES = "scores.json"
@@ -47,6 +49,7 @@ class RunDirectory(Checkpoints, RunFolder):
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from None
+        self.tidy()
         try:
             self.replace_facts(facts)
             self.replace_config(config)  # last: a folder without one is no run
@@ -89,11 +92,51 @@ class RunDirectory(Checkpoints, RunFolder):
         """The final scores.
 
         Raises:
-            UserError: the file is missing or damaged.
+            UserError: the file is missing, damaged, or another run's.
         """
-        if not is_sealed(read_json(self.path / SCORES, self.path)):
+        content = read_json(self.path / SCORES, self.path)
+        if not is_sealed(content):
             raise UserError(f"Run {self.path} is damaged: {SCORES} is not as it was written")
+        if content.get("identity", self.identity) != self.identity:
+            raise UserError(f"Run {self.path} is damaged: {SCORES} is another run's")
         return read_model(FinalScores, SCORES, self.path)
+
+    def warn_of_edits(self) -> None:
+        """Warn of files that are not as they were written, where the run is used and not gone on with."""
+        try:
+            newest = Manifest.read(self.checkpoints()[-1])
+        except (IndexError, DamagedError):  # there is none, or whoever reads its weights is told of it
+            newest = None
+        own = newest is not None and newest.run == self.identity
+        if changed := self.changed(newest if own else None):
+            warnings.warn(
+                f"Run {self.path}: {' and '.join(changed)} changed since it was written", stacklevel=3
+            )
+
+    def changed(self, manifest: Manifest | None) -> list[str]:
+        """Names of its files that are not as they were written, or not as a manifest knows them."""
+        found = self.edited()
+        if manifest is not None:
+            if not found and manifest.settings != self.settings_digest:
+                found.append("config.yaml (it is another run's)")
+            if not self.log_holds(manifest.log):
+                found.append(LOG)
+        return found
+
+    def foretold(self, which: Which) -> int:
+        """The step of the weights that were scored in the end, -1 where none were; warns of damaged scores.
+
+        Weights of before that are what is left of a run. Ask first, and read them then: a training that goes
+        on drops its scores.
+        """
+        try:
+            scores = self.scores
+        except UserError as error:
+            if (self.path / SCORES).is_file():  # no reason not to use its weights
+                warnings.warn(str(error), stacklevel=3)
+            return -1
+        found = scores if which == "last" else scores.best
+        return -1 if found is None else found.step
 
     @property
     def scored(self) -> bool:
@@ -122,10 +165,13 @@ class RunDirectory(Checkpoints, RunFolder):
         """Write scores.json.
 
         Raises:
-            RunError: the file cannot be written.
+            RunError: the file cannot be written, or older scores that it replaces not be removed.
         """
         self._write(SCORES, json.dumps(seal_object(scores), indent=2, allow_nan=False))
-        (self.path / ASIDE).unlink(missing_ok=True)
+        try:
+            (self.path / ASIDE).unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(f"Cannot remove {self.path / ASIDE}: {error.strerror}") from None
 
 
 @dataclass(frozen=True)

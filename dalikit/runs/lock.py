@@ -4,7 +4,7 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -44,7 +44,10 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         if file is not None:
             if _is_at(file, folder / LOCK):
-                (folder / LOCK).unlink()  # while it is still held: what is there is never another's
+                with suppress(
+                    OSError
+                ):  # one that is left is of no account, and no reason to say nothing else
+                    (folder / LOCK).unlink()  # while it is still held: what is there is never another's
             file.close()
 
 

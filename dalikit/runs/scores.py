@@ -52,6 +52,7 @@ def scores_document(
     later = {"fitting", "standardization", "float_range"}  # of what is handed in, and no part of a protocol
     return {
         "run": str(run.path),
+        "identity": run.identity,
         "step": step,
         "weights": (f"averaged, decay {ema:g}" if ema else "raw") + (", best" if weights == "best" else ""),
         "seed": seed,

@@ -23,7 +23,9 @@ def compare_runs(folders: Sequence[Path], registry: Registry) -> Table:
     """
     groups: dict[str, Group] = {}
     for folder in dict.fromkeys(path.resolve() for path in folders):
-        config = RunDirectory.open(folder).config
+        run = RunDirectory.open(folder)
+        run.warn_of_edits()
+        config = run.config
         key = config.model_copy(update={"seed": 0}).model_dump_json()
         label = str(config.recipe or config.method.name)
         group = groups.setdefault(key, Group(label, str(config.dataset.name)))

@@ -6,6 +6,7 @@ moment that is too short.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,9 @@ def capture(trainer: Trainer) -> TrainingState:
     scalars |= {"rollbacks": trainer.rollbacks, "infinite": list(trainer.infinite), "terms": readers}
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in _joined(parts).items()}
     # Which there are, for a parameter that no loss has reached yet has none.
-    scalars |= {"moments": [n for n in tensors if n.startswith(MOMENTS)], **trainer.watchers.state()}
-    return TrainingState(tensors, scalars)
+    moments = sorted(name for name in tensors if name.startswith(MOMENTS))  # an optimizer's own order is any
+    scalars |= {"moments": moments, **trainer.watchers.state()}
+    return TrainingState(tensors, copy.deepcopy(scalars))  # training goes on in what they are of
 
 
 def restore(trainer: Trainer, state: TrainingState) -> None:

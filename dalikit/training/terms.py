@@ -44,27 +44,38 @@ class RunningTerms:
     def read(self, reader: str, step: int) -> dict[str, float]:
         """The means since this reader's last reading, by `phase/term`; where nothing is new, that again.
 
+        Raises as `check` does.
+        """
+        sums = self.check(step, self._step.get(reader, 0))
+        if not sums:
+            return {}
+        seen = self._seen.setdefault(reader, {})
+        means = dict(self._last.get(reader, {}))
+        for name, total in sums.items():
+            before, count = seen.get(name, (0.0, 0))
+            if self._counts[name] > count:
+                means[name] = (total - before) / (self._counts[name] - count)
+                seen[name] = (total, self._counts[name])
+        self._last[reader], self._step[reader] = means, step
+        return means
+
+    def check(self, step: int, since: int = 0) -> dict[str, float]:
+        """The sums, by `phase/term`; no reading, of which the state would tell.
+
         Raises:
             NonFiniteLossError: a value was not finite; the message says of which phase, term and steps.
         """
         if not self._sums:
             return {}
         sums = dict(zip(self._sums, torch.stack(list(self._sums.values())).tolist(), strict=True))
-        seen = self._seen.setdefault(reader, {})
-        means = dict(self._last.get(reader, {}))
         for name, total in sums.items():
-            before, count = seen.get(name, (0.0, 0))
             if not math.isfinite(total):
                 phase, term = name.rsplit("/", 1)
                 raise NonFiniteLossError(
-                    f"Phase '{phase}': its {term} became {total} in steps {self._step.get(reader, 0) + 1} "
-                    f"to {step}. A lower trainer.lr or a trainer.clip_norm may help."
+                    f"Phase '{phase}': its {term} became {total} in steps {since + 1} to {step}. A lower "
+                    "trainer.lr or a trainer.clip_norm may help."
                 )
-            if self._counts[name] > count:
-                means[name] = (total - before) / (self._counts[name] - count)
-                seen[name] = (total, self._counts[name])
-        self._last[reader], self._step[reader] = means, step
-        return means
+        return sums
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What to restore: the sums, and where readers stand."""
@@ -73,6 +84,7 @@ class RunningTerms:
 
     def load(self, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         """Put back what `state` gave."""
-        self._sums, self._counts = dict(tensors), dict(scalars["counts"])
+        self._counts = dict(scalars["counts"])
+        self._sums = {name: tensors[name] for name in self._counts}  # in the order in which they are logged
         self._seen = {r: {n: tuple(v) for n, v in seen.items()} for r, seen in scalars["seen"].items()}
         self._last, self._step = dict(scalars["last"]), dict(scalars["step"])

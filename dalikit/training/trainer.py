@@ -149,7 +149,7 @@ class Trainer:
         Raises:
             NonFiniteLossError: one of them is NaN or infinite.
         """
-        self.guard.check(self.terms, partial(retrace.told, self))
+        self._check_updates()
         return self.terms.read(reader, self.step)
 
     def log(self, record: Mapping[str, Any]) -> None:
@@ -189,7 +189,8 @@ class Trainer:
                 self.step += 1
                 self.average.update(self.step)
                 self.watchers.step_done(self)
-            self.losses("trainer")
+            self._check_updates()
+            self.terms.check(self.step)
             if self.step >= self.steps and not self.interrupted:
                 conclude()
                 self.concluded = True
@@ -200,6 +201,9 @@ class Trainer:
             raise
         finally:
             self.watchers.end(self)
+
+    def _check_updates(self) -> None:
+        self.guard.check(self.terms, partial(retrace.told, self))
 
     def _iterate(self) -> None:
         with naming(self.suspects, self._now):

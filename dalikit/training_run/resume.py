@@ -45,6 +45,7 @@ def resume(
         if found is not None:
             _restore(run, trainer, found, components_of(config, registry))
         _check_resumable(run, trainer)
+        run.tidy()
         run.forget_scores()  # of a shorter training, which would pass for this one's if it is stopped again
         run.set_later_aside(trainer.step)
         run.rewind(None if found is None else found.manifest.log, trainer.step if found else -1)
@@ -61,12 +62,7 @@ def resume(
 
 def _check_unchanged(run: RunDirectory, found: Checkpoint | None, accept: bool) -> list[str]:
     """What of a run is not as it was written; raises `UserError` if there is any that nobody accepts."""
-    changed = run.edited()
-    if found is not None:
-        if not changed and found.manifest.settings != run.settings_digest:
-            changed.append("config.yaml (it is another run's)")
-        if not run.log_holds(found.manifest.log):
-            changed.append("metrics.jsonl")
+    changed = run.changed(None if found is None else found.manifest)
     if changed and not accept:
         raise UserError(
             f"Run {run.path} is not as it was written: {', '.join(changed)} changed. --accept-changes goes "

@@ -51,6 +51,16 @@ def test_what_training_gave_is_taken(optimizer):
     assert fresh.step == 0
 
 
+def test_a_state_stays_what_it_was_while_training_goes_on():
+    first = trainer()
+    begun = first.state()
+    before = copy.deepcopy(begun)
+    first.fit()
+    assert same(begun, before)
+    first.load_state(begun)
+    assert same(first.state(), before)
+
+
 def longer(t):
     return torch.cat([t.flatten(), t.flatten()[:1]])
 
