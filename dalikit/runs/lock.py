@@ -44,10 +44,9 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         if file is not None:
             if _is_at(file, folder / LOCK):
-                with suppress(
-                    OSError
-                ):  # one that is left is of no account, and no reason to say nothing else
-                    (folder / LOCK).unlink()  # while it is still held: what is there is never another's
+                # While it is held, so that it is never another's; one that is left is of no account.
+                with suppress(OSError):
+                    (folder / LOCK).unlink()
             file.close()
 
 
