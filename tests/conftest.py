@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,6 +16,10 @@ from dalikit.cli.main import main
 for folder in ("", "reliability"):  # for fakes.py, players.py, traces.py and the like
     sys.path.insert(0, str(Path(__file__).parent / folder))
 torch.set_num_threads(1)
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as a shell has it for what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["OMP_NUM_THREADS"] = "1"  # for the commands that tests start
 os.environ["COLUMNS"] = "160"
 

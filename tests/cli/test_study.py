@@ -369,6 +369,7 @@ def test_compare_counts_no_seed_twice(cli, done, tmp_path):
     assert f"{run.resolve()} and {copy.resolve()} are of the same settings and both of seed 0" in said
 
 
+@pytest.mark.filterwarnings("ignore:.*config.yaml changed since it was written")
 def test_compare_tells_rows_of_one_recipe_apart(cli, done, tmp_path):
     runs = [shutil.copytree(done / "runs/digits/dali", tmp_path / name / "runs" / "dali") for name in "ab"]
     path = runs[1] / "seed0" / "config.yaml"
@@ -396,6 +397,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*config.yaml changed since it was written")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_compare_says_which_run_is_wrong(cli, done, tmp_path, fault):
     run = shutil.copytree(done / "runs/digits/dali/seed0", tmp_path / "run")
