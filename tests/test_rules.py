@@ -97,6 +97,14 @@ def test_networks_are_as_wide_as_leaves_enough_steps(seconds, step):
     assert width == 128 or seconds / wider < Standard().wanted * 1.3
 
 
+def test_few_images_get_no_wider_networks_from_more_time():
+    narrow, wide = (
+        derived(seconds=600, step=1e-3, count=count)["generator.width"] for count in (9000, 10_000)
+    )
+    assert (narrow, wide) == (16, 64)
+    assert derived(seconds=60, step=0.5, count=9000)["generator.width"] == 8
+
+
 def test_widths_of_other_networks_are_their_own():
     assert "generator.width" not in derived(seconds=600, convolutional=False)
 

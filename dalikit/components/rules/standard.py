@@ -155,7 +155,8 @@ class Standard(Rules):
         if own and found.steps < self.wanted and halvings < MOST_HALVED:
             halvings = MOST_HALVED
             found = planned(halvings)
-        while own and found.steps > COSTLIER * self.wanted and halvings > -1:
+        many = known.count() >= FEW  # a wide D learns few images by heart, and samples suffer
+        while own and many and found.steps > COSTLIER * self.wanted and halvings > -1:
             halvings -= 1
             found = planned(halvings)
         if found.steps < FEWEST:
