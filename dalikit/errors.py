@@ -37,6 +37,10 @@ class RunError(DalikitError):
     """Something failed while running: a non-finite loss, a full disk. Exit code 1."""
 
 
+class RunGoneError(RunError):
+    """The folder of a run that trains is not there any more."""
+
+
 class NonFiniteLossError(RunError):
     """A loss became NaN or infinite; the message names the phase and the term."""
 

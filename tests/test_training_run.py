@@ -416,7 +416,7 @@ def test_best_weights_that_are_damaged_cost_no_scores_of_the_last(tmp_path, monk
     def damaged(_):
         raise UserError("Run is damaged")
 
-    monkeypatch.setattr(RunDirectory, "best", property(damaged))
+    monkeypatch.setattr(RunDirectory, "load_best", damaged)
     with pytest.warns(UserWarning, match="The best weights are not scored: Run is damaged"):
         dalikit.train(out=tmp_path / "run", **{**SMALL, "trainer": {"steps": 2}})
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())

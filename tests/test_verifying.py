@@ -1,6 +1,7 @@
 """`dalikit verify`: nothing of a run is changed without being told of, and nothing sound is damaged."""
 
 import json
+import os
 import re
 import shutil
 import threading
@@ -65,6 +66,22 @@ def test_a_sound_run_is_whole_and_counted(trained, cli):
     lines = (trained / "metrics.jsonl").read_text().splitlines()
     assert document["lines"] == len(lines)
     assert document["size"] == pytest.approx(sum(f.stat().st_size for f in files_of(trained)), rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.jsonl"])
+def test_what_is_no_file_is_damage_and_not_waited_for(run, cli, name):
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    done = cli("verify", run)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith(f"{name}: ")
+
+
+def test_a_file_is_not_read_further_than_it_should_go(run):
+    path = run / LAST / "averaged.safetensors"
+    with path.open("ab") as file:
+        file.truncate(1 << 40)  # more than any memory holds
+    assert wrong(run) == [f"{LAST}/averaged.safetensors: is not as it was written"]
 
 
 def test_nothing_is_written(trained, cli):

@@ -15,7 +15,7 @@ import typer
 
 from dalikit.cli import settings
 from dalikit.cli.signals import first_gracefully
-from dalikit.errors import NonFiniteLossError, UserError
+from dalikit.errors import NonFiniteLossError, RunGoneError, UserError
 
 if TYPE_CHECKING:
     from dalikit.assembly.resolve import Resolved
@@ -135,8 +135,10 @@ def _fit(training: "TrainingRun", started: float, max_time: float | None) -> int
         print(f"Warning: metric '{name}' will be left out: {reason}", file=sys.stderr, flush=True)
     trainer, told = training.trainer, partial(_last_words, training.run)
     with first_gracefully(trainer.interrupt, told) as caught, _interrupted_after(max_time, started, trainer):
-        _train(training)
-    _say_failures(trainer)
+        try:
+            _train(training)
+        finally:
+            _say_failures(trainer)
     if training.finished:
         _say_finished(training, started)
         return 0
@@ -152,7 +154,7 @@ def _train(training: "TrainingRun") -> None:
     """Train; an error that ends it also says how to go on, where the same would not come again."""
     try:
         training.fit()
-    except NonFiniteLossError:
+    except (NonFiniteLossError, RunGoneError):
         raise
     except Exception as error:
         error.add_note(_last_words(training.run))

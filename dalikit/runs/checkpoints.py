@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
-from dalikit.errors import RunError, UserError
+from dalikit.errors import RunGoneError, UserError
 from dalikit.files import remove_folder
 from dalikit.interfaces import TrainingState
 from dalikit.interfaces.watching import not_finite
@@ -125,6 +125,14 @@ class Checkpoints(RunDocuments, RunLog):
             raise self._nothing_saved() if which == "last" else self._nothing_kept()
         return found
 
+    def load_best(self) -> tuple[BestFacts, dict[str, Tensor]] | None:
+        """The best weights and what they are best by, of one folder; None where none were kept.
+
+        Raises:
+            UserError: they are damaged, and so are those before them.
+        """
+        return newest(self.path / "best", self.identity, _kept_best)
+
     def load_checkpoint(self) -> Checkpoint:
         """All of the last whole checkpoint; raises as `load_averaged` does."""
         found = newest(self.path / "checkpoints", self.identity, _whole)
@@ -144,9 +152,9 @@ class Checkpoints(RunDocuments, RunLog):
         return began if last is None else last.components
 
     def _manifest(self, step: int, infinite: Sequence[str]) -> Manifest:
-        """One without files yet; raises `RunError` where the run is no longer there."""
+        """One without files yet; raises `RunGoneError` where the run is no longer there."""
         if self.settings_digest and not (self.path / FACTS).is_file():
-            raise RunError(f"Run {self.path} is not there any more: it was moved or removed")
+            raise RunGoneError(f"Run {self.path} is not there any more: it was moved or removed")
         return Manifest(
             run=self.identity, step=step, settings=self.settings_digest, infinite=tuple(infinite), files={}
         )
@@ -181,6 +189,10 @@ def _manifest_alone(folder: Path, manifest: Manifest) -> Manifest:
 
 def _best_facts(folder: Path, manifest: Manifest) -> BestFacts:
     return BestFacts.model_validate_json(manifest.content(folder, "best.json"))
+
+
+def _kept_best(folder: Path, manifest: Manifest) -> tuple[BestFacts, dict[str, Tensor]]:
+    return _best_facts(folder, manifest), _averaged(folder, manifest)[1]
 
 
 def _averaged(folder: Path, manifest: Manifest) -> tuple[int, dict[str, Tensor]]:

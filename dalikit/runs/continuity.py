@@ -25,9 +25,11 @@ def log_faults(
         newest: the step of the last checkpoint, whole or not; 0 of none.
         scored: the step of the final scores, or None.
     """
-    changed = [manifest.step for manifest in whole if not run.log_holds(manifest.log)]
-    faults = [Fault(LOG, f"is not as it was when step {changed[0]} was saved")] if changed else []
+    faults: list[Fault] = []
     try:
+        # The newest manifest holds all that those before it do, and is the one that an accepted edit renews.
+        if whole and not run.log_holds(whole[-1].log):
+            faults.append(Fault(LOG, f"is not as it was when step {whole[-1].step} was saved"))
         lines = run.log_lines()
     except UserError as error:
         return 0, [*faults, Fault(LOG, str(error).partition(f"{LOG} ")[2] or str(error))]

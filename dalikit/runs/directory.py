@@ -123,6 +123,15 @@ class RunDirectory(Checkpoints, RunFolder):
                 found.append(LOG)
         return found
 
+    def edited_scores(self) -> list[str]:
+        """The name of scores.json, where it is not as it was written."""
+        try:
+            if (self.path / SCORES).is_file():
+                self.scores  # noqa: B018 - raises
+        except UserError:
+            return [SCORES]
+        return []
+
     def foretold(self, which: Which) -> int:
         """The step of the weights that were scored in the end, -1 where none were; warns of damaged scores.
 
@@ -149,8 +158,11 @@ class RunDirectory(Checkpoints, RunFolder):
         return there and self.scores.step == self.config.trainer.get("steps")
 
     def forget_scores(self) -> None:
-        """Remove the final scores, where there are any."""
-        (self.path / SCORES).unlink(missing_ok=True)
+        """Remove the final scores, where there are any; raises `UserError` where that cannot be."""
+        try:
+            (self.path / SCORES).unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
 
     def set_scores_aside(self) -> None:
         """Keep the final scores under another name until new ones are saved, or these put back."""

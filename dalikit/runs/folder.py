@@ -65,7 +65,8 @@ class RunFolder:
 
         Only where no command but a training writes: others may be at work beside it.
         """
-        within = [path for folder in WRITTEN for path in (self.path / folder).glob("*")]
+        own = [self.path / folder for folder in WRITTEN]
+        within = [path for folder in own if not folder.is_symlink() for path in folder.glob("step-*")]
         beside = [path for path in self.path.glob("*") if path.name.startswith(FILES)]
         for path in within:
             if path.suffix == EARLIER and not path.with_suffix("").exists():

@@ -20,6 +20,10 @@ LOG = "metrics.jsonl"
 """The log's file."""
 
 
+MOST = 1 << 28
+"""Bytes of a log at most: some million lines."""
+
+
 @dataclass(frozen=True)
 class RunLog:
     """The log of a run on disk, at `path`."""
@@ -59,11 +63,11 @@ class RunLog:
         return facts is None or facts.holds(self._bytes())
 
     def rewind(self, facts: FileFacts | None, step: int) -> None:
-        """Drop what was logged after it was as `facts` say; the lines of after `step` where it never was.
+        """Drop what was logged after it was as `facts` say; where it never was, lines of after `step`.
 
         Raises:
             RunError: it cannot be written.
-            UserError: it is damaged, or this user may not read it.
+            UserError: this user may not read it, or it is no text.
         """
         content = self._bytes()
         if facts is not None and facts.holds(content):
@@ -71,7 +75,7 @@ class RunLog:
         elif step < 0:
             kept = ""  # of a run that begins anew, whatever stood there
         else:
-            kept = "".join(text for text, line in self._lines() if line["step"] <= step)
+            kept = "".join(text for text in self._texts() if _step_of(text, step + 1) <= step)
         if kept.encode() != content:
             try:
                 write_text(self.path / LOG, kept)
@@ -85,23 +89,33 @@ class RunLog:
     def _bytes(self) -> bytes:
         try:
             with open_plain(self.path / LOG) as file:
-                return file.read()
+                content = file.read(MOST + 1)
         except FileNotFoundError:
             return b""
         except PermissionError:
             raise forbidden(self.path / LOG) from None
         except OSError as error:
             raise UserError(f"Run {self.path} is damaged: {LOG}: {error.strerror}") from None
+        if len(content) > MOST:
+            raise UserError(f"Run {self.path} is damaged: {LOG} is larger than {MOST >> 20} MiB")
+        return content
 
     def _lines(self) -> list[tuple[str, dict[str, Any]]]:
         """The lines, as text and as what they say."""
+        texts = self._texts()
         try:
-            texts = self._bytes().decode("utf-8").splitlines(keepends=True)
-            if texts and not texts[-1].endswith("\n"):
-                texts.pop()  # a process was killed, or a disk was full, in the middle of it
             return [(text, _record(text)) for text in texts if text.strip()]
         except (ValueError, AttributeError, RecursionError):
             raise UserError(f"Run {self.path} is damaged: {LOG} has a line that is not a record") from None
+
+    def _texts(self) -> list[str]:
+        try:
+            texts = self._bytes().decode("utf-8").splitlines(keepends=True)
+        except UnicodeDecodeError:
+            raise UserError(f"Run {self.path} is damaged: {LOG} has a line that is not a record") from None
+        if texts and not texts[-1].endswith("\n"):
+            texts.pop()  # a process was killed, or a disk was full, in the middle of it
+        return texts
 
 
 def _append(file: RawIOBase, line: bytes) -> None:
@@ -113,6 +127,14 @@ def _append(file: RawIOBase, line: bytes) -> None:
     except BaseException:
         file.truncate(begun)
         raise
+
+
+def _step_of(text: str, otherwise: int) -> int:
+    """The step of a line, or another one where the line is no record."""
+    try:
+        return int(_record(text)["step"])
+    except (ValueError, AttributeError, RecursionError):
+        return otherwise
 
 
 def _record(text: str) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from dalikit.runs.sealing import digest, is_sealed, seal_object
 
 MANIFEST = "manifest.json"
 
+MOST = 1 << 24
+"""Bytes of a manifest at most."""
+
 
 class DamagedError(Exception):
     """Files are not what their manifest says; the message says which."""
@@ -82,7 +85,7 @@ class Manifest(BaseModel):
             UserError: this user may not read it.
         """
         try:
-            content: Any = json.loads(_read(folder / MANIFEST))
+            content: Any = json.loads(_read(folder / MANIFEST, MOST))
             if not isinstance(content, dict) or not is_sealed(content):
                 raise DamagedError(f"{folder.name}/{MANIFEST} is not as it was written")
             return cls.model_validate(content)
@@ -100,8 +103,8 @@ class Manifest(BaseModel):
             DamagedError: it is missing or something else.
             UserError: this user may not read it.
         """
-        content = _read(folder / name)
         facts = self.files.get(name)
+        content = b"" if facts is None else _read(folder / name, facts.size)
         if facts is None or facts.size != len(content) or not facts.holds(content):
             raise DamagedError(f"{folder.name}/{name} is not as it was written")
         return content
@@ -120,10 +123,11 @@ def facts_of(folder: Path) -> Iterator[tuple[str, FileFacts]]:
         yield path.name, FileFacts.of(path.read_bytes())
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int) -> bytes:
+    """What a file holds, but no more than a byte over `most`, which is then too many."""
     try:
         with open_plain(path) as file:
-            return file.read()
+            return file.read(most + 1)
     except PermissionError:
         raise forbidden(path) from None
     except OSError as error:

@@ -130,8 +130,8 @@ def _look(path: Path) -> Looked:
 def _config(run: RunDirectory) -> tuple[RunConfig | None, list[Fault]]:
     """The configuration if it can be read, and what is wrong with it."""
     try:
+        config = run.config  # first: it opens plain files alone
         text = (run.path / CONFIG).read_text(encoding="utf-8")
-        config = run.config
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not a text file"
         return None, [Fault(CONFIG, f"{said}")]

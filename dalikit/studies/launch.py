@@ -19,6 +19,7 @@ from types import FrameType
 from typing import IO
 
 from dalikit.errors import ENDING, Interrupted, RunError, UserError
+from dalikit.files import write_text
 from dalikit.runs import RunDirectory
 from dalikit.runs.configtext import to_yaml
 from dalikit.studies.planned import PlannedRun
@@ -122,7 +123,7 @@ def _start(
 
 def _spawn(run: PlannedRun, words: Sequence[str], logs: Path, *, alone: bool) -> Job:
     threads = {} if alone else {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with _open_whole(logs / f"{run.name}.out") as out, _open_whole(logs / f"{run.name}.err") as err:
+    with _opened(logs / f"{run.name}.out") as out, _opened(logs / f"{run.name}.err") as err:
         process = subprocess.Popen(
             [sys.executable, "-m", "dalikit", *words], stdout=out, stderr=err, env={**os.environ, **threads}
         )
@@ -146,8 +147,10 @@ def _words(run: PlannedRun, logs: Path) -> list[str] | None:
                 return ["train", "--resume", str(run.folder)]
             directory.clear()  # of these settings, and stopped before a checkpoint
     config = logs / f"{run.name}.yaml"
-    with _open_whole(config) as file:
-        file.write(to_yaml(run.config).encode())
+    try:
+        write_text(config, to_yaml(run.config))
+    except OSError as error:
+        raise RunError(f"Cannot write {config}: {error.strerror}") from None
     return ["train", "--config", str(config), "--out", str(run.folder)]
 
 
@@ -196,7 +199,7 @@ def _make(folder: Path) -> None:
 
 
 @contextmanager
-def _open_whole(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         with path.open("wb") as file:
             yield file

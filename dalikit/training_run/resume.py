@@ -44,11 +44,15 @@ def resume(
         trainer = build.make_trainer(config, registry, run, root, borrow=found is None)
         if found is not None:
             _restore(run, trainer, found, components_of(config, registry))
+        if "scores.json" in changed:
+            run.forget_scores()  # which nobody can vouch for: they are made anew
         _check_resumable(run, trainer)
         run.tidy()
         run.forget_scores()  # of a shorter training, which would pass for this one's if it is stopped again
         run.set_later_aside(trainer.step)
-        run.rewind(None if found is None else found.manifest.log, trainer.step if found else -1)
+        # Lines of the checkpoint's own step were logged after it, and are so again.
+        last = -1 if found is None else trainer.step - bool(found.state.scalars.get("untold"))
+        run.rewind(None if found is None else found.manifest.log, last)
         if steps is not None or changed:
             run.replace_config(config)
         if changed:
@@ -62,7 +66,7 @@ def resume(
 
 def _check_unchanged(run: RunDirectory, found: Checkpoint | None, accept: bool) -> list[str]:
     """What of a run is not as it was written; raises `UserError` if there is any that nobody accepts."""
-    changed = run.changed(None if found is None else found.manifest)
+    changed = [*run.changed(None if found is None else found.manifest), *run.edited_scores()]
     if changed and not accept:
         raise UserError(
             f"Run {run.path} is not as it was written: {', '.join(changed)} changed. --accept-changes goes "

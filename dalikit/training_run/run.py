@@ -66,6 +66,7 @@ class TrainingRun:
         run, trainer, failed = self.run, self.trainer, self.trainer.step + 1
         found = run.load_checkpoint() if run.checkpoints() else None
         trainer.roll_back(begun if found is None else found.state)
+        run.set_later_aside(trainer.step)
         run.rewind(None if found is None else found.manifest.log, -1 if found is None else trainer.step)
         record = {"event": "rollback", "step": trainer.step, "failed": failed, "reason": str(error)}
         self._rolled.append({**record, "rates": 0.5**trainer.rollbacks})
@@ -104,14 +105,15 @@ class TrainingRun:
 
     def _score_best(self) -> KeptScores | None:
         try:
-            best = self.run.best
+            kept = self.run.load_best()
         except UserError as error:  # no reason to lose the scores of the last ones
             warnings.warn(f"The best weights are not scored: {error}", stacklevel=2)
             return None
-        if best is None:
+        if kept is None:
             return None
+        best, weights = kept
         if best.step == self.trainer.step:
             return KeptScores(best, self.scores, self.skipped)
         method = copy.deepcopy(self.trainer.inference)
-        method.load_state_dict(self.run.load_averaged("best")[1])
+        method.load_state_dict(weights)
         return KeptScores(best, *scoring.score_all(self.metrics, method, check=self.trainer.check))

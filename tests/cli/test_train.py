@@ -376,6 +376,47 @@ def test_memory_that_runs_out_is_nobodys_fault_and_says_how_to_go_on(
     assert cli("train", "--resume", run).returncode == 0
 
 
+def test_edited_scores_and_logs_are_refused_and_made_anew_where_that_is_accepted(
+    cli, trained, command, tmp_path
+):
+    run = shutil.copytree(trained, tmp_path / "r")
+    said = (run / "scores.json").read_text()
+    (run / "scores.json").write_text(re.sub(r'"mse_01": 0', '"mse_01": 1', said))
+    refused = command("train", "--resume", run)
+    assert refused.returncode == 2
+    assert "scores.json changed. --accept-changes" in refused.stderr
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (run / "metrics.jsonl").write_text("".join([lines[0], "x" + lines[1], *lines[2:]]))
+    again = command("train", "--resume", run, "--accept-changes")
+    assert again.returncode == 0, again.stderr
+    found = json.loads((run / "scores.json").read_text())["metrics"]["reconstruction"]["mse_01"]
+    assert found == json.loads(said)["metrics"]["reconstruction"]["mse_01"]
+    assert len({(r["step"], r["event"], r.get("metric"), r.get("path")) for r in records(run)}) == len(
+        records(run)
+    )
+
+
+def test_a_run_that_was_moved_away_ends_at_once_and_says_so(train_options, tmp_path):
+    words = ["train", *train_options, "--steps", "100000", "--set", "callbacks.checkpoint.every=20"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dalikit", *words, "--out", str(tmp_path / "r")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "r").glob("checkpoints/step-*[0-9]")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (tmp_path / "r").rename(tmp_path / "elsewhere")
+    moved = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - moved < 40  # less than a checkpoint is tried again for
+    assert process.returncode == 1
+    assert "it was moved or removed" in err
+    assert "start anew" not in err
+
+
 def test_what_nohup_asks_for_is_heeded(train_options, tmp_path):
     """A signal that was ignored when the command began stays so."""
     words = [sys.executable, "-m", "dalikit", "train", *train_options, "--steps", "100000"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dalikit.errors import NonFiniteLossError, RunError
+from dalikit.errors import NonFiniteLossError, RunError, RunGoneError
 from dalikit.hookspecs import offer
 from dalikit.interfaces import Callback, Fit, TrainingState
 from dalikit.runs import Context
@@ -67,6 +67,8 @@ class Checkpoint(Callback):
             try:
                 self.run.save_checkpoint(state, self.keep, self.components)
                 return
+            except RunGoneError:  # whoever moved it will not put it back
+                raise
             except RunError as error:
                 warnings.warn(f"{error}; trying again in {seconds} s", stacklevel=2)
             _wait(fit, seconds)
