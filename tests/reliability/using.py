@@ -93,6 +93,8 @@ def _made(name: str, words: Sequence[object], run: Path, printed: str) -> dict[s
     made: dict[str, Any]
     if name == "resume":
         made = trace(run)
+        scored = made["scores"].pop("best", None)
+        made |= {"scored best": scored, "scored best's step": scored and scored["step"]}
     elif name.startswith("sample"):
         made = {"x": digest(Path(str(words[-1])).read_bytes())}
     elif name == "evaluate":
@@ -126,6 +128,8 @@ def verdict(name: str, use: Use, sound: Use, allowed: Sequence[Use]) -> str:
         return NAMED
     if any("changed since it was written" in line for line in news):
         return NAMED  # and it tells of itself what it says now
-    if name == "resume" and not {"last", "weights", "state", "pictures", "config"} & set(other):
-        return NAMED  # scores of best weights that cannot be read
+    if name == "resume" and set(other) <= {"best", "log", "scored best", "scored best's step"}:
+        if "scored best" in other and "scored best's step" not in other:
+            return "scores of other weights pass for those of the best"
+        return NAMED  # best weights cannot be read, and those before them are scored, or none
     return f"warned of, and {', '.join(other)} is neither of the last weights nor of those before: {news[0]}"
