@@ -103,7 +103,9 @@ def _before(trainer: Trainer, iteration: Iteration) -> str:
         named = trainer.method.player(role).named_parameters()
         weights = [p for name, p in named if f"{role}.{name}" not in trainer.infinite]
         if not all(bool(weight.isfinite().all()) for weight in weights):
-            return f"{describe(optimizer.optimizer)} had left weights of '{role}' that are not finite"
+            callbacks = map(describe, Suspects(*trainer.watchers.callbacks).of_plugins())
+            who = " or ".join([describe(optimizer.optimizer), *callbacks])  # who can reach them between steps
+            return f"{who} had left weights of '{role}' that are not finite"
     return ""
 
 

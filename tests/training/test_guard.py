@@ -17,6 +17,25 @@ from dalikit.training.optimization import RoleOptimizer
 NAN, INF = float("nan"), float("inf")
 
 
+class Meddler(Callback):
+    """A plugin's callback that spoils a weight after the first step."""
+
+    name, origin = "meddler", "meddlers 1.0"
+
+    def step_end(self, fit):
+        if fit.step == 1:
+            with torch.no_grad():
+                fit.method.player("generator").weight.fill_(NAN)
+
+
+def test_weights_that_a_callback_may_have_spoiled_are_not_laid_to_the_optimizer_alone():
+    method = Recorder({"name": "generator", "trains": ("generator",)})
+    trainer = Trainer(method, Points(), [Meddler()], steps=4)
+    said = r"or callback 'meddler' of meddlers 1\.0 had left weights of 'generator' that are not finite"
+    with pytest.raises(NonFiniteLossError, match=said):
+        trainer.fit()
+
+
 class Failing(Recorder):
     """In its third iteration a loss, or a gradient alone, is not finite."""
 
