@@ -10,6 +10,7 @@ from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError
 from dalikit.runs import RunDirectory
 from dalikit.runs.checkpoints import Checkpoint
+from dalikit.runs.directory import SCORES
 from dalikit.runs.manifest import ComponentFacts
 from dalikit.training.trainer import Trainer
 from dalikit.training_run.run import TrainingRun
@@ -44,7 +45,7 @@ def resume(
         trainer = build.make_trainer(config, registry, run, root, borrow=found is None)
         if found is not None:
             _restore(run, trainer, found, components_of(config, registry))
-        if "scores.json" in changed:
+        if SCORES in changed:
             run.forget_scores()  # which nobody can vouch for: they are made anew
         _check_resumable(run, trainer)
         run.tidy()
