@@ -1,4 +1,4 @@
-"""Plain files alone: what waits for a writer, as a FIFO does, or never ends, as a device, is not opened."""
+"""Plain files alone: what waits for another process, as a FIFO does, or never ends is not opened."""
 
 import os
 import stat
@@ -16,6 +16,25 @@ def open_plain(path: Path) -> IO[bytes]:
     # Without O_NONBLOCK opening a FIFO would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags), "rb")
+    try:
+        _check(os.fstat(file.fileno()).st_mode, path)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def append_plain(path: Path) -> IO[bytes]:
+    """The plain file at `path`, made where there is none, to be written to at its end, without a buffer.
+
+    Raises:
+        OSError: it cannot be written, or what is there is a link, a folder, a FIFO, a device, a socket.
+    """
+    # A link would lead what is written out of the folder that it is meant for.
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    file = os.fdopen(os.open(path, flags, 0o666), "ab", buffering=0)
     try:
         _check(os.fstat(file.fileno()).st_mode, path)
     except OSError:

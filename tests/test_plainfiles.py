@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from dalikit.plainfiles import check_plain, open_plain, read_text
+from dalikit.plainfiles import append_plain, check_plain, open_plain, read_text
 
 
 def fifo(path):
@@ -44,6 +44,25 @@ def test_a_plain_file_is_read_through_a_link_too(tmp_path):
     with open_plain(tmp_path / "link") as file:
         assert file.read() == b"\0text"
     check_plain(tmp_path / "x")
+
+
+def test_what_is_written_to_the_end_goes_through_no_link_and_waits_for_nobody(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for what, (make, says) in ODD.items():
+        path = tmp_path.joinpath(what).relative_to(tmp_path)
+        make(path)
+        with pytest.raises(OSError, match="symbolic link" if path.is_symlink() else says):
+            append_plain(path)
+    assert not (tmp_path / "nothing").is_file()
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "link").symlink_to("mine")
+    with pytest.raises(OSError, match="symbolic link"):
+        append_plain(tmp_path / "link")
+    assert (tmp_path / "mine").read_text() == "mine"
+    for text in (b"a", b"b"):
+        with append_plain(tmp_path / "log") as file:
+            file.write(text)
+    assert (tmp_path / "log").read_bytes() == b"ab"
 
 
 def test_a_text_is_read_up_to_a_limit(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dalikit.errors import RunError, UserError
+from dalikit.errors import RunError, RunGoneError, UserError
 from dalikit.interfaces import DataSpec, TrainingState
 from dalikit.runs import BestFacts, DataFacts, RunDirectory, RunFacts, lock
 from dalikit.runs.config import RunConfig, Slot
@@ -231,6 +231,20 @@ def test_other_damage_to_the_log_is_named(run):
     assert run.log_lines() == [{"step": 1}]
 
 
+@pytest.mark.parametrize("kind", ["a link", "a link to nothing", "a FIFO"])
+def test_nothing_is_logged_into_what_is_no_plain_file(run, tmp_path, kind):
+    log, outside = run.path / "metrics.jsonl", tmp_path / "outside.txt"
+    if kind == "a FIFO":
+        os.mkfifo(log)
+    else:
+        log.symlink_to(outside)
+        if kind == "a link":
+            outside.write_text("mine")
+    with pytest.raises(RunError, match=r"Cannot write .*metrics\.jsonl"):
+        run.log({"event": "losses", "step": 1})
+    assert not outside.exists() or outside.read_text() == "mine"
+
+
 def test_what_lies_behind_a_link_is_not_tidied(run, tmp_path):
     (tmp_path / "mine" / "step-000001.removed").mkdir(parents=True)
     (run.path / "samples").symlink_to(tmp_path / "mine")
@@ -363,32 +377,6 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("left", ["run.json", "config.yaml.unfinished", "everything"])
-def test_what_a_run_left_is_cleared(tmp_path, left):
-    run = RunDirectory(tmp_path / "run")
-    if left == "everything":
-        run.create(CONFIG, FACTS)
-        (run.path / "samples").mkdir()
-        (run.path / "checkpoints" / "step-000005.unfinished").mkdir(parents=True)
-        keep(run, 5, 9.0)
-        for name in ("metrics.jsonl", "grids.txt", "samples/step-000000.png"):
-            (run.path / name).write_text("")
-    else:
-        run.path.mkdir()
-        (run.path / left).write_text("")
-    with run.locked():
-        run.clear()
-        assert [path.name for path in run.path.iterdir()] == [".lock"]
-        run.create(CONFIG, FACTS)
-
-
-def test_what_is_no_run_is_not_cleared(tmp_path):
-    for name in ("run.json", "mine.txt"):
-        (tmp_path / name).write_text("mine")
-    RunDirectory(tmp_path).clear()
-    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "mine.txt"}
-
-
 def test_a_run_of_another_format_is_refused(run):
     path = run.path / "run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 7}))
@@ -461,6 +449,8 @@ def test_a_run_that_was_moved_gets_no_checkpoint_where_it_was(run, tmp_path):
     run.path.rename(tmp_path / "moved")
     with pytest.raises(RunError, match="is not there any more: it was moved or removed"):
         run.save_checkpoint(state(6), keep=2)
+    with pytest.raises(RunGoneError):
+        run.check_there()
     assert not run.path.exists()
     assert RunDirectory(tmp_path / "moved").load_checkpoint().manifest.step == 5
 
@@ -505,12 +495,10 @@ def test_a_full_disk_leaves_no_half_line_in_the_log(run, monkeypatch):
         def write(self, content):
             return super().write(bytes(content)[:9])
 
-    real = log.Path.open
     with monkeypatch.context() as patch:
-        patch.setattr(log.Path, "open", lambda path, *a, **k: Full(path, "a"))
+        patch.setattr(log, "append_plain", lambda path: Full(path, "a"))
         with pytest.raises(RunError, match=r"metrics\.jsonl: No space left"):
             run.log({"event": "losses", "step": 2})
-    assert log.Path.open is real
     assert (run.path / "metrics.jsonl").read_bytes() == whole
     run.log({"event": "losses", "step": 3})
     assert [line["step"] for line in run.log_lines()] == [1, 3]

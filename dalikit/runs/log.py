@@ -6,13 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dalikit.errors import RunError, UserError
 from dalikit.files import flush, write_text
-from dalikit.plainfiles import open_plain
+from dalikit.plainfiles import append_plain, open_plain
 from dalikit.runs.files import forbidden
 from dalikit.runs.manifest import FileFacts
 
@@ -34,12 +33,12 @@ class RunLog:
         """Append one line; `time` is added to it.
 
         Raises:
-            RunError: a value is not finite, or the file cannot be written.
+            RunError: a value is not finite, the file cannot be written, or a link stands in its place.
         """
         stamped = {**record, "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
         try:
             line = json.dumps(stamped, allow_nan=False)
-            with (self.path / LOG).open("ab", buffering=0) as file:
+            with append_plain(self.path / LOG) as file:
                 _append(file, f"{line}\n".encode())
         except ValueError:
             raise RunError(f"Cannot log {record}: a value is not finite") from None
@@ -118,7 +117,7 @@ class RunLog:
         return texts
 
 
-def _append(file: RawIOBase, line: bytes) -> None:
+def _append(file: IO[bytes], line: bytes) -> None:
     """Write a line whole or not at all: the next one would stand on the half that a full disk took."""
     begun = file.tell()
     try:
