@@ -68,6 +68,11 @@ class Checkpoints(RunDocuments, RunLog):
         self._drop_passed()
         return target
 
+    def check_there(self) -> None:
+        """Raise `RunGoneError` where the run is no longer there, so that nothing makes its folder again."""
+        if self.settings_digest and not (self.path / FACTS).is_file():
+            raise RunGoneError(f"Run {self.path} is not there any more: it was moved or removed")
+
     def set_later_aside(self, step: int) -> None:
         """Keep checkpoints of after `step`, which were not whole, from being taken for ones that are."""
         for folder in self.checkpoints():
@@ -152,9 +157,8 @@ class Checkpoints(RunDocuments, RunLog):
         return began if last is None else last.components
 
     def _manifest(self, step: int, infinite: Sequence[str]) -> Manifest:
-        """One without files yet; raises `RunGoneError` where the run is no longer there."""
-        if self.settings_digest and not (self.path / FACTS).is_file():
-            raise RunGoneError(f"Run {self.path} is not there any more: it was moved or removed")
+        """One without files yet; raises as `check_there` does."""
+        self.check_there()
         return Manifest(
             run=self.identity, step=step, settings=self.settings_digest, infinite=tuple(infinite), files={}
         )

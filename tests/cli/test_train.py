@@ -397,7 +397,8 @@ def test_edited_scores_and_logs_are_refused_and_made_anew_where_that_is_accepted
 
 
 def test_a_run_that_was_moved_away_ends_at_once_and_says_so(train_options, tmp_path):
-    words = ["train", *train_options, "--steps", "100000", "--set", "callbacks.checkpoint.every=20"]
+    often = [f"--set=callbacks.{name}.every={steps}" for name, steps in (("checkpoint", 20), ("pictures", 3))]
+    words = ["train", *train_options, "--steps", "100000", *often]
     process = subprocess.Popen(
         [sys.executable, "-m", "dalikit", *words, "--out", str(tmp_path / "r")],
         stdout=subprocess.DEVNULL,
@@ -415,6 +416,7 @@ def test_a_run_that_was_moved_away_ends_at_once_and_says_so(train_options, tmp_p
     assert process.returncode == 1
     assert "it was moved or removed" in err
     assert "start anew" not in err
+    assert not (tmp_path / "r").exists()
 
 
 def test_what_nohup_asks_for_is_heeded(train_options, tmp_path):

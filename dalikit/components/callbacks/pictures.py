@@ -78,6 +78,7 @@ class Pictures(Callback):
         return Batch(torch.cat([batch.x for batch in batches]), torch.cat(labels) if labels else None)
 
     def _save(self, folder: str, fit: Fit, picture: Image.Image) -> None:
+        self.run.check_there()
         place = f"{folder}/step-{fit.step:06d}.png"
         pictures.save(picture, self.run.path / place)
         fit.log({"event": "picture", "step": fit.step, "path": place})
