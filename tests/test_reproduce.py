@@ -340,7 +340,7 @@ def test_a_run_goes_on_from_wherever_it_was_left(tmp_path, left):
     if left == "a note":
         (run.folder / "note.txt").write_text("mine")
     words = launch._words(run, tmp_path)
-    if left == "a checkpoint":
+    if left in {"a run", "a checkpoint"}:
         assert words == ["train", "--resume", str(run.folder)]
         return
     assert words == ["train", "--config", str(tmp_path / f"{run.name}.yaml"), "--out", str(run.folder)]

@@ -1,4 +1,4 @@
-"""The folder of a run that is yet to be made: whether it is free, and how it is cleared."""
+"""The folder of a run that is yet to be made: whether it is free, and what a killed process left in it."""
 
 import shutil
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dalikit.errors import UserError
 from dalikit.files import EARLIER, REMOVED, UNFINISHED
-from dalikit.runs.files import read_json, unwritable
+from dalikit.runs.files import read_json
 from dalikit.runs.lock import LOCK
 from dalikit.runs.sealing import is_sealed
 
@@ -44,22 +44,6 @@ class RunFolder:
                 f"Output {self.path} is not an empty folder: choose another --out. Nothing was changed."
             )
 
-    def clear(self) -> None:
-        """Remove the run, but for its lock, so that it may be made anew; what is no run is left as it is.
-
-        Raises:
-            UserError: a file cannot be removed.
-        """
-        found = [path for path in self.path.iterdir() if path.name != LOCK]
-        if not (self.path / "config.yaml").is_file() and not all(map(_own, found)):
-            return
-        try:
-            # The configuration last: what is killed in the middle of this is still known for a run.
-            for path in sorted(found, key=lambda path: path.name == "config.yaml"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        except OSError as error:
-            raise unwritable(self.path, error) from None
-
     def tidy(self) -> None:
         """Remove what a process that was killed was in the middle of writing or removing, while it is locked.
 
@@ -86,7 +70,3 @@ def _of_a_start(path: Path) -> bool:
         except UserError:  # it is somebody else's
             return False
     return path.name == LOCK or (path.suffix == UNFINISHED and path.name.startswith(FILES))
-
-
-def _own(path: Path) -> bool:
-    return path.name in OWN or path.suffix == UNFINISHED

@@ -1,7 +1,7 @@
 """Carries out planned runs, each as a `dalikit` process of its own, several at once; stops and goes on.
 
 What a run's folder holds decides what is left to do, so a plan that was interrupted goes on when it is
-carried out again: a run with scores is skipped, one with a checkpoint is resumed, any other starts afresh.
+carried out again: a run with scores is skipped, and one that was begun is resumed.
 One that a process still trains, whose parent was killed, is left to it.
 """
 
@@ -22,6 +22,7 @@ from dalikit.errors import ENDING, Interrupted, RunError, UserError
 from dalikit.files import write_text
 from dalikit.runs import RunDirectory
 from dalikit.runs.configtext import to_yaml
+from dalikit.runs.documents import CONFIG
 from dalikit.studies.planned import PlannedRun
 from dalikit.studies.records import ATTEMPTS
 
@@ -134,7 +135,7 @@ def _words(run: PlannedRun, logs: Path) -> list[str] | None:
     """The command line that goes on with a run, wherever it was left; None where nothing is left to do.
 
     Raises:
-        UserError: a process trains it, or what it left cannot be removed.
+        UserError: a process trains it.
         RunError: its configuration cannot be written.
     """
     assert run.config is not None
@@ -143,9 +144,8 @@ def _words(run: PlannedRun, logs: Path) -> list[str] | None:
         with directory.locked():
             if directory.scored:
                 return None
-            if directory.checkpoints():
+            if (run.folder / CONFIG).is_file():  # of these settings; begins anew where it has no checkpoint
                 return ["train", "--resume", str(run.folder)]
-            directory.clear()  # of these settings, and stopped before a checkpoint
     config = logs / f"{run.name}.yaml"
     try:
         write_text(config, to_yaml(run.config))
@@ -158,7 +158,7 @@ def _settle(job: Job, logs: Path, faults: dict[str, str], tell: Tell, *, stopped
     """Note what a process that has ended leaves: its time, or why it failed."""
     seconds, code = time.monotonic() - job.started, int(job.process.returncode)
     try:
-        if (job.run.folder / "config.yaml").is_file():
+        if (job.run.folder / CONFIG).is_file():
             with (job.run.folder / ATTEMPTS).open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"seconds": round(seconds, 2), "exit": code}) + "\n")
     except OSError as error:  # the other runs go on without this one's time
