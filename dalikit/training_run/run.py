@@ -14,6 +14,7 @@ from dalikit.interfaces import Score, TrainingState
 from dalikit.interfaces.blaming import naming
 from dalikit.runs import RunDirectory
 from dalikit.runs.scores import KeptScores, scores_document
+from dalikit.training.restoring import check_tensors
 from dalikit.training.trainer import Trainer
 
 ROLLBACKS = 5
@@ -106,6 +107,8 @@ class TrainingRun:
     def _score_best(self) -> KeptScores | None:
         try:
             kept = self.run.load_best()
+            if kept is not None:
+                check_tensors(self.trainer.inference.state_dict(), kept[1])
         except UserError as error:  # no reason to lose the scores of the last ones
             warnings.warn(f"The best weights are not scored: {error}", stacklevel=2)
             return None
