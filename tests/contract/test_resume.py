@@ -6,6 +6,7 @@ Whoever is registered is in it by that: an installed plugin's components too.
 import random
 from itertools import cycle
 
+import numpy as np
 import pytest
 from subjects import settings
 from traces import differences
@@ -14,6 +15,7 @@ from dalikit import training_run
 from dalikit.assembly.parameters import check_parameters
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.resolve import resolve
+from dalikit.data import prepared
 from dalikit.interfaces import Callback, Method
 
 REGISTRY = Registry.discover()
@@ -98,12 +100,31 @@ def test_every_component_is_in_some_combination():
 
 @pytest.mark.parametrize("case", combinations(), ids=lambda case: " ".join(case.values()))
 def test_a_stopped_run_ends_as_one_that_was_not(case, frozen, tmp_path):
-    """At a step of its own, and then at another: weights, averages, moments, log, pictures and scores."""
-    resolved = configured(case, frozen)
-    whole, run = tmp_path / "whole", tmp_path / "run"
+    check_stops(configured(case, frozen), tmp_path, random.Random(" ".join(case.values())))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("held", ["mapped", "in memory"])
+def test_it_ends_alike_on_data_that_are_mapped_and_on_two_threads(held, threads, tmp_path, monkeypatch):
+    """With networks and batches large enough for torch to share them out."""
+    monkeypatch.setattr(prepared, "LIMIT", 1 if held == "mapped" else 1 << 30)
+    images = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "own.npz", images=images)
+    trainer = {"steps": STEPS, "batch_size": 64}
+    networks = {"backbone": "dcgan", "generator": {"width": 16}, "discriminator": {"width": 16}}
+    dataset = {"name": "arrays", "path": str(tmp_path / "own.npz")}
+    sections = {"dataset": dataset, "trainer": trainer, "callbacks": CALLBACKS, "threads": threads}
+    resolved = resolve([{**sections, **networks}], REGISTRY)
+    assert isinstance(prepared.read(tmp_path / "own.npz")["images"], np.memmap) == (held == "mapped")
+    check_stops(resolved, tmp_path, random.Random(f"{held} {threads}"))
+
+
+def check_stops(resolved, folder, rng):
+    """Stopped at two steps of its own, a run leaves what one leaves that was not."""
+    whole, run = folder / "whole", folder / "run"
     with training_run.start(resolved, REGISTRY, whole) as training:
         training.fit()
-    first, second = sorted(random.Random(" ".join(case.values())).sample(range(1, STEPS), 2))
+    first, second = sorted(rng.sample(range(1, STEPS), 2))
     for step in (first, second, None):
         began = run.exists()
         with (
