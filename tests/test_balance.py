@@ -1,7 +1,7 @@
 """λ that sets itself: DALI's iteration with it, written out; the law that it keeps."""
 
-import copy
 import math
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -51,17 +51,40 @@ def test_the_weight_does_not_depend_on_how_a_term_is_scaled(term: float, game: f
     assert float(weight) == pytest.approx(min(MOST, ratio * pulls[1] / float(pulls[0])), rel=1e-9)
 
 
-def test_the_running_means_begin_as_plain_ones_and_forget_slowly() -> None:
+def weights_of(terms: Iterable[float], games: Iterable[float]) -> list[float]:
+    """The weight after each measurement of a term and a game that pull so hard."""
     balance = Balance("balanced", 1.0).double()
     x = torch.ones(1, 1, dtype=torch.float64, requires_grad=True)
-    squares, mean = [], 0.0
-    for step in range(1, 301):
+    found = []
+    for term, game in zip(terms, games, strict=True):
         with balance.measuring():
-            balance(step * x.sum(), x.sum(), x)
-        squares.append(step**2)
-        mean = sum(squares) / step if step <= 100 else DECAY * mean + (1 - DECAY) * step**2
-    assert float(balance.pulls[0]) == pytest.approx(mean, rel=1e-9)
-    assert float(balance.pulls[1]) == pytest.approx(1.0)
+            found.append(float(balance(term * x.sum(), game * x.sum(), x)))
+    return found
+
+
+def test_the_terms_running_mean_begins_as_a_plain_one_and_forgets_slowly() -> None:
+    falling = [1000.0 / step for step in range(1, 301)]
+    logs, mean = [], 0.0
+    for step, (pull, weight) in enumerate(zip(falling, weights_of(falling, [1.0] * 300), strict=True), 1):
+        logs.append(math.log(pull))
+        mean = sum(logs) / step if step <= 100 else DECAY * mean + (1 - DECAY) * logs[-1]
+        assert weight == pytest.approx(math.exp(-mean), rel=1e-9)
+
+
+@given(st.lists(st.floats(0.0, 1e3), min_size=1, max_size=30))
+def test_a_game_is_weighed_by_all_of_its_past(games: list[float]) -> None:
+    past = math.sqrt(sum(game**2 for game in games) / len(games))
+    assert weights_of([1.0] * len(games), games)[-1] == pytest.approx(past, rel=1e-6, abs=1e-12)
+
+
+def test_a_moment_of_a_term_is_neither_followed_nor_remembered() -> None:
+    """A posterior that is surprised in twenty measurements pulls a million times as hard meanwhile."""
+    terms = [*[1.0] * 200, *[1e6] * 20, *[1.0] * 100]
+    found = weights_of(terms, [1.0] * len(terms))
+    assert found[199] == pytest.approx(1.0)
+    assert max(found[200:220]) == pytest.approx(1e-6)
+    assert found[220] > 0.05  # means of squares would be at 2e-6 here, and at 4e-6 a hundred later
+    assert found[-1] > 0.3
 
 
 def test_it_measures_in_every_fourth_iteration_and_keeps_its_weight_in_between() -> None:
@@ -99,8 +122,9 @@ def test_the_weight_is_logged() -> None:
     trainer = Trainer(small(DALI, lam="balanced"), Points(), (), steps=1, batch_size=4)
     trainer.fit()
     term = trainer.losses("test")["generator+encoder/nll weight"]
-    game, nll = copy.deepcopy(trainer.method.lam.pulls).flip(0).tolist()
-    assert term == pytest.approx(math.sqrt(game / nll) / Z, rel=1e-5)
+    usual, game, latest = trainer.method.lam.pulls.tolist()
+    assert latest == pytest.approx(math.exp(usual), rel=1e-5)  # of one measurement
+    assert term == pytest.approx(math.sqrt(game) / latest / Z, rel=1e-5)
 
 
 def test_a_term_that_does_not_pull_yet_weighs_one_and_is_not_counted() -> None:

@@ -112,6 +112,22 @@ def test_widths_that_are_given_stand():
     assert "generator.width" not in found
 
 
+@pytest.mark.parametrize(
+    ("rate", "situation"),
+    [
+        (2e-3, {}),
+        (5e-4, {"device": "cuda"}),
+        (1e-3, {"given": {"generator.width": 16, "discriminator.width": 32}}),
+        (2e-3, {"given": {"generator.width": 8, "discriminator.width": 8}}),
+        (2e-3, {"convolutional": False, "given": {"generator.width": 512}}),
+        (2.5e-4, {"seconds": 600, "step": 1e-3}),
+    ],
+)
+def test_the_rate_falls_with_the_widest_network(rate, situation):
+    """Up to a width of 16 it is what it is; those of the time are as wide as that allows, 128 here."""
+    assert derived(**situation)["trainer.lr"] == rate
+
+
 def test_without_a_time_no_steps_are_made_up():
     assert "trainer.steps" not in derived()
     assert derived()["generator.width"] == 16

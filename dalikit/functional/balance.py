@@ -2,7 +2,12 @@
 
 Symbols: x̃ (B, *X) what was generated; g_b = ∂L/∂x̃_b of a loss L, a mean over the batch.
 
-    λ = ratio · rms_b ‖g_b(game)‖ / rms_b ‖g_b(term)‖
+    λ = ratio · rms_{b,t} ‖g_b(game)‖ / max(gm_t rms_b ‖g_b(term)‖, rms_b ‖g_b(term)‖)
+
+The game's pull is its root mean square over the training so far: a game that has converged hardly pulls, and
+codes would be forgotten if they pulled no more than that. The term's is a running geometric mean, which a
+posterior that is surprised for a moment, and then pulls a thousand times as hard, does not move for long; and
+it is no less than what was measured last, so that G does not follow such a moment.
 
 Source: DALI, sections 3.4 and 4, where λ is to bring the two parts of its objective to the same scale. The
 ratio of gradients as a weight: Esser et al. 2021, "Taming Transformers for High-Resolution Image Synthesis",
@@ -33,7 +38,7 @@ EVERY = 4
 """Iterations from one measurement to the next: λ moves slowly, and each costs two passes back through D."""
 
 DECAY = 0.99
-"""Of the running means, a measurement; the first hundred weigh the same."""
+"""Of the term's running mean, a measurement; the first hundred weigh the same."""
 
 
 MOST = 1e4
@@ -49,7 +54,7 @@ def mean_square_pull(loss: Tensor, at: Tensor) -> Tensor:
 class Balance(nn.Module):
     """The weight of a term beside a game: a number, or what the rule above gives by running means.
 
-    The means are of squares, and lie in buffers: they are part of a training's state.
+    What it is made of lies in buffers: it is part of a training's state.
 
     Args:
         weight: a number, or `balanced`.
@@ -57,9 +62,10 @@ class Balance(nn.Module):
     """
 
     pulls: Tensor
-    """The running means of ‖g(term)‖² and of ‖g(game)‖² (2,)."""
+    """Of log rms ‖g(term)‖ the running mean, of ‖g(game)‖² the mean, and the last rms ‖g(term)‖ (3,)."""
 
     count: Tensor
+    """Measurements."""
 
     def __init__(self, weight: float | str, ratio: float) -> None:
         super().__init__()
@@ -67,7 +73,7 @@ class Balance(nn.Module):
         self.ratio = ratio
         self._measuring = False
         if self.moves:
-            self.register_buffer("pulls", torch.ones(2))
+            self.register_buffer("pulls", torch.ones(3))
             self.register_buffer("count", torch.zeros(()))
 
     @property
@@ -86,16 +92,19 @@ class Balance(nn.Module):
         if self._measuring:
             found = [mean_square_pull(term, at), mean_square_pull(game, at if judged is None else judged)]
             self._take(torch.stack(found))
-        term_pull, game_pull = self.pulls
-        return torch.where(self.count > 0, (self.ratio * (game_pull / term_pull).sqrt()).clamp(max=MOST), 1.0)
+        usual, game_pull, latest = self.pulls
+        weight = self.ratio * game_pull.sqrt() / torch.maximum(usual.exp(), latest)
+        return torch.where(self.count > 0, weight.clamp(max=MOST), 1.0)
 
     @torch.no_grad()
     def _take(self, found: Tensor) -> None:
         """Go on with the means, but for a term that does not pull yet: an encoder that begins with zeros."""
-        pulls = found[0] > 0
-        self.count += pulls
-        moved = self.pulls.lerp(found, (1 / self.count.clamp(min=1)).clamp(min=1 - DECAY))
-        self.pulls.copy_(torch.where(pulls, moved, self.pulls))
+        term, game = found
+        self.count += term > 0
+        share = 1 / self.count.clamp(min=1)
+        usual = self.pulls[0].lerp(0.5 * term.log(), share.clamp(min=1 - DECAY))
+        moved = torch.stack([usual, self.pulls[1].lerp(game, share), term.sqrt()])
+        self.pulls.copy_(torch.where(term > 0, moved, self.pulls))
 
     @contextmanager
     def measuring(self) -> Iterator[None]:

@@ -33,6 +33,11 @@ BATCH, POINTS = 64, 256
 
 NO_MOMENTUM = Derived([0.0, 0.99], "players that answer each other overshoot (StyleGAN2); not grey images")
 
+RATE, WIDE = 2e-3, 16
+"""Adam's rate, and up to which width. In wider networks more weights move each output, by a rate each: theirs
+falls as 1 / width (Yang et al. 2022, "Tensor Programs V"). CIFAR-10 at width 32 and the whole rate lost its
+encoder within a hundred steps."""
+
 FEW = 10_000
 """Images below which D learns them by heart before G is done: ADA made both scores better on 1,000."""
 
@@ -99,7 +104,8 @@ class Standard(Rules):
             **_codes(known),
             **_machine(known),
         }
-        return {**own, **self._time(known, {path: each.value for path, each in own.items()})}
+        timed = self._time(known, {path: each.value for path, each in own.items()})
+        return {**own, **_rate(known, timed), **timed}
 
     def _training(self, known: Situation) -> dict[str, Derived]:
         batch, of = (BATCH, "images") if _image(known) else (POINTS, "points")
@@ -107,7 +113,6 @@ class Standard(Rules):
         betas = Derived([0.5, 0.99], "grey images: DCGAN's first beta") if grey else NO_MOMENTUM
         return {
             "trainer.batch_size": Derived(batch, f"for {of}"),
-            "trainer.lr": Derived(2e-3, "falling to 0: short trainings want ten times DCGAN's rate"),
             "trainer.schedule": Derived("linear", "the last steps settle what the first have found"),
             "trainer.optimizer.betas": betas,
         }
@@ -167,6 +172,15 @@ class Standard(Rules):
         why = f"the widest that leaves {self.wanted:,} steps in the time"
         widths = {path: Derived(width, why) for path, width in _halved(own, halvings).items()}
         return {**widths, **found.settings()}
+
+
+def _rate(known: Situation, derived: Mapping[str, Derived]) -> dict[str, Derived]:
+    """The rate of the widest network, derived or given."""
+    widths = [derived[path].value if path in derived else known.given(path) for path in WIDTHS]
+    widest = max((width for width in widths if width), default=WIDE) if known.backbone.convolutional else WIDE
+    why = "falling to 0: short trainings want ten times DCGAN's rate"
+    above = f", and less, as 1 / width, above {WIDE}" if widest > WIDE else ""
+    return {"trainer.lr": Derived(_rounded(RATE * min(1, WIDE / widest)), why + above)}
 
 
 def _halved(widths: Mapping[str, int], times: int) -> dict[str, int]:
