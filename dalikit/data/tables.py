@@ -17,8 +17,9 @@ from dalikit.interfaces import Part
 from dalikit.plainfiles import check_plain
 
 IMAGES, LABELS = ("image", "img", "picture"), ("label", "labels", "class", "fine_label")
-AT_ONCE = 8
-"""Rows that are unpacked at once: each may stand for the same large value of a dictionary."""
+AT_ONCE, HELD = 8, 1 << 26
+"""Rows that are unpacked at once, and the most bytes that they may come to: each may stand for the same large
+value of a dictionary, as large as all that the column unpacks to."""
 
 ROWS, LETTERS = 2_000_000, 1000
 """The most rows of a file, which are listed in memory, and the most letters of a class's name."""
@@ -109,9 +110,10 @@ class Parquet(Source):
         """What a column holds, some rows at a time."""
         with self._blamed(file):
             table = self._table(file)
-            for number in range(table.num_row_groups):
-                _check_unpacked(file, table.metadata.row_group(number), column)
-            for batch in table.iter_batches(AT_ONCE, columns=[column]):
+            groups = map(table.metadata.row_group, range(table.num_row_groups))
+            largest = max((_unpacked(file, group, column) for group in groups), default=0)
+            rows = max(1, min(AT_ONCE, HELD // max(1, largest)))
+            for batch in table.iter_batches(rows, columns=[column]):
                 yield batch.column(0).to_pylist()
 
     @contextmanager
@@ -138,15 +140,18 @@ class Parquet(Source):
         return [_class(file, value, names) for values in self._rows(file, column) for value in values]
 
 
-def _check_unpacked(file: Path, group: Any, column: str) -> None:
-    """Raise `UserError` where the file says that a column unpacks as no pictures do."""
-    for chunk in map(group.column, range(group.num_columns)):
+def _unpacked(file: Path, group: Any, column: str) -> int:
+    """To how many bytes a column unpacks, as the file says; raises `UserError` where no pictures do so."""
+    chunks = map(group.column, range(group.num_columns))
+    own = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] == column]
+    for chunk in own:
         most = max(UNPACKED, RATIO * chunk.total_compressed_size)
-        if chunk.path_in_schema.split(".")[0] == column and chunk.total_uncompressed_size > most:
+        if chunk.total_uncompressed_size > most:
             raise UserError(
                 f"{file}: column '{column}' unpacks to {chunk.total_uncompressed_size:,} bytes a row group, "
                 f"more than {most:,}: write it anew with smaller row groups"
             )
+    return sum(chunk.total_uncompressed_size for chunk in own)
 
 
 def _holds_bytes(kind: Any) -> bool:

@@ -53,6 +53,20 @@ def test_a_bomb_is_refused_before_it_is_unpacked(what, tmp_path):
     assert len(str(raised.value)) < 1000
 
 
+def test_a_large_value_that_stands_for_many_rows_is_held_once(tmp_path, monkeypatch):
+    """A file that is as large as what it unpacks to, which is one value, and names it in each row."""
+    size = 4 << 20
+    monkeypatch.setattr(tables, "HELD", size)
+    once = pyarrow.DictionaryArray.from_arrays([0] * MANY, pyarrow.array([bytes(size)]))
+    table = pyarrow.table({"image": once})
+    parquet.write_table(table, tmp_path / "x.parquet", compression="none", store_schema=False)
+    tracemalloc.start()
+    with pytest.raises(UserError, match="22 of 22 images cannot be read"):
+        Folder(tmp_path, path=str(tmp_path / "x.parquet"), size=8).split("train")
+    assert tracemalloc.get_traced_memory()[1] < 4 * size
+    tracemalloc.stop()
+
+
 def test_pictures_that_pack_as_pictures_do_are_read_in_groups_of_any_size(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "UNPACKED", 1 << 12)
     noise = np.random.default_rng(0).integers(0, 256, (60, 30, 30), np.uint8)
