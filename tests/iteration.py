@@ -46,21 +46,25 @@ def check_one_iteration(restate: Callable[..., None], cls: type[Method], **setti
 def weigher(weight: float | str) -> Callable[..., Any]:
     """What gives a term's weight: the number; for `balanced` RATIO times how hard the game pulls beside it.
 
-    Pulls are lengths of gradients at what was generated, their squares averaged over the batch and over all
-    the times that it was asked.
+    Pulls are lengths of gradients at what was generated, root mean squares over the batch; of all the times
+    that it was asked the game's is such a mean too, and the term's a geometric one, or the last if that
+    is more.
     """
-    squares: list[Tensor] = []
+    terms: list[Tensor] = []
+    games: list[Tensor] = []
 
     def pull(loss: Tensor, at: Tensor) -> Tensor:
         (slopes,) = torch.autograd.grad(loss, at, retain_graph=True)
-        return sum(slope.norm() ** 2 for slope in slopes) / BATCH
+        return (sum(slope.norm() ** 2 for slope in slopes) / BATCH).sqrt()
 
     def weigh(term: Tensor, game: Tensor, at: Tensor, judged: Tensor | None = None) -> Tensor | float:
         if weight != "balanced":
             return weight
-        squares.append(torch.stack([pull(term, at), pull(game, at if judged is None else judged)]))
-        of_term, of_game = torch.stack(squares).mean(0)
-        return RATIO * (of_game / of_term).sqrt()
+        terms.append(pull(term, at))
+        games.append(pull(game, at if judged is None else judged))
+        of_game = (torch.stack(games) ** 2).mean().sqrt()
+        of_term = torch.stack(terms).prod() ** (1 / len(terms))
+        return RATIO * of_game / torch.maximum(of_term, terms[-1])
 
     return weigh
 
