@@ -61,6 +61,7 @@ def first_gracefully(interrupt: Callable[[], None], told: Callable[[], str]) -> 
 def _handled(answer: Answer) -> Iterator[None]:
     """Raise the error that `answer` gives to a signal, and see to it that it ends what runs inside."""
     ended = False
+    raised: list[Interrupted] = []
 
     def end_later(stop: Interrupted) -> None:
         time.sleep(PATIENCE)
@@ -75,12 +76,17 @@ def _handled(answer: Answer) -> Iterator[None]:
             _exit(stop)  # an error that is raised in the start of a compiled module aborts
         # Not `threading`: what the signal came into may hold its lock.
         _thread.start_new_thread(end_later, (stop,))
+        raised.append(stop)
         raise stop
 
     heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup asks
     before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
+    except Exception as error:  # such as pydantic makes of whatever is raised in a serializer
+        if raised:
+            raise raised[-1] from error
+        raise
     finally:
         ended = True
         for number, handler in before.items():
