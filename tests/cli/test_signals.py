@@ -12,12 +12,16 @@ from dalikit.errors import Interrupted
 
 def test_what_a_library_makes_of_a_signals_error_is_that_signal():
     """As pydantic does of what is raised while it writes a configuration out."""
-    with pytest.raises(Interrupted, match="SIGTERM") as stop, signals.at_once():
+
+    def serialize():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
             threading.Event().wait(5)
         except BaseException as error:
             raise ValueError("cannot be serialized") from error
+
+    with pytest.raises(Interrupted, match="SIGTERM") as stop, signals.at_once():
+        serialize()
     assert stop.value.exit_code == 128 + signal.SIGTERM
     assert isinstance(stop.value.__cause__, ValueError)
 
