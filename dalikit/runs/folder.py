@@ -19,7 +19,10 @@ WRITTEN = ("samples", "reconstructions", "checkpoints", "best")
 FILES = ("run.json", "config.yaml", "metrics.jsonl", "scores.json")
 """Files that a training alone writes, the first of them first."""
 
-OWN = {*FILES, ASIDE, *WRITTEN}
+REPORT = "report.html"
+"""The page that is made of a run once it is finished; it may be made again at any time, by anybody."""
+
+OWN = {*FILES, ASIDE, REPORT, *WRITTEN}
 """What a run consists of."""
 
 
@@ -51,7 +54,7 @@ class RunFolder:
         """
         own = [self.path / folder for folder in WRITTEN]
         within = [path for folder in own if not folder.is_symlink() for path in folder.glob("step-*")]
-        beside = [path for path in self.path.glob("*") if path.name.startswith(FILES)]
+        beside = [path for path in self.path.glob("*") if path.name.startswith((*FILES, REPORT))]
         for path in within:
             if path.suffix == EARLIER and not path.with_suffix("").exists():
                 path.rename(path.with_suffix(""))  # its successor did not come

@@ -50,6 +50,25 @@ def locked(folder: Path) -> Iterator[None]:
             file.close()
 
 
+def held(folder: Path) -> bool:
+    """Whether a process trains in `folder`; nothing is written. False where there is no `flock`."""
+    if fcntl is None:
+        return False
+    try:
+        handle = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # nobody has, or none that `locked` would take for a lock
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
 def lockable(path: Path) -> bool:
     """Whether a lock on the file at `path` keeps out others who open it, as it is on most file systems."""
     if fcntl is None:

@@ -59,7 +59,7 @@ def _names(groups: Sequence[Group]) -> list[str]:
     for group in groups:
         alike.setdefault((group.dataset, group.label), []).append(_place(group))
     return [
-        group.label if len(places) == 1 else f"{group.label} ({_apart(_place(group), places)})"
+        group.label if len(places) == 1 else f"{group.label} ({apart(_place(group), places)})"
         for group in groups
         for places in [alike[group.dataset, group.label]]
     ]
@@ -69,13 +69,13 @@ def _place(group: Group) -> Path:
     return next(iter(group.records.values())).folder
 
 
-def _apart(path: Path, places: Sequence[Path]) -> str:
+def apart(path: Path, places: Sequence[Path]) -> str:
     """A path without the parts that all `places` begin with, and those that all end with.
 
     Examples:
-        >>> _apart(Path("/a/x/seed0"), [Path("/a/x/seed0"), Path("/a/y/z/seed0")])
+        >>> apart(Path("/a/x/seed0"), [Path("/a/x/seed0"), Path("/a/y/z/seed0")])
         'x'
-        >>> _apart(Path("/a/b"), [Path("/a"), Path("/a/b")])
+        >>> apart(Path("/a/b"), [Path("/a"), Path("/a/b")])
         'a/b'
     """
     spare = min(len(place.parts) for place in places) - 1  # something is to be left of each
