@@ -13,7 +13,7 @@ import torch
 
 from dalikit.cli.main import main
 
-for folder in ("", "reliability"):  # for fakes.py, players.py, traces.py and the like
+for folder in ("", "reliability", "reporting"):  # for fakes.py, players.py, traces.py and the like
     sys.path.insert(0, str(Path(__file__).parent / folder))
 torch.set_num_threads(1)
 if (
@@ -31,13 +31,20 @@ TRAIN = [
 """Options that make training on digits take a second."""
 
 
+def _words(words: tuple[object, ...]) -> list[str]:
+    """The words of a command; a training makes no page unless asked for it, which takes seconds."""
+    plain = [str(word) for word in words]
+    asked = plain[:1] != ["train"] or {"--report", "--help"} & set(plain)
+    return plain if asked else [*plain, "--no-report"]
+
+
 @pytest.fixture(scope="session")
 def command():
     """Run the command line in a process of its own; returns its exit code and what it printed."""
 
     def run(*words: object, cwd: Path | None = None, env: dict | None = None) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-m", "dalikit", *map(str, words)],
+            [sys.executable, "-m", "dalikit", *_words(words)],
             capture_output=True,
             text=True,
             check=False,
@@ -55,7 +62,7 @@ def cli():
     def run(*words: object) -> subprocess.CompletedProcess:
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
+            main(_words(words))
         return subprocess.CompletedProcess(words, ended.value.code, out.getvalue(), err.getvalue())
 
     return run

@@ -341,9 +341,10 @@ def test_a_run_goes_on_from_wherever_it_was_left(tmp_path, left):
         (run.folder / "note.txt").write_text("mine")
     words = launch._words(run, tmp_path)
     if left in {"a run", "a checkpoint"}:
-        assert words == ["train", "--resume", str(run.folder)]
+        assert words == ["train", "--resume", str(run.folder), "--no-report"]
         return
-    assert words == ["train", "--config", str(tmp_path / f"{run.name}.yaml"), "--out", str(run.folder)]
+    config = str(tmp_path / f"{run.name}.yaml")
+    assert words == ["train", "--config", config, "--out", str(run.folder), "--no-report"]
     if left == "a note":
         assert (run.folder / "note.txt").read_text() == "mine"
     else:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dalikit.cli import settings
+from dalikit.cli import reports, settings
 from dalikit.cli.signals import first_gracefully
 from dalikit.errors import NonFiniteLossError, RunGoneError, UserError
 
@@ -74,6 +74,9 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be trained and how long it would take, no more.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Make the run's page at the end (extra `report`).")
+    ] = True,
     data_root: settings.DataRoot = None,
     strict: settings.Strict = False,
 ) -> int:
@@ -100,11 +103,12 @@ def train(
 
             warn_of_other_data(training.run, trainer.dataset)
             print(f"Going on with {resume} at step {trainer.step} of {trainer.steps}", flush=True)
-            return _fit(training, started, max_time)
+            return _fit(training, started, max_time, report=report)
     if accept_changes:
         raise UserError("--accept-changes belongs to --resume: a new run has nothing that was changed")
     given = settings.layers(*others, steps, minutes, device, from_run, on_nonfinite)
-    resolved = resolve(given, registry, data_root, spent=time.monotonic() - started)
+    later = reports.SECONDS if report and reports.installed() else 0.0
+    resolved = resolve(given, registry, data_root, spent=time.monotonic() - started + later)
     if dry_run:
         from dalikit.cli.dry_run import print_plan
 
@@ -112,7 +116,7 @@ def train(
         return 0
     with training_run.start(resolved, registry, out, data_root, sys.argv[1:]) as training:
         _introduce(resolved, training)
-        return _fit(training, started, max_time)
+        return _fit(training, started, max_time, report=report)
 
 
 def _introduce(resolved: "Resolved", training: "TrainingRun") -> None:
@@ -129,7 +133,7 @@ def _introduce(resolved: "Resolved", training: "TrainingRun") -> None:
     print(f"Training {what} into {training.run.path}: {length}{timed}", flush=True)
 
 
-def _fit(training: "TrainingRun", started: float, max_time: float | None) -> int:
+def _fit(training: "TrainingRun", started: float, max_time: float | None, *, report: bool) -> int:
     """Train to the end, score, and say what was reached; returns the exit code."""
     for name, reason in training.missing().items():
         print(f"Warning: metric '{name}' will be left out: {reason}", file=sys.stderr, flush=True)
@@ -140,7 +144,7 @@ def _fit(training: "TrainingRun", started: float, max_time: float | None) -> int
         finally:
             _say_failures(trainer)
     if training.finished:
-        _say_finished(training, started)
+        _say_finished(training, started, report=report)
         return 0
     if caught:
         why, code = signal.Signals(caught[0]).name, 128 + caught[0]
@@ -200,14 +204,22 @@ def _say_interrupted(trainer: "Trainer", run: "RunDirectory", why: str) -> None:
         print(f"Go on with: dalikit train --resume {run.path}")
 
 
-def _say_finished(training: "TrainingRun", started: float) -> None:
+def _say_finished(training: "TrainingRun", started: float, *, report: bool) -> None:
     from dalikit.cli.report import scores_table
 
     trainer, path = training.trainer, training.run.path
     scores_table(training.scores, training.skipped, training.best)
+    page = reports.report_trained(training) if report and reports.installed() else None
     print(f"Reached step {trainer.step} in {time.monotonic() - started:.0f} s. Everything lies in {path}")
     infers = trainer.inference.infers
     print(f"  pictures   {path / 'samples'}{'/ and reconstructions/' if infers else '/'}")
+    if page is not None:
+        print(f"  report     {page}")
     print("Next:")
-    for command in ("sample", *(["reconstruct"] if infers else []), "evaluate"):
+    for command in (
+        *(["report"] if page is None else []),
+        "sample",
+        *(["reconstruct"] if infers else []),
+        "evaluate",
+    ):
         print(f"  dalikit {command} {path}")

@@ -134,6 +134,8 @@ def _spawn(run: PlannedRun, words: Sequence[str], logs: Path, *, alone: bool) ->
 def _words(run: PlannedRun, logs: Path) -> list[str] | None:
     """The command line that goes on with a run, wherever it was left; None where nothing is left to do.
 
+    No page is made of each: that would be part of its time, and `dalikit report` makes one of the study.
+
     Raises:
         UserError: a process trains it.
         RunError: its configuration cannot be written.
@@ -145,13 +147,13 @@ def _words(run: PlannedRun, logs: Path) -> list[str] | None:
             if directory.scored:
                 return None
             if (run.folder / CONFIG).is_file():  # of these settings; begins anew where it has no checkpoint
-                return ["train", "--resume", str(run.folder)]
+                return ["train", "--resume", str(run.folder), "--no-report"]
     config = logs / f"{run.name}.yaml"
     try:
         write_text(config, to_yaml(run.config))
     except OSError as error:
         raise RunError(f"Cannot write {config}: {error.strerror}") from None
-    return ["train", "--config", str(config), "--out", str(run.folder)]
+    return ["train", "--config", str(config), "--out", str(run.folder), "--no-report"]
 
 
 def _settle(job: Job, logs: Path, faults: dict[str, str], tell: Tell, *, stopped: bool) -> None:

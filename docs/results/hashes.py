@@ -27,7 +27,8 @@ METHODS = (
 GAMES = ("gan", "fkl", "wgan", "hinge", "relativistic")
 POSTERIORS = ("diag", "identity")
 DATA = {"ring8": "mlp", "digits": "dcgan"}
-QUIET = [f"--set=callbacks.{name}=null" for name in ("progress", "log", "evaluation", "pictures")]
+WATCHING = ("progress", "log", "evaluation", "pictures")
+QUIET = ["--no-report", *(f"--set=callbacks.{name}=null" for name in WATCHING)]
 
 
 def train(out: Path, *options: str) -> Path:

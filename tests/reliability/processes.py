@@ -75,11 +75,16 @@ def forked(call: Callable[[], int], output: Path) -> Process:
     return Process(pid, output)
 
 
+def without_page(words: Sequence[object]) -> Sequence[object]:
+    """The words; a training makes no page, which is no part of a run and takes longer than a tiny one."""
+    return [*words, "--no-report"] if words[0] == "train" else words
+
+
 def command(words: Sequence[object]) -> int:
     """`dalikit` with these words in this process, as `python -m dalikit` has it; returns the exit code."""
     from dalikit.__main__ import main
 
-    own, sys.argv = sys.argv, ["dalikit", *map(str, words)]
+    own, sys.argv = sys.argv, ["dalikit", *map(str, without_page(words))]
     try:
         main()
     except SystemExit as ended:
@@ -91,7 +96,7 @@ def command(words: Sequence[object]) -> int:
 
 def fresh(words: Sequence[object], output: Path) -> Process:
     """A `python -m dalikit` that imports everything itself."""
-    started = [sys.executable, "-m", "dalikit", *map(str, words)]
+    started = [sys.executable, "-m", "dalikit", *map(str, without_page(words))]
     return forked(lambda: os.execv(started[0], started), output)
 
 

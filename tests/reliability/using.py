@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from processes import forked, undesigned
+from processes import forked, undesigned, without_page
 from subjects import Subjects
 from traces import digest, trace
 
@@ -78,7 +78,7 @@ def _use(name: str, words: Sequence[object], run: Path) -> Use:
     out, err, code = StringIO(), StringIO(), 0
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            main([str(word) for word in words])
+            main([str(word) for word in without_page(words)])
         except SystemExit as ended:
             code = int(ended.code or 0)
         except BaseException:

@@ -67,6 +67,7 @@ def test_the_command_in_a_real_terminal(tmp_path, train_options):
         "dalikit",
         "train",
         *train_options,
+        "--no-report",
         "--steps",
         "60",
         "--out",

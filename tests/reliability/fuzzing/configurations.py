@@ -32,7 +32,7 @@ TINY = (
     *("--backbone", "mlp", "--steps", "1", "--set", "generator.width=8", "--set", "generator.latent_size=3"),
     *("--set", "discriminator.width=8", "--set", "encoder.width=8", "--set", "trainer.batch_size=8"),
     *("--set", "callbacks.pictures=null", "--set", "callbacks.evaluation=null"),
-    *("--set", "metrics.reconstruction=null"),
+    *("--set", "metrics.reconstruction=null", "--no-report"),
 )
 PATHS = {"--config": "c.yaml", "--data": "d.npz", "--from": "run", "--data-root": "root", "--resume": "run"}
 

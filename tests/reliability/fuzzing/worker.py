@@ -123,7 +123,7 @@ def _warm_up(run: Path) -> None:
 
     copy = Path(tempfile.mkdtemp()) / "run"
     shutil.copytree(run, copy)
-    _main(["train", "--resume", str(copy), "--steps", "2"])
+    _main(["train", "--resume", str(copy), "--steps", "2", "--no-report"])
     shutil.rmtree(copy.parent)
 
 
