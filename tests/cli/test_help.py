@@ -47,6 +47,6 @@ def test_no_arguments_show_the_help(command):
 def test_every_command_is_listed_with_a_line(cli):
     shown = cli("--help").stdout
     for name in ("train", "sample", "reconstruct", "encode", "vary", "interpolate", "neighbours", "evaluate",
-                 "plugins", "recipes", "config", "reproduce", "compare", "scorer",
+                 "plugins", "recipes", "config", "report", "reproduce", "compare", "scorer",
                  "verify", "doctor"):  # fmt: skip
         assert name in shown
