@@ -63,11 +63,12 @@ def installed() -> bool:
 def report_trained(training: "TrainingRun") -> Path | None:
     """Make the page of a run that has just been trained; None where there is none, which a warning says."""
     from dalikit.interfaces.blaming import named
-    from dalikit.reporting.report import report_trained as make
     from dalikit.runs.folder import REPORT
 
     target = training.run.path / REPORT
     try:
+        from dalikit.reporting.report import report_trained as make  # here: a library may not be importable
+
         training.run.check_there()
         make(training, target)
     except Exception as error:  # whatever fails beside a training, it is trained

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 import pytest
 from pages import Page
@@ -95,19 +96,30 @@ def test_without_the_extra_a_training_ends_by_naming_the_command(cli, tmp_path, 
     assert not (tmp_path / "run" / "report.html").exists()
 
 
-@pytest.mark.parametrize("fault", ["a section", "the disk"])
-def test_a_page_that_fails_is_a_warning_and_leaves_nothing(cli, tmp_path, monkeypatch, fault):
-    run = tmp_path / "run"
+FAULTS = {
+    "write_page": (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+    "write_text": (OSError(28, "No space left"), "Cannot write"),
+    "import": (None, "ModuleNotFoundError"),
+}
+"""What fails of a page, by how, and what is said."""
+
+
+@pytest.mark.parametrize("place", FAULTS)
+def test_a_page_that_fails_is_a_warning_and_leaves_nothing(cli, tmp_path, monkeypatch, place):
+    run, (error, said) = tmp_path / "run", FAULTS[place]
 
     def broken(*_, **__):
-        raise ZeroDivisionError("division by zero") if fault == "a section" else OSError(28, "No space left")
+        raise error
 
-    monkeypatch.setattr(reporting, "write_page" if fault == "a section" else "write_text", broken)
-    monkeypatch.setattr(reporting, "SECTIONS", ())
+    if place == "import":
+        monkeypatch.setitem(sys.modules, "dalikit.reporting.report", None)
+    else:
+        monkeypatch.setattr(reporting, place, broken)
+        monkeypatch.setattr(reporting, "SECTIONS", ())
     done = cli(*TRAIN, "--out", run)
     assert done.returncode == 0
-    assert done.stderr.startswith("Warning: no report was made: ")
-    assert ("division by zero" if fault == "a section" else "No space left") in done.stderr
+    assert done.stderr.startswith(f"Warning: no report was made: {said}")
+    assert done.stderr.count("\n") == 1
     assert f"  dalikit report {run}\n" in done.stdout
     assert {path.name for path in run.iterdir()} <= OWN - {"report.html"}
     assert RunDirectory(run).scored
