@@ -21,7 +21,8 @@ def soft_bound(value: Tensor, low: float, high: float, knee: float) -> Tensor:
     # A second, harmless argument where the identity holds: `where` would pass NaN from an unused branch.
     beyond = (offset.abs() - reach).clamp_min(0) / knee
     tail = reach + knee * (1 - 1 / (1 + torch.log1p(beyond)))
-    return centre + torch.where(beyond > 0, torch.copysign(tail, offset), offset)
+    # Not `copysign`, which ONNX has no operator for; where the tail is taken, the offset is not 0.
+    return centre + torch.where(beyond > 0, tail * offset.sign(), offset)
 
 
 def diagonal_normal(mean: Tensor, log_variance: Tensor) -> Distribution:
