@@ -109,5 +109,5 @@ class ConditionalEncoder(nn.Module):
 
     def forward(self, h: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         """Map h (B, *H) and y (B,) to one tensor (B, size) a head."""
-        beside = self.embedding(y).to(h).reshape(len(h), EMBEDDING, *[1] * (h.dim() - 2))
+        beside = self.embedding(y).to(h).reshape(h.shape[0], EMBEDDING, *[1] * (h.dim() - 2))
         return self.encoder(torch.cat([h, beside.expand(-1, -1, *h.shape[2:])], 1))

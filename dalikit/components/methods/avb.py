@@ -94,7 +94,7 @@ class AVB(Inferring, Watching):
     def code(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The code (B, Z) of x: z at ε = 0, which repeats, where the mean is an estimate."""
         head = self._head(x, y)
-        return self.sampler(head, head.new_zeros(len(head), self.sampler.noise_size))
+        return self.sampler(head, head.new_zeros(head.shape[0], self.sampler.noise_size))
 
     def _head(self, x: Tensor, y: Tensor | None) -> Tensor:
         return self.family.code(self.inferred(x, y))
