@@ -1,6 +1,7 @@
 """A method as an object that samples, infers and reconstructs."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import repeat
 
 import torch
@@ -162,6 +163,15 @@ class Model:
         if not self.method.conditional:
             raise UserError(f"Method '{self.method.name}' was trained without labels (method.conditional)")
         return label_indices(labels, self.spec.classes or (), n).to(self.device)
+
+
+def moments(posterior: Distribution) -> dict[str, Tensor]:
+    """The posterior's mean and standard deviation (B, Z), as far as it has them: a flow's have no formula."""
+    found = {}
+    for name in ("mean", "stddev"):
+        with suppress(NotImplementedError):
+            found[name] = getattr(posterior, name)
+    return found
 
 
 def positive(name: str, n: int) -> int:

@@ -1,6 +1,6 @@
 """What a run is made of: each component of its configuration, and the distribution that it came from."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
@@ -32,14 +32,18 @@ def check_present(run: RunDirectory, registry: Registry, kinds: Collection[str] 
         registry: those that are here.
         kinds: that are needed; all unless given.
     """
-    here = {(row.kind, row.name) for row in registry.rows if row.state in ("ok", "clash")}
+    named = [each for each in dict.fromkeys(_named(run.config)) if kinds is None or each[0] in kinds]
     known = {(each.kind, each.name): each for each in run.components}
-    needed = [each for each in dict.fromkeys(_named(run.config)) if kinds is None or each[0] in kinds]
-    gone = [known[each] for each in needed if each not in here and each in known]
-    if gone:
+    check_here(f"Run {run.path}", [known[each] for each in named if each in known], registry)
+
+
+def check_here(what: str, needed: Iterable[ComponentFacts], registry: Registry) -> None:
+    """Raise `AbsentError` where a component that something needs is not among those of the registry."""
+    here = {(row.kind, row.name) for row in registry.rows if row.state in ("ok", "clash")}
+    if gone := [each for each in needed if (each.kind, each.name) not in here]:
         more = f", and {len(gone) - 1} more" if gone[1:] else ""
-        what = f"{gone[0].kind} '{gone[0].name}'{more}"
-        raise AbsentError(f"Run {run.path} needs {what} of {_remedy(gone[0], registry)}")
+        first = f"{gone[0].kind} '{gone[0].name}'{more}"
+        raise AbsentError(f"{what} needs {first} of {_remedy(gone[0], registry)}")
 
 
 def _remedy(gone: ComponentFacts, registry: Registry) -> str:

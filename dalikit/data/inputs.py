@@ -118,13 +118,20 @@ class Inputs:
         mean, divisor = (torch.tensor(row, dtype=x.dtype, device=x.device) for row in self.standardization)
         return x * divisor + mean
 
-    def _fitting(self) -> Fitting:
+    @property
+    def pictures(self) -> Fitting | None:
+        """How pictures are fitted; None where the data are none."""
         shape = self.spec.x_shape
         if self.fitting is not None:
             return self.fitting
         if len(shape) != 3 or shape[0] not in (1, 3) or self.spec.value_range is None:
-            raise UserError(f"This run's data have shape {shape}: they are no images")
+            return None
         return Fitting(height=shape[1], width=shape[2], channels=3 if shape[0] == 3 else 1)
+
+    def _fitting(self) -> Fitting:
+        if self.pictures is None:
+            raise UserError(f"This run's data have shape {self.spec.x_shape}: they are no images")
+        return self.pictures
 
     def _scaled(self, rows: np.ndarray) -> Tensor:
         """x of fitted pictures (n, H, W) or (n, H, W, 3)."""

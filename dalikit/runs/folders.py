@@ -21,9 +21,15 @@ ATTEMPTS = 20
 """How often a reader looks again where the trainer has dropped what it was about to read."""
 
 
-def step_of(folder: Path) -> int:
-    """The step in a folder's name."""
-    return int(folder.name.removesuffix(EARLIER)[5:])
+def step_of(path: Path) -> int:
+    """The step in the name of a folder or a picture."""
+    return int(path.name.removeprefix("step-").partition(".")[0])
+
+
+def pictures(parent: Path) -> list[Path]:
+    """The pictures of steps in `parent`, the first step first."""
+    found = (path for path in parent.glob("step-*.png") if re.fullmatch(r"step-\d+\.png", path.name))
+    return sorted(found, key=step_of)
 
 
 def folders(parent: Path) -> list[Path]:
