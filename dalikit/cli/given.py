@@ -40,6 +40,13 @@ MOST, LONGEST_WALK = 1_000_000, 10_000
 
 Number = Annotated[int, typer.Option("--n", min=1, max=MOST, help="How many.")]
 
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        min=2, max=LONGEST_WALK, help="Data on the way, both ends too.", show_default="10, 60 in a film"
+    ),
+]
+
 DIGITS = 15
 """Of an index that there could be; Python reads no numbers of thousands of them."""
 

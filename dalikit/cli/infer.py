@@ -1,20 +1,17 @@
 """`dalikit sample`, `reconstruct`, `encode`, `vary`, `interpolate`, `neighbours`, `evaluate`: use a run."""
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dalikit.cli import output, settings
-from dalikit.cli.given import LONGEST_WALK, MOST, Files, Label, Number, One, ValueRange, given, one
+from dalikit.cli.given import MOST, Files, Label, Number, One, Steps, ValueRange, given, one
+from dalikit.cli.video import Fps, Loop, Video, check_options
 from dalikit.errors import UserError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.distributions import Distribution
-
     from dalikit.model import RunModel
 
 Run = Annotated[Path, typer.Argument(help="Folder of a trained run.", show_default=False)]
@@ -93,13 +90,15 @@ def encode(
     import numpy as np
     import torch
 
+    from dalikit.inference import moments
+
     model = _load(run, device, data_root, weights)
     data = given(model, files, None, label, value_range)
     target = output.target(out, model.run.path, "encode.npz", output.ARRAYS, force)
     found = []
     for part in data.parts(model):
-        moments = _moments(model.encode(part.x, part.labels))
-        found.append({"code": model.code(part.x, part.labels), **moments})
+        posterior = model.encode(part.x, part.labels)
+        found.append({"code": model.code(part.x, part.labels), **moments(posterior)})
     codes = {name: torch.cat([part[name] for part in found]) for name in found[0]}
     names = {"names": np.array(data.x.names)} if data.x.names else {}
     output.write_arrays({**codes, **names}, "code", target)
@@ -133,21 +132,31 @@ def interpolate(
     run: Run,
     start: One = "0",
     end: One = "1",
-    steps: Annotated[int, typer.Option(min=2, max=LONGEST_WALK, help="Data on the way, both ends too.")] = 10,
+    steps: Steps = None,
     label: Label = None,
     value_range: ValueRange = None,
     out: Out = None,
+    video: Video = None,
+    fps: Fps = None,
+    loop: Loop = True,
     force: Force = False,
     weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
 ) -> None:
     """Walk between two data in a straight line between their codes, under the first one's label."""
+    from dalikit.video import SUFFIXES
+
+    check_options(video, out, fps, loop)
     model = _load(run, device, data_root, weights)
     first, last = one(model, start, label, value_range), one(model, end, label, value_range)
-    target = output.target(out, model.run.path, "interpolate.png", PICTURE_OR_ARRAYS, force)
-    walk = model.interpolate(first.x, last.x, steps, first.labels, last.labels)[0]
-    output.write_data(model, walk, target, columns=steps)
+    kinds, count = (SUFFIXES, steps or 60) if video else (PICTURE_OR_ARRAYS, steps or 10)
+    target = output.target(video or out, model.run.path, "interpolate.png", kinds, force)
+    walk = model.interpolate(first.x, last.x, count, first.labels, last.labels)[0]
+    if video:
+        output.write_film(model, walk, target, fps, loop)
+    else:
+        output.write_data(model, walk, target, columns=count)
 
 
 def neighbours(
@@ -239,12 +248,3 @@ def _load(run: Path, device: str, data_root: Path | None, weights: str) -> "RunM
     from dalikit.model import load
 
     return load(run, device, data_root=data_root, weights=weights)  # type: ignore[arg-type]
-
-
-def _moments(posterior: "Distribution") -> dict[str, "Tensor"]:
-    """The posterior's mean and standard deviation, as far as it has them: a flow's have no formula."""
-    moments = {}
-    for name in ("mean", "stddev"):
-        with suppress(NotImplementedError):
-            moments[name] = getattr(posterior, name)
-    return moments

@@ -1,4 +1,4 @@
-"""What commands write: pictures, arrays, folders of images. Nothing is written over unasked."""
+"""What commands write: pictures, films, arrays, folders of images. Nothing is written over unasked."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -77,6 +77,17 @@ def _write_folder(x: "Tensor", bounds: tuple[float, float] | None, folder: Path)
                 old.unlink()
     except OSError as error:
         raise RunError(f"Cannot write {folder}: {error.strerror or error}") from None
+
+
+def write_film(model: "RunModel", x: "Tensor", path: Path, fps: float | None, loop: bool) -> None:
+    """Write x (N, *X) as a film of N pictures, so many a second."""
+    from dalikit import pictures, video
+
+    pictures.check_drawable(model.spec)
+    reference = x if model.spec.value_range is not None else model.data("test")
+    frames = (pictures.draw(x[i : i + 1], model.spec, reference) for i in range(len(x)))
+    count = video.save(frames, path, fps or video.speed(len(x)), loop=loop)
+    print(f"Wrote {path}: {count} pictures")
 
 
 def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path) -> None:
