@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dalikit import hub
 from dalikit.assembly import build, checking
 from dalikit.assembly.devices import find_device
 from dalikit.assembly.inventory import check_present
@@ -158,7 +159,7 @@ def load(
     """Read a trained run.
 
     Args:
-        run: its directory.
+        run: its directory, or its place on the Hugging Face Hub: "hf://user/name", "hf://user/name@revision".
         device: where to compute, e.g. "cuda".
         registry: the components to build it from; all installed ones by default.
         data_root: where data sets lie; `DALIKIT_DATA`, else `data` in the current folder, unless given.
@@ -167,8 +168,13 @@ def load(
     Raises:
         UserError: there is no run, it has no such weights, it is damaged, or it needs a component that is
             not installed.
+        RunError: the Hub cannot be reached.
     """
-    directory, root = RunDirectory.open(Path(run)), None if data_root is None else Path(data_root)
+    path, root = (
+        hub.fetch(str(run)) if hub.is_remote(run) else Path(run),
+        None if data_root is None else Path(data_root),
+    )
+    directory = RunDirectory.open(path)
     foretold = directory.foretold(weights)
     model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
     model.to(find_device(device))
