@@ -10,7 +10,21 @@ from typing import Annotated
 
 import typer
 
-from dalikit.cli import components, data, doctor, infer, reports, scorer, signals, study, train, verify
+from dalikit.cli import (
+    components,
+    data,
+    doctor,
+    export,
+    film,
+    infer,
+    push,
+    reports,
+    scorer,
+    signals,
+    study,
+    train,
+    verify,
+)
 from dalikit.cli.installed import unreadable
 from dalikit.errors import LONGEST, DalikitError, Interrupted, shortened
 
@@ -25,6 +39,9 @@ train.register(app)
 data.register(app)
 infer.register(app)
 reports.register(app)
+export.register(app)
+film.register(app)
+push.register(app)
 study.register(app)
 scorer.register(app)
 components.register(app)

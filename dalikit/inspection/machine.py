@@ -26,8 +26,8 @@ PACKAGES = (
 )
 """Whose versions are told of; numbers repeat from machine to machine where the first are the same."""
 
-OPTIONAL = ("pyarrow",)
-"""Those that an extra brings."""
+OPTIONAL = ("pyarrow", "onnx", "onnxscript", "onnxruntime", "huggingface-hub", "imageio-ffmpeg")
+"""Those that extras bring."""
 
 
 @dataclass(frozen=True)

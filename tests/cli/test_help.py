@@ -48,5 +48,5 @@ def test_every_command_is_listed_with_a_line(cli):
     shown = cli("--help").stdout
     for name in ("train", "sample", "reconstruct", "encode", "vary", "interpolate", "neighbours", "evaluate",
                  "plugins", "recipes", "config", "report", "reproduce", "compare", "scorer",
-                 "verify", "doctor"):  # fmt: skip
+                 "verify", "doctor", "export", "push", "film"):  # fmt: skip
         assert name in shown
