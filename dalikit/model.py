@@ -170,11 +170,8 @@ def load(
             not installed.
         RunError: the Hub cannot be reached.
     """
-    path, root = (
-        hub.fetch(str(run)) if hub.is_remote(run) else Path(run),
-        None if data_root is None else Path(data_root),
-    )
-    directory = RunDirectory.open(path)
+    path = hub.fetch(str(run)) if hub.is_remote(run) else Path(run)
+    directory, root = RunDirectory.open(path), None if data_root is None else Path(data_root)
     foretold = directory.foretold(weights)
     model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
     model.to(find_device(device))
