@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageFont
+from PIL import Image
 
 from dalikit.assembly.registry import Registry
 from dalikit.cli import study as cli_study
 from dalikit.errors import UserError
+from dalikit.functional import lettering
 from dalikit.functional.schedules import Schedule
 from dalikit.interfaces import Study, StudyColumn
 from dalikit.runs import BestFacts, BestScores, DataFacts, RunDirectory, RunFacts
@@ -276,7 +277,7 @@ def test_a_table_is_drawn_whole():
 
 
 def test_what_the_font_lacks_is_drawn_in_letters_that_it_has():
-    drawn = [draw._text([line], ImageFont.load_default(20), 200) for line in ("64×64", "64x64", "64\ufffe64")]
+    drawn = [lettering.block([line], 20, 200) for line in ("64×64", "64x64", "64\ufffe64")]
     assert drawn[0].tobytes() == drawn[1].tobytes()
     assert drawn[0].tobytes() != drawn[2].tobytes()
 

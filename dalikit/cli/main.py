@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dalikit.cli import components, data, doctor, infer, scorer, signals, study, train, verify
+from dalikit.cli import components, data, doctor, evaluate, infer, scorer, signals, study, train, verify
 from dalikit.cli.installed import unreadable
 from dalikit.errors import LONGEST, DalikitError, Interrupted, shortened
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 train.register(app)
 data.register(app)
 infer.register(app)
+evaluate.register(app)
 study.register(app)
 scorer.register(app)
 components.register(app)
