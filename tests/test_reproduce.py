@@ -282,13 +282,32 @@ def test_what_the_font_lacks_is_drawn_in_letters_that_it_has():
     assert drawn[0].tobytes() != drawn[2].tobytes()
 
 
-def test_no_figure_is_cut_off_where_the_terminal_is_narrow(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "30")
-    columns = tuple(replace(MODES, name=f"a column of modes {i}") for i in range(6))
-    cli_study._print(aggregate("t", [entry(record(8, seconds=90.0), label="DALI")], columns), None, False)
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "DALI" in line]
-    assert line.count("8.0") == 6
-    assert line.split()[-2:] == ["1.5", "min"]
+@pytest.mark.parametrize("room", [30, 60, 80, 200])
+def test_no_figure_is_cut_off_and_no_line_is_wider_than_the_terminal(room, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(room))
+    columns = tuple(replace(MODES, name=f"of modes {i}") for i in range(6))
+    found = [entry(record(3 + 10 * i, seconds=90.0), label="DALI " * i + "!") for i in range(1, 4)]
+    cli_study._print(aggregate("t", found, columns), None, False)
+    said, _, below = capsys.readouterr().out.partition("Protocol of modes on ring8: ")
+    assert max(map(len, said.splitlines())) <= room
+    assert below == "weights averaged, samples 2500, part test, seed 0\n", (
+        "in a line where nobody reads along"
+    )
+    for figure in ("13.0", "23.0", "33.0"):
+        assert said.count(figure) == 6
+    assert said.count("1.5 min") == 3
+    assert [said.count(f"of modes {i}") for i in range(6)] == [1] * 6
+    assert (said.count("system") == 1) == (room == 200)
+
+
+def test_the_best_and_the_papers_figure_stand_beside_their_own(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    columns = tuple(replace(MODES, name=f"of modes {i}") for i in range(5))
+    cli_study._print(aggregate("t", [entry(record(8, best=7))], columns), None, False)
+    said = capsys.readouterr().out.splitlines()
+    headings = [line.split("of modes") for line in said if line.startswith(" system") and "of modes" in line]
+    assert len(headings) > 1
+    assert all("best" in after for line in headings for after in line[1:])
 
 
 def test_a_montage_has_a_place_for_each_picture():

@@ -6,18 +6,18 @@ from typing import Any
 
 from dalikit.assembly.derive import look_up
 from dalikit.assembly.resolve import Resolved
-from dalikit.runs.config import NETWORKS, join
+from dalikit.runs.config import NETWORKS, RunConfig, join
 
 
 def origins(resolved: Resolved) -> dict[str, str]:
     """By dotted path, who gave each setting: the user, a recipe, a rule with its reason, or a component."""
     layers = [(who, join([layer])) for who, layer in resolved.layers]
-    return {path: _origin(path, value, layers, resolved) for path, value in settings_of(resolved)}
+    return {path: _origin(path, value, layers, resolved) for path, value in settings_of(resolved.config)}
 
 
-def settings_of(resolved: Resolved) -> Iterator[tuple[str, Any]]:
-    """Every setting of the configuration by its dotted path, as JSON has it."""
-    return _leaves(json.loads(resolved.config.model_dump_json()), "")
+def settings_of(config: RunConfig) -> Iterator[tuple[str, Any]]:
+    """Every setting of a configuration by its dotted path, as JSON has it."""
+    return _leaves(json.loads(config.model_dump_json()), "")
 
 
 def _leaves(settings: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any]]:

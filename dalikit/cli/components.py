@@ -102,7 +102,7 @@ def _print_origins(resolved: "Resolved") -> None:
     from dalikit.assembly.origins import origins, settings_of
 
     found = origins(resolved)
-    values = {path: json.dumps(value, ensure_ascii=False) for path, value in settings_of(resolved)}
+    values = {path: json.dumps(value, ensure_ascii=False) for path, value in settings_of(resolved.config)}
     width = max(len(f"{path}: {value}") for path, value in values.items() if len(value) <= WIDE)
     for path, value in values.items():
         line = f"{path}: {value}"

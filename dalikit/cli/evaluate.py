@@ -7,6 +7,7 @@ import typer
 
 from dalikit.cli import settings
 from dalikit.cli.components import Json
+from dalikit.cli.quiet import Quiet, hushed
 from dalikit.cli.using import Device, Run, Seed, Weights, load_run
 from dalikit.errors import UserError
 
@@ -33,6 +34,7 @@ def evaluate(
     part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     seed: Seed = 0,
     json_: Json = False,
+    quiet: Quiet = False,
     weights: Weights = "last",
     device: Device = "cpu",
     data_root: settings.DataRoot = None,
@@ -43,14 +45,15 @@ def evaluate(
 
     if part not in ("train", "validation", "test"):
         raise UserError(f"--part {part}: it is train, validation or test")
-    model = load_run(run, device, data_root, weights)
-    chosen = _metrics(model, metric, assignments or [])
-    scores, skipped = model.evaluate(chosen, part, seed)  # type: ignore[arg-type]
+    with hushed(quiet or json_):
+        model = load_run(run, device, data_root, weights)
+        chosen = _metrics(model, metric, assignments or [])
+        scores, skipped = model.evaluate(chosen, part, seed)  # type: ignore[arg-type]
     if json_:
         document = scores_document(model.run, model.step, model.dataset, scores, skipped, seed, model.weights)
         print(json.dumps(document, indent=2, allow_nan=False))
     else:
-        scores_table(scores, skipped)
+        scores_table(scores, skipped, protocols=not quiet)
 
 
 def _metrics(

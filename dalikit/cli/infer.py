@@ -8,6 +8,7 @@ import typer
 
 from dalikit.cli import output, settings
 from dalikit.cli.given import LONGEST_WALK, MOST, Files, Label, Number, One, ValueRange, given, one
+from dalikit.cli.quiet import with_quiet
 from dalikit.cli.using import Device, Run, Seed, Weights, load_run
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ PICTURE_OR_ARRAYS = (".png", *output.ARRAYS)
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     for command in (sample, reconstruct, encode, vary, interpolate, neighbours):
-        app.command()(command)
+        app.command()(with_quiet(command))
 
 
 def sample(

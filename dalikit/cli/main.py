@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+import dalikit
 from dalikit.cli import components, data, doctor, evaluate, infer, scorer, signals, study, train, verify
 from dalikit.cli.installed import unreadable
 from dalikit.errors import LONGEST, DalikitError, Interrupted, shortened
@@ -18,7 +19,7 @@ app = typer.Typer(
     name="dalikit",
     help="Train and use adversarial generative models that can also infer.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 train.register(app)
@@ -35,10 +36,19 @@ REFUSED = (errno.ENAMETOOLONG, errno.EACCES)
 """What the system says of a path wherever that is asked for: the user gave it, and no program can mend it."""
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"dalikit {dalikit.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[
         bool, typer.Option(help="Show the traceback of an error. Works after a command too.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
     """Train and use adversarial generative models that can also infer."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dalikit.cli.using import named
 from dalikit.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +44,12 @@ Assignments = Annotated[
 ]
 FromRun = Annotated[
     Path | None,
-    typer.Option("--from", metavar="RUN", help="Start all players from a run's, on data of the same shape."),
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Start all players from a run's, on data of the same shape.",
+        callback=named,
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and noise.", show_default="0")]
 Steps = Annotated[int | None, typer.Option(help="Iterations in all.", show_default="the recipe's")]

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalikit.cli import settings
+from dalikit.cli.quiet import Quiet, hushed
 from dalikit.cli.signals import first_gracefully
+from dalikit.cli.using import named
 from dalikit.errors import NonFiniteLossError, RunGoneError, UserError
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ def train(
         Path | None, typer.Option(help="Folder of the run.", show_default="a new one under runs/")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with this run; only --steps may change.")
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with this run; only --steps may change.", callback=named),
     ] = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Resume a run whose files were edited, as they are now.")
@@ -76,6 +79,7 @@ def train(
     ] = False,
     data_root: settings.DataRoot = None,
     strict: settings.Strict = False,
+    quiet: Quiet = False,
 ) -> int:
     """Train a method: with no options, DALI on 8×8 digits, in about a minute."""
     started = time.monotonic()
@@ -92,9 +96,8 @@ def train(
             or dry_run
         ):
             raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
-        with training_run.resume(
-            resume, registry, steps, data_root, accept_changes=accept_changes
-        ) as training:
+        again = training_run.resume(resume, registry, steps, data_root, accept_changes=accept_changes)
+        with hushed(quiet), again as training:
             trainer = training.trainer
             from dalikit.cli.report import warn_of_other_data
 
@@ -110,7 +113,7 @@ def train(
 
         print_plan(resolved.config, registry, data_root)
         return 0
-    with training_run.start(resolved, registry, out, data_root, sys.argv[1:]) as training:
+    with hushed(quiet), training_run.start(resolved, registry, out, data_root, sys.argv[1:]) as training:
         _introduce(resolved, training)
         return _fit(training, started, max_time)
 

@@ -9,6 +9,7 @@ import typer
 from dalikit.cli import settings
 from dalikit.cli.components import Json
 from dalikit.cli.sizes import told_size
+from dalikit.cli.using import named
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder, or latest.", callback=named)],
     json_: Json = False,
     data_root: settings.DataRoot = None,
 ) -> int:

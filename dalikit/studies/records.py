@@ -10,6 +10,7 @@ from typing import Any
 from dalikit.errors import UserError
 from dalikit.interfaces import StudyColumn
 from dalikit.runs import BestScores, RunDirectory
+from dalikit.runs.lock import held
 
 ATTEMPTS = "attempts.jsonl"
 """In a run's folder: a line for each process that worked on it, with its seconds and exit code."""
@@ -63,6 +64,8 @@ def read(folder: Path) -> Record:
         UserError: it is not finished, or it is damaged.
     """
     run = RunDirectory(folder)
+    if not run.scored and held(folder):
+        raise UserError(f"Run {folder} is still in training: it has no final scores yet")
     if not run.scored:
         raise UserError(
             f"Run {folder} has no scores.json of its last step: it is not finished; "
