@@ -49,7 +49,7 @@ def drawable(spec: DataSpec) -> bool:
 def check_drawable(spec: DataSpec) -> None:
     """Raise `UserError` unless such data can be drawn."""
     if not drawable(spec):
-        raise UserError(f"Data of shape {spec.x_shape} cannot be drawn: write .npy or .npz")
+        raise UserError(f"Data of shape {spec.x_shape} cannot be drawn: --out FILE.npy or FILE.npz")
 
 
 def count(spec: DataSpec, images: int = IMAGES) -> int:

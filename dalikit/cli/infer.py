@@ -45,7 +45,9 @@ def sample(
     from dalikit.pictures import count
 
     model = load_run(run, device, data_root, weights)
-    target = output.target(out, model.run.path, "sample.png", (*PICTURE_OR_ARRAYS, ""), force)
+    target = output.target(
+        out, model.run.path, output.named(model, "sample"), (*PICTURE_OR_ARRAYS, ""), force
+    )
     drawn = model.sample(n or count(model.spec), seed, label)
     what = f"{len(drawn):,} samples{'' if label is None else f' under label {label}'}, seed {seed}"
     output.write_data(model, drawn, target, what)
@@ -66,7 +68,7 @@ def reconstruct(
     """Draw data beside their reconstructions: pictures, folders of them, or the first of the test part."""
     model = load_run(run, device, data_root, weights)
     data = given(model, files, n, label, value_range)
-    target = output.target(out, model.run.path, "reconstruct.png", PICTURE_OR_ARRAYS, force)
+    target = output.target(out, model.run.path, output.named(model, "reconstruct"), PICTURE_OR_ARRAYS, force)
     originals = "given data" if files else "test data"
     output.write_pairs(model, data.x.whole(), model.reconstruct(data.x, data.labels), target, originals)
 
@@ -121,7 +123,7 @@ def vary(
 
     model = load_run(run, device, data_root, weights)
     data = one(model, datum, label, value_range)
-    target = output.target(out, model.run.path, "vary.png", PICTURE_OR_ARRAYS, force)
+    target = output.target(out, model.run.path, output.named(model, "vary"), PICTURE_OR_ARRAYS, force)
     around = model.vary(data.x, n, seed, data.labels)[0]
     if target.suffix == ".png":
         what = legend(model.spec, "the datum", "made of codes drawn from its q(z|x)")
@@ -151,7 +153,7 @@ def interpolate(
 
     model = load_run(run, device, data_root, weights)
     first, last = one(model, start, label, value_range), one(model, end, label, value_range)
-    target = output.target(out, model.run.path, "interpolate.png", PICTURE_OR_ARRAYS, force)
+    target = output.target(out, model.run.path, output.named(model, "interpolate"), PICTURE_OR_ARRAYS, force)
     walk = model.interpolate(first.x, last.x, steps, first.labels, last.labels)[0]
     if target.suffix == ".png":
         what = legend(model.spec, "the two data", "made of codes on the straight line between theirs")
@@ -183,7 +185,7 @@ def neighbours(
 
     model = load_run(run, device, data_root, weights)
     data = given(model, files, 8, label, value_range)
-    target = output.target(out, model.run.path, "neighbours.png", PICTURE_OR_ARRAYS, force)
+    target = output.target(out, model.run.path, output.named(model, "neighbours"), PICTURE_OR_ARRAYS, force)
     found, distances = model.neighbours(data.x, n, among=among, labels=data.labels)
     own = data.x.whole().to(found)
     if target.suffix == ".png":

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import dalikit
-from dalikit.cli import components, data, doctor, evaluate, infer, scorer, signals, study, train, verify
+from dalikit.cli import components, data, doctor, evaluate, infer, runs, scorer, signals, study, train, verify
 from dalikit.cli.installed import unreadable
 from dalikit.errors import LONGEST, DalikitError, Interrupted, shortened
 
@@ -30,6 +30,7 @@ study.register(app)
 scorer.register(app)
 components.register(app)
 verify.register(app)
+runs.register(app)
 doctor.register(app)
 
 REFUSED = (errno.ENAMETOOLONG, errno.EACCES)

@@ -38,6 +38,13 @@ def target(out: Path | None, run: Path, default: str, suffixes: tuple[str, ...],
     return out
 
 
+def named(model: "RunModel", stem: str) -> str:
+    """What a command's file is called where nobody says: a picture, or arrays where data cannot be drawn."""
+    from dalikit.pictures import drawable
+
+    return f"{stem}.png" if drawable(model.spec) else f"{stem}.npz"
+
+
 def write_data(
     model: "RunModel",
     x: "Tensor",

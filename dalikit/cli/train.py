@@ -205,12 +205,15 @@ def _say_interrupted(trainer: "Trainer", run: "RunDirectory", why: str) -> None:
 
 def _say_finished(training: "TrainingRun", started: float) -> None:
     from dalikit.cli.report import scores_table
+    from dalikit.pictures import drawable
 
     trainer, path = training.trainer, training.run.path
     scores_table(training.scores, training.skipped, training.best)
     print(f"Reached step {trainer.step} in {time.monotonic() - started:.0f} s. Everything lies in {path}")
-    infers = trainer.inference.infers
-    print(f"  pictures   {path / 'samples'}{'/ and reconstructions/' if infers else '/'}")
+    infers, spec = trainer.inference.infers, trainer.dataset.spec
+    if drawable(spec) and (path / "samples").is_dir():
+        print(f"  pictures   {path / 'samples'}{'/ and reconstructions/' if infers else '/'}")
     print("Next:")
-    for command in ("sample", *(["reconstruct"] if infers else []), "evaluate"):
+    seen = ["sample", *(["reconstruct"] if infers else [])] if drawable(spec) else ["sample"]
+    for command in (*seen, *(["encode"] if infers and not drawable(spec) else []), "evaluate"):
         print(f"  dalikit {command} {path}")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from dalikit.runs.lock import held
 
 ATTEMPTS = "attempts.jsonl"
 """In a run's folder: a line for each process that worked on it, with its seconds and exit code."""
+
+
+NONE = timedelta()
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,22 @@ def _number(value: Any, column: StudyColumn) -> float | None:
 
 
 def _measure_log(run: RunDirectory, log: Sequence[Mapping[str, Any]]) -> float | None:
-    """From the run's start to the last line of its log: pauses before a resumption count."""
+    """From each start or resumption to the last line that was logged before the next one, in all.
+
+    What a run of before dalikit noted its resumptions paused, counts.
+    """
     try:
-        started = (run.facts.model_extra or {})["started"]
-        begun, ended = (datetime.fromisoformat(text) for text in (started, log[-1]["time"]))
-        return (ended - begun).total_seconds()
-    except (UserError, ValueError, KeyError, IndexError, TypeError):
+        told = run.facts.model_extra or {}
+        starts = [datetime.fromisoformat(text) for text in (told["started"], *told.get("resumed", ()))]
+        times = [datetime.fromisoformat(line["time"]) for line in log]
+        ends = [*starts[1:], None]
+        worked = [
+            max(
+                (time - start for time in times if start <= time and (end is None or time < end)),
+                default=NONE,
+            )
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        return sum(worked, NONE).total_seconds() if times else None
+    except (UserError, ValueError, KeyError, TypeError):
         return None

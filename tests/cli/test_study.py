@@ -377,7 +377,7 @@ def test_compare_tells_rows_of_one_recipe_apart(cli, done, tmp_path):
     config["trainer"]["lr"] = 0.5
     path.write_text(yaml.safe_dump(config))
     rows = json.loads(cli("compare", *(run / "seed0" for run in runs), "--json").stdout)["rows"]
-    assert [row["label"] for row in rows] == ["dali (lr 0.0002)", "dali (lr 0.5)"]
+    assert [row["label"] for row in rows] == ["dali (lr 0.002)", "dali (lr 0.5)"]
 
 
 def test_compare_gives_a_name_once_for_each_data_set():
