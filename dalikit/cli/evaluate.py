@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dalikit.cli import settings
+from dalikit.cli.completing import of_kind, one_of
 from dalikit.cli.components import Json
 from dalikit.cli.quiet import Quiet, hushed
 from dalikit.cli.using import Device, Run, Seed, Weights, load_run
@@ -13,6 +14,9 @@ from dalikit.errors import UserError
 
 if TYPE_CHECKING:
     from dalikit.model import RunModel
+
+
+PARTS = ("train", "validation", "test")
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +27,10 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     run: Run,
     metric: Annotated[
-        list[str] | None, typer.Option(help="A metric; may be repeated.", show_default="the data set's")
+        list[str] | None,
+        typer.Option(
+            help="A metric; may be repeated.", show_default="the data set's", autocompletion=of_kind("metric")
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,
@@ -31,7 +38,9 @@ def evaluate(
             "--set", metavar="KEY=VALUE", help="A metric's setting, e.g. metrics.modes.count=10000."
         ),
     ] = None,
-    part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    part: Annotated[
+        str, typer.Option(help="train, validation or test.", autocompletion=one_of(*PARTS))
+    ] = "test",
     seed: Seed = 0,
     json_: Json = False,
     quiet: Quiet = False,
@@ -43,7 +52,7 @@ def evaluate(
     from dalikit.cli.report import scores_table
     from dalikit.runs.scores import scores_document
 
-    if part not in ("train", "validation", "test"):
+    if part not in PARTS:
         raise UserError(f"--part {part}: it is train, validation or test")
     with hushed(quiet or json_):
         model = load_run(run, device, data_root, weights)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalikit.cli import settings
+from dalikit.cli.completing import of_kind, run_folders
 from dalikit.cli.quiet import Quiet
 from dalikit.cli.tables import print_lines, print_table
 from dalikit.cli.using import named
@@ -25,7 +26,12 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help="table1, table2, figure1, mixture, or a plugin's.")],
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="table1, table2, figure1, mixture, or a plugin's.", autocompletion=of_kind("study")
+        ),
+    ],
     rows: Annotated[str | None, typer.Option(metavar="A,B", help="Rows by name.", show_default="all")] = None,
     seeds: Annotated[
         str, typer.Option(metavar="N or A,B", help="How many seeds, from 0; or the seeds themselves.")
@@ -70,7 +76,12 @@ def reproduce(
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN…", help="Folders of finished runs; one may be latest.", callback=named),
+        typer.Argument(
+            metavar="RUN…",
+            help="Folders of finished runs; one may be latest.",
+            callback=named,
+            autocompletion=run_folders,
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", show_default="nowhere", help="Where to write the table.")

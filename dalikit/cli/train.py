@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalikit.cli import settings
+from dalikit.cli.completing import run_folders
 from dalikit.cli.quiet import Quiet, hushed
 from dalikit.cli.signals import first_gracefully
 from dalikit.cli.using import named
@@ -69,7 +70,12 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Go on with this run; only --steps may change.", callback=named),
+        typer.Option(
+            metavar="RUN",
+            help="Go on with this run; only --steps may change.",
+            callback=named,
+            autocompletion=run_folders,
+        ),
     ] = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Resume a run whose files were edited, as they are now.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from dalikit.cli.completing import one_of, run_folders
 from dalikit.whereabouts import LATEST, latest
 
 if TYPE_CHECKING:
@@ -33,11 +34,22 @@ def _named(context: typer.Context, path: Path) -> Path:
 
 
 Run = Annotated[
-    Path, typer.Argument(help="Folder of a trained run, or latest.", show_default=False, callback=named)
+    Path,
+    typer.Argument(
+        help="Folder of a trained run, or latest.",
+        show_default=False,
+        callback=named,
+        autocompletion=run_folders,
+    ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what is drawn.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
-Weights = Annotated[str, typer.Option(help="last, or best: those that validation found best.")]
+Weights = Annotated[
+    str,
+    typer.Option(
+        help="last, or best: those that validation found best.", autocompletion=one_of("last", "best")
+    ),
+]
 
 
 def load_run(run: Path, device: str, data_root: Path | None, weights: str) -> "RunModel":
