@@ -82,7 +82,7 @@ def latest(folder: Path = RUNS) -> Path:
 
 def told_inside(folder: Path, most: int = 5) -> str:
     """Which runs lie in a folder that is none itself, for an error's text; nothing where there are none."""
-    found = runs_below(folder, 2) if folder.is_dir() else []
+    found = runs_below(folder, 2) if folder.is_dir() and not is_run(folder) else []
     if not found:
         return ""
     names = ", ".join(map(str, found[:most])) + (f" and {len(found) - most} more" if found[most:] else "")

@@ -5,9 +5,12 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from dalikit.assembly.registry import Registry
@@ -424,3 +427,38 @@ def test_the_seconds_of_a_run_are_those_of_all_its_processes(tmp_path):
     assert records.seconds_of(tmp_path) is None
     (tmp_path / records.ATTEMPTS).write_text('{"seconds": 2.5, "exit": 143}\n{"seconds": 4, "exit": 0}\n')
     assert records.seconds_of(tmp_path) == 6.5
+
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def noon(seconds: float) -> str:
+    return (NOON + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 1000), st.lists(st.integers(0, 50), max_size=4)), min_size=1, max_size=5
+    )
+)
+def test_the_time_of_a_run_is_what_it_worked_and_no_pause(tmp_path_factory, sessions):
+    """By its log: sessions that begin after a pause each, with steps that are some seconds apart."""
+    run, now, worked = RunDirectory(tmp_path_factory.mktemp("run")), 0.0, 0.0
+    starts, lines = [], []
+    for pause, steps in sessions:
+        now += pause
+        starts.append(noon(now))
+        for seconds in steps:
+            now, worked = now + seconds, worked + seconds
+            lines.append({"step": len(lines), "time": noon(now)})
+    data = DataFacts(x_shape=(2,), value_range=None)
+    run.replace_facts(RunFacts(identity="x", data=data, started=starts[0], resumed=starts[1:]))
+    assert records._measure_log(run, lines) == (pytest.approx(worked) if lines else None)
+
+
+def test_the_time_of_a_run_of_before_resumptions_were_noted(tmp_path):
+    run, data = RunDirectory(tmp_path), DataFacts(x_shape=(2,), value_range=None)
+    run.replace_facts(RunFacts(identity="x", data=data, started=noon(0)))
+    assert records._measure_log(run, [{"step": 1, "time": noon(7)}, {"step": 2, "time": noon(9)}]) == 9
+    assert records._measure_log(run, []) is None
+    assert records._measure_log(run, [{"step": 1}]) is None

@@ -72,7 +72,8 @@ def test_no_run(tmp_path):
     with pytest.raises(UserError, match=r"no run under .* 'latest' could be: `dalikit train` makes one"):
         latest(tmp_path / "nowhere")
     assert told_inside(tmp_path) == told_inside(tmp_path / "nowhere") == ""
+    assert told_inside(make(tmp_path / "damaged", but=["config.yaml"])) == ""
     for i in range(7):
         make(tmp_path / f"r{i}", i)
     assert told_inside(tmp_path).startswith(f"runs lie in it: {tmp_path / 'r6'}, ")
-    assert told_inside(tmp_path).endswith(f"{tmp_path / 'r2'} and 2 more")
+    assert told_inside(tmp_path).endswith(f"{tmp_path / 'r2'} and 3 more")

@@ -55,7 +55,7 @@ def _table(found: "list[Listed]", folder: Path) -> "Table":
     plain = (Column(name, no_wrap=True) for name in ("method", "data", "state"))
     steps, age = (Column(name, no_wrap=True, justify="right") for name in ("step", "age"))
     table = Table(
-        Column(f"run in {folder}", overflow="fold", ratio=1),
+        Column("run", overflow="fold", ratio=1),
         *plain,
         steps,
         age,

@@ -5,6 +5,7 @@ import os
 import shutil
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 import dalikit
@@ -27,11 +28,15 @@ def stopped(copied):
     return copied
 
 
+def before(time, minutes):
+    return (datetime.fromisoformat(time) - timedelta(minutes=minutes)).isoformat()
+
+
 def begun(run, minutes):
     """Have a run begin so many minutes earlier."""
     directory = RunDirectory(run)
-    earlier = datetime.fromisoformat(directory.facts.model_extra["started"]) - timedelta(minutes=minutes)
-    directory.replace_facts(directory.facts.model_copy(update={"started": earlier.isoformat()}))
+    earlier = before(directory.facts.model_extra["started"], minutes)
+    directory.replace_facts(directory.facts.model_copy(update={"started": earlier}))
 
 
 def test_latest_is_the_newest_run_wherever_a_run_is_asked_for(cli, copied):
@@ -122,6 +127,32 @@ def test_a_run_in_training_is_said_to_be_so(cli, stopped):
         )
         shutil.rmtree(stopped / "checkpoints")
         assert "is still in training, and has no checkpoint yet" in cli("sample", "runs/one").stderr
+
+
+def test_the_time_of_a_run_that_went_on_is_without_the_pause(cli, stopped):
+    begun(stopped, 600)
+    log = [json.loads(line) for line in (stopped / "metrics.jsonl").read_text().splitlines()]
+    earlier = [{**line, "time": before(line["time"], 600)} for line in log if line["step"] <= 20]
+    (stopped / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in earlier))
+    assert cli("train", "--resume", stopped, "--accept-changes", "-q").returncode == 0
+    (row,) = json.loads(cli("compare", stopped, "--json").stdout)["rows"]
+    assert 0 < row["seconds"]["mean"] < 300
+
+
+def test_a_run_of_vectors_ends_with_commands_that_work(cli, train_options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("v.npy", np.random.default_rng(0).normal(size=(60, 3)).astype("float32"))
+    done = cli("train", *train_options, "--data", "v.npy", "--steps", 2, "--out", "runs/v")
+    assert done.returncode == 0, done.stderr
+    said, _, following = done.stdout.partition("Next:\n")
+    commands = [line.split()[1:] for line in following.splitlines()]
+    assert [words[0] for words in commands] == ["sample", "encode", "evaluate"]
+    assert "pictures" not in said
+    for words in (*commands, ["reconstruct", "latest"], ["vary", "latest"]):
+        assert cli(*words).returncode == 0, words
+    assert np.load("runs/v/sample.npz")["x"].shape == (2500, 3)
+    refused = cli("sample", "latest", "--out", "x.png")
+    assert "Data of shape (3,) cannot be drawn: --out FILE.npy or FILE.npz" in refused.stderr
 
 
 def test_the_version(cli):

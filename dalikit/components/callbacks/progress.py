@@ -44,7 +44,6 @@ class ProgressBar(Callback):
             TextColumn("{task.description}"),
             TimeRemainingColumn(),
             TextColumn("left"),
-            console=self.console,
             expand=True,
         )
         self._task = TaskID(0)
