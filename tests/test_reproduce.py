@@ -303,6 +303,16 @@ def test_no_figure_is_cut_off_and_no_line_is_wider_than_the_terminal(room, monke
     assert (said.count("system") == 1) == (room == 200)
 
 
+def test_a_table_that_is_printed_quietly_is_the_table_alone(capsys):
+    table = aggregate("t", [entry(record(8))], (MODES,))
+    cli_study._print(table, None, False)
+    loud = capsys.readouterr().out
+    cli_study._print(table, Path("x"), False, quiet=True)
+    assert loud.startswith(quiet := capsys.readouterr().out)
+    assert "8.0" in quiet
+    assert loud.removeprefix(quiet).startswith("Protocol of modes on ring8: ")
+
+
 def test_the_best_and_the_papers_figure_stand_beside_their_own(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "40")
     columns = tuple(replace(MODES, name=f"of modes {i}") for i in range(5))

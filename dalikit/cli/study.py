@@ -67,7 +67,7 @@ def reproduce(
     if rescore:
         set_scores_aside(plan.runs)
     table = carry_out(plan, registry, jobs, _silent if json_ or quiet else _say)
-    _print(table, folder / study, json_)
+    _print(table, folder / study, json_, quiet=quiet)
     if not any(line.entry.records for line in table.lines):
         raise RunError(f"No run of {study} finished; {folder / f'{study}.md'} says why for each")
     return 1 if any(line.entry.faults for line in table.lines) else 0
@@ -122,7 +122,7 @@ def _seeds(text: str) -> list[int]:
     return list(range(numbers[0]))
 
 
-def _print(table: "Table", stem: Path | None, json_: bool) -> None:
+def _print(table: "Table", stem: Path | None, json_: bool, *, quiet: bool = False) -> None:
     from dalikit.studies import render
 
     if json_:
@@ -130,6 +130,8 @@ def _print(table: "Table", stem: Path | None, json_: bool) -> None:
         return
     for dataset in table.datasets:
         print_table(*render.grid(table, dataset), title=dataset)
+    if quiet:
+        return
     print_lines([*render.reasons(table), *render.protocols(table)])
     if stem is not None:
         print(f"Wrote {stem}.json, .md and .png")

@@ -216,10 +216,10 @@ def _say_finished(training: "TrainingRun", started: float) -> None:
     trainer, path = training.trainer, training.run.path
     scores_table(training.scores, training.skipped, training.best)
     print(f"Reached step {trainer.step} in {time.monotonic() - started:.0f} s. Everything lies in {path}")
-    infers, spec = trainer.inference.infers, trainer.dataset.spec
-    if drawable(spec) and (path / "samples").is_dir():
+    infers, seen = trainer.inference.infers, drawable(trainer.dataset.spec)
+    if seen and (path / "samples").is_dir():
         print(f"  pictures   {path / 'samples'}{'/ and reconstructions/' if infers else '/'}")
     print("Next:")
-    seen = ["sample", *(["reconstruct"] if infers else [])] if drawable(spec) else ["sample"]
-    for command in (*seen, *(["encode"] if infers and not drawable(spec) else []), "evaluate"):
+    code = "reconstruct" if seen else "encode"  # of vectors there are no pictures to look at
+    for command in ("sample", *([code] if infers else []), "evaluate"):
         print(f"  dalikit {command} {path}")
