@@ -369,3 +369,30 @@ def test_an_encoder_reads_the_features_of_the_first_discriminator_on_data():
 def test_a_device_that_is_not_there(name):
     with pytest.raises(UserError, match=f"Device '{name}' cannot be used"):
         find_device(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gpu", r"torch knows none of this name\. Did you mean 'cuda'\? This machine has cpu"),
+        ("GPU:1", r"Did you mean 'cuda:1'\?"),
+        ("cuuda", r"Did you mean 'cuda'\?"),
+        ("abacus", r"torch knows none of this name\. This machine has cpu"),
+        ("meta", r"cannot be used: \S.* \S+\. This machine has cpu"),
+    ],
+)
+def test_a_device_that_was_not_meant(name, says):
+    with pytest.raises(UserError, match=says) as raised:
+        find_device(name)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_torch_says_of_a_device_is_whole(monkeypatch):
+    def absent(*_, **__):
+        raise RuntimeError(
+            "Found no driver on your system. Please go to https://example.org/x.html\nand so on"
+        )
+
+    monkeypatch.setattr(torch, "zeros", absent)
+    with pytest.raises(UserError, match=r"'cuda:0' cannot be used: Found no driver on your system\. This"):
+        find_device("cuda:0")

@@ -48,8 +48,8 @@ def test_a_grid_of_images_of_any_shape_is_about_square_and_shows_each_whole(size
 def test_pairs_stay_side_by_side_whatever_the_shape():
     spec = DataSpec((1, 24, 8), (-1.0, 1.0))
     x = torch.full((9, 1, 24, 8), -1.0)
-    picture = np.asarray(pictures.draw_pairs(x, -x, spec))[..., 0]
-    dark, bright = ((picture == level).any(0) for level in (0, 255))
+    picture = np.asarray(pictures.draw_pairs(x, -x, spec))
+    dark, bright = ((picture == level).all(2).any(0) for level in (0, 255))
     assert not (dark & bright).any()  # no column has originals and reconstructions
 
 
@@ -87,35 +87,97 @@ def test_a_photograph_is_read_upright(tmp_path):
     np.testing.assert_allclose(x[0].numpy(), np.rot90(stored, -1), atol=1e-4)
 
 
+BLUE, GREY, ORANGE = (20, 60, 200), (190, 190, 190), (255, 140, 0)
+
+
+def middle(picture, colour):
+    """The middle of the marks of a colour, as shares of the side from the top and from the left."""
+    found = np.argwhere((np.asarray(picture) == colour).all(2))
+    return (found.min(0) + found.max(0)) / 2 / len(np.asarray(picture))
+
+
+def area(picture, colour):
+    return int((np.asarray(picture) == colour).all(2).sum())
+
+
 def test_a_scatter_puts_points_where_they_are():
     reference = torch.tensor([[0.0, 0.0], [10.0, 10.0]])
-    picture = np.asarray(pictures.scatter(torch.tensor([[10.0, 0.0], [1e9, 0.0]]), reference))
-    blue = np.argwhere((picture == (20, 60, 200)).all(2))
-    assert len(blue) == 4  # one point of 2×2 pixels; the other lies outside
-    row, column = blue.mean(0) / len(picture)
-    assert row > 0.8  # y grows upwards
-    assert column > 0.8
+    picture = pictures.scatter(torch.tensor([[10.0, 0.0], [1e30, 0.0]]), reference)
+    down, right = middle(picture, BLUE)
+    edge = 1.5 / 13  # the margin's share of the window
+    assert (down, right) == (pytest.approx(1 - edge, abs=0.01), pytest.approx(1 - edge, abs=0.01))
+    assert 80 < area(picture, BLUE) < 150  # a mark that is seen; the other lies outside
 
 
-def test_pairs_of_images_alternate():
+def test_marks_are_the_larger_the_fewer_there_are():
+    reference = torch.rand(2500, 2)
+    few, many = (pictures.scatter(torch.full((n, 2), 0.5), reference) for n in (10, 2500))
+    assert area(few, BLUE) > 4 * area(many, BLUE) > 0
+
+
+def test_what_was_given_is_ringed_and_what_lies_in_the_ring_is_seen():
+    reference = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    x = torch.tensor([[0.5, 0.5], [0.5, 0.5], [0.1, 0.9]])
+    picture = pictures.scatter(x, reference, framed=[0])
+    assert middle(picture, ORANGE) == pytest.approx((0.5, 0.5), abs=0.01)
+    centre = np.asarray(picture)[len(np.asarray(picture)) // 2, picture.width // 2]
+    assert tuple(centre) == BLUE
+
+
+def test_pairs_of_images_alternate_and_the_originals_are_framed():
     spec = DataSpec((1, 4, 4), (-1.0, 1.0))
     levels = torch.tensor([-1.0, 0.0, 1.0])
     x = levels[:, None, None, None].expand(3, 1, 4, 4)
     picture = pictures.draw_pairs(x, -x, spec, columns=6)
-    scale = picture.width // (6 * 5 + 1)
-    shown = np.asarray(picture)[3 * scale, [(5 * i + 3) * scale for i in range(6)], 0]
-    assert shown.tolist() == [0, 255, 128, 128, 255, 0]
+    cell = 4 + 3  # an image, its frame, and a gap
+    scale = picture.width // (6 * cell + 1)
+    pixels = np.asarray(picture)
+    inside = [pixels[4 * scale, (cell * i + 4) * scale] for i in range(6)]
+    assert [int(pixel[0]) for pixel in inside] == [0, 255, 128, 128, 255, 0]
+    around = [tuple(pixels[4 * scale, (cell * i + 1) * scale + scale // 2].tolist()) for i in range(6)]
+    assert around == [ORANGE, (96, 96, 96)] * 3
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("framed", [[0], [1, 3], range(4)])
+def test_a_frame_changes_no_pixel_of_an_image(channels, framed):
+    greys = torch.arange(130, 194).reshape(4, 1, 4, 4).expand(4, channels, 4, 4)  # none of them a frame's
+    x = greys / 127.5 - 1
+    picture = np.asarray(pictures.grid(x, (-1.0, 1.0), 2, framed))
+    scale = (picture[..., 0] == 130).sum() ** 0.5
+    assert scale == int(scale) >= 1
+    for level in greys.unique().tolist():
+        assert (picture == level).all(2).sum() == scale**2
+    one = (pictures.grid(x[:1], (-1.0, 1.0), 1, [0]), pictures.grid(x[:1], (-1.0, 1.0), 1))
+    assert [area(each, ORANGE) > 0 for each in one] == [True, False]
 
 
 def test_points_are_drawn_over_the_originals():
     plane, x = DataSpec((2,)), torch.tensor([[0.0, 0.0], [10.0, 10.0]])
     again = torch.tensor([[10.0, 0.0]])
     expected = np.asarray(pictures.scatter(again, x))
-    np.testing.assert_array_equal(np.asarray(pictures.draw_pairs(x, again, plane)), expected)
     np.testing.assert_array_equal(np.asarray(pictures.draw(again, plane, x)), expected)
+    assert area(pictures.scatter(again, x), GREY) > 0
+    pairs = pictures.draw_pairs(x, x.flip(0), plane)  # each rebuilt as the other: a line along the diagonal
+    assert tuple(np.asarray(pairs)[320, 319]) == (225, 225, 225)
+    thicket = pictures.draw_pairs(x.repeat(150, 1), x.flip(0).repeat(150, 1), plane)
+    assert tuple(np.asarray(thicket)[320, 319]) == (255, 255, 255)
     images = torch.rand(4, 1, 4, 4)
     drawn = pictures.draw(images, DataSpec((1, 4, 4), (0.0, 1.0)), images[:1], columns=4)
     np.testing.assert_array_equal(np.asarray(drawn), np.asarray(pictures.grid(images, (0.0, 1.0), columns=4)))
+
+
+@pytest.mark.parametrize("title", ["Samples", "one line\nand another", "so long that it is broken " * 9])
+def test_a_title_stands_above_and_changes_nothing_below(title):
+    images, spec = torch.rand(4, 3, 8, 8), DataSpec((3, 8, 8), (0.0, 1.0))
+    bare = np.asarray(pictures.draw(images, spec, images, 1))  # narrower than a title
+    whole = np.asarray(pictures.draw(images, spec, images, 1, title=title))
+    height, width = bare.shape[:2]
+    assert whole.shape[1] == pictures.NARROWEST > width
+    np.testing.assert_array_equal(whole[-height:, :width], bare)
+    above = whole[:-height]
+    assert (above < 128).any(), "there is ink"
+    assert (above[:, -8:] == 255).all(), "and none that is cut off"
 
 
 def test_what_can_be_drawn():

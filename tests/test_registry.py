@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import warnings
 
@@ -149,6 +150,34 @@ def test_the_plugins_command_shows_the_broken_one(tmp_path, monkeypatch, cli):
     assert strict.returncode == 2
     assert strict.stderr.count("\n") == 1
     assert "fake-broken" in strict.stderr
+
+
+def test_a_healthy_list_is_short_and_what_is_broken_stands_out(tmp_path, monkeypatch, cli):
+    monkeypatch.setenv("COLUMNS", "80")
+    healthy = cli("plugins").stdout
+    assert "broken: " not in healthy
+    assert len(healthy.splitlines()) <= 30
+    assert max(map(len, healthy.splitlines())) <= 80
+    assert re.search(r"^game +fkl, gan, hinge, .*wgan", healthy, re.MULTILINE)
+    fakes.install(tmp_path, monkeypatch, "fake-broken", "raise ImportError('gone')")
+    shown = cli("plugins").stdout
+    assert "broken: plugin 'plugin' of fake-broken 1.0: ImportError: gone\n" in shown
+    assert "1 cannot be used" in shown
+    assert "fake-broken" in cli("plugins", "--kind", "game").stdout, "it may have been a game"
+
+
+def test_the_components_of_a_kind_have_a_line_each(cli):
+    said = {line.split()[0]: line for line in cli("plugins", "--kind", "game").stdout.splitlines()}
+    assert set(said) == set(Registry.discover().names("game"))
+    assert "D is paid for margins up to 1 and no further" in said["hinge"]
+    assert "(dalikit-relativistic " in said["relativistic"]
+    assert "DALI on MNIST" in cli("plugins", "--kind", "recipe").stdout
+    document = json.loads(cli("plugins", "--kind", "posterior", "--json").stdout)
+    assert {row["kind"] for row in document} == {"posterior"}
+    assert all(row["description"] for row in document)
+    unknown = cli("plugins", "--kind", "gam")
+    assert unknown.returncode == 2
+    assert "--kind gam: there is none. Did you mean 'game'? Kinds: augmentation, " in unknown.stderr
 
 
 @pytest.mark.parametrize("metadata", [None, b"Name: fake-odd\xff\nVersion: 1.0\xff\n"])

@@ -5,14 +5,18 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageFont
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
 from dalikit.assembly.registry import Registry
 from dalikit.cli import study as cli_study
 from dalikit.errors import UserError
+from dalikit.functional import lettering
 from dalikit.functional.schedules import Schedule
 from dalikit.interfaces import Study, StudyColumn
 from dalikit.runs import BestFacts, BestScores, DataFacts, RunDirectory, RunFacts
@@ -276,18 +280,47 @@ def test_a_table_is_drawn_whole():
 
 
 def test_what_the_font_lacks_is_drawn_in_letters_that_it_has():
-    drawn = [draw._text([line], ImageFont.load_default(20), 200) for line in ("64×64", "64x64", "64\ufffe64")]
+    drawn = [lettering.block([line], 20, 200) for line in ("64×64", "64x64", "64\ufffe64")]
     assert drawn[0].tobytes() == drawn[1].tobytes()
     assert drawn[0].tobytes() != drawn[2].tobytes()
 
 
-def test_no_figure_is_cut_off_where_the_terminal_is_narrow(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "30")
-    columns = tuple(replace(MODES, name=f"a column of modes {i}") for i in range(6))
-    cli_study._print(aggregate("t", [entry(record(8, seconds=90.0), label="DALI")], columns), None, False)
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if "DALI" in line]
-    assert line.count("8.0") == 6
-    assert line.split()[-2:] == ["1.5", "min"]
+@pytest.mark.parametrize("room", [30, 60, 80, 200])
+def test_no_figure_is_cut_off_and_no_line_is_wider_than_the_terminal(room, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(room))
+    columns = tuple(replace(MODES, name=f"of modes {i}") for i in range(6))
+    found = [entry(record(3 + 10 * i, seconds=90.0), label="DALI " * i + "!") for i in range(1, 4)]
+    cli_study._print(aggregate("t", found, columns), None, False)
+    said, _, below = capsys.readouterr().out.partition("Protocol of modes on ring8: ")
+    assert max(map(len, said.splitlines())) <= room
+    assert below == "weights averaged, samples 2500, part test, seed 0\n", (
+        "in a line where nobody reads along"
+    )
+    for figure in ("13.0", "23.0", "33.0"):
+        assert said.count(figure) == 6
+    assert said.count("1.5 min") == 3
+    assert [said.count(f"of modes {i}") for i in range(6)] == [1] * 6
+    assert (said.count("system") == 1) == (room == 200)
+
+
+def test_a_table_that_is_printed_quietly_is_the_table_alone(capsys):
+    table = aggregate("t", [entry(record(8))], (MODES,))
+    cli_study._print(table, None, False)
+    loud = capsys.readouterr().out
+    cli_study._print(table, Path("x"), False, quiet=True)
+    assert loud.startswith(quiet := capsys.readouterr().out)
+    assert "8.0" in quiet
+    assert loud.removeprefix(quiet).startswith("Protocol of modes on ring8: ")
+
+
+def test_the_best_and_the_papers_figure_stand_beside_their_own(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    columns = tuple(replace(MODES, name=f"of modes {i}") for i in range(5))
+    cli_study._print(aggregate("t", [entry(record(8, best=7))], columns), None, False)
+    said = capsys.readouterr().out.splitlines()
+    headings = [line.split("of modes") for line in said if line.startswith(" system") and "of modes" in line]
+    assert len(headings) > 1
+    assert all("best" in after for line in headings for after in line[1:])
 
 
 def test_a_montage_has_a_place_for_each_picture():
@@ -405,3 +438,38 @@ def test_the_seconds_of_a_run_are_those_of_all_its_processes(tmp_path):
     assert records.seconds_of(tmp_path) is None
     (tmp_path / records.ATTEMPTS).write_text('{"seconds": 2.5, "exit": 143}\n{"seconds": 4, "exit": 0}\n')
     assert records.seconds_of(tmp_path) == 6.5
+
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def noon(seconds: float) -> str:
+    return (NOON + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 1000), st.lists(st.integers(0, 50), max_size=4)), min_size=1, max_size=5
+    )
+)
+def test_the_time_of_a_run_is_what_it_worked_and_no_pause(tmp_path_factory, sessions):
+    """By its log: sessions that begin after a pause each, with steps that are some seconds apart."""
+    run, now, worked = RunDirectory(tmp_path_factory.mktemp("run")), 0.0, 0.0
+    starts, lines = [], []
+    for pause, steps in sessions:
+        now += pause
+        starts.append(noon(now))
+        for seconds in steps:
+            now, worked = now + seconds, worked + seconds
+            lines.append({"step": len(lines), "time": noon(now)})
+    data = DataFacts(x_shape=(2,), value_range=None)
+    run.replace_facts(RunFacts(identity="x", data=data, started=starts[0], resumed=starts[1:]))
+    assert records._measure_log(run, lines) == (pytest.approx(worked) if lines else None)
+
+
+def test_the_time_of_a_run_of_before_resumptions_were_noted(tmp_path):
+    run, data = RunDirectory(tmp_path), DataFacts(x_shape=(2,), value_range=None)
+    run.replace_facts(RunFacts(identity="x", data=data, started=noon(0)))
+    assert records._measure_log(run, [{"step": 1, "time": noon(7)}, {"step": 2, "time": noon(9)}]) == 9
+    assert records._measure_log(run, []) is None
+    assert records._measure_log(run, [{"step": 1}]) is None

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 import yaml
 
-from dalikit.assembly import checking, completion, resolve
+from dalikit.assembly import checking, completion, resolve, suggesting
 from dalikit.assembly.registry import Registry
 from dalikit.assembly.schema import json_schema
 from dalikit.errors import UnfitError, UserError
@@ -126,6 +126,43 @@ def test_a_method_without_posterior_and_encoder_has_none():
 def test_what_means_nothing_is_refused(layer, says):
     with pytest.raises(UserError, match=says):
         resolved(layer)
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        ({"lr": 0.1}, r"Unknown section 'lr': .* Did you mean trainer\.lr\?$"),
+        ({"lam": 0.1}, r"Did you mean method\.lam\?$"),
+        ({"learning_rate": 0.1}, r"Did you mean trainer\.lr\?$"),
+        ({"batchsize": 3}, r"Did you mean trainer\.batch_size\?$"),
+        ({"latent_size": 3}, r"Did you mean generator\.latent_size\?$"),
+        ({"momentum": 0.5}, r"Did you mean trainer\.optimizer\.momentum\?$"),
+        ({"width": 3}, r"Did you mean .*generator\.width or discriminator\.width or encoder\.width\?$"),
+        ({"every": 3}, r"callbacks\.checkpoint\.every or .*, or \d more\?$"),
+        ({"surprise": 3}, "Unknown section 'surprise'. Sections: "),
+    ],
+)
+def test_a_setting_without_its_section_is_told_where_it_stands(layer, says):
+    with pytest.raises(UserError, match=says):
+        resolved(layer)
+
+
+def test_every_setting_that_is_suggested_is_one():
+    """The trainer's and the components' parameters, each under the path that a layer takes it at."""
+    suggested = {path for paths in suggesting._settings(REGISTRY).values() for path in paths}
+    for path in (
+        "trainer.steps",
+        "posterior.name",
+        "generator.from_run",
+        "method.lam",
+        "metrics.modes.count",
+    ):
+        assert (path in suggested) == (path != "posterior.name")
+    for path in sorted(suggested):
+        layer = 3
+        for part in reversed(path.split(".")):
+            layer = {part: layer}
+        suggesting.check_known([layer], REGISTRY)  # raises for a section that is none
 
 
 def test_a_game_for_a_method_that_plays_none_is_refused(monkeypatch):

@@ -385,10 +385,28 @@ def test_a_run_of_another_format_is_refused(run):
 
 
 def test_no_run_and_no_checkpoint(run, tmp_path):
-    with pytest.raises(UserError, match=r"is not a run: it has no config\.yaml"):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"empty is not a run: it has no config\.yaml"):
+        RunDirectory.open(tmp_path / "empty")
+    with pytest.raises(UserError, match=f"is not a run, but runs lie in it: {run.path}. Name one"):
         RunDirectory.open(tmp_path)
-    with pytest.raises(UserError, match="has no checkpoint"):
+    with pytest.raises(UserError, match="has no checkpoint: it ended before it wrote one"):
         run.load_checkpoint()
+    with run.locked(), pytest.raises(UserError, match="still in training, and has no checkpoint yet"):
+        run.load_checkpoint()
+
+
+def test_the_last_step_of_a_log_is_that_of_its_last_whole_line(run):
+    assert run.last_step() == -1
+    for step in (3, 7):
+        run.log({"event": "losses", "step": step, "long": "x" * 200_000})
+    log = run.path / "metrics.jsonl"
+    assert run.last_step() == 7
+    log.write_bytes(log.read_bytes() + b'{"event": "losses", "step": 9')  # a process is killed as it writes
+    assert run.last_step() == 7
+    log.write_bytes(log.read_bytes() + b"\n")
+    with pytest.raises(UserError, match=r"metrics\.jsonl has a line that is not a record"):
+        run.last_step()
 
 
 def test_code_in_the_place_of_weights_is_not_run(run):

@@ -10,6 +10,7 @@ from dalikit.assembly.borrowing import from_run_layer
 from dalikit.assembly.checking import Layer, check_sections, kinds_of, roles_of
 from dalikit.assembly.completion import complete
 from dalikit.assembly.registry import Registry
+from dalikit.assembly.suggesting import check_known
 from dalikit.errors import UnfitError
 from dalikit.interfaces import Derived, Role
 from dalikit.runs.config import RunConfig, merge
@@ -50,6 +51,7 @@ def resolve(
         UserError: a name or a parameter is unknown, or a combination means nothing.
     """
     begun = time.monotonic() - spent
+    check_known(layers, registry)
     name = _last_name("recipe", layers)
     named: Layer = {} if name is None else registry.get("recipe", name).settings
     dataset = _last_name("dataset", [named, *layers]) or registry.kinds["dataset"].default

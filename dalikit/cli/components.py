@@ -23,21 +23,29 @@ def register(app: typer.Typer) -> None:
     app.command("config")(print_config)
 
 
-def plugins(json_: Json = False, strict: settings.Strict = False) -> None:
+def plugins(
+    json_: Json = False,
+    strict: settings.Strict = False,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Of one kind, e.g. game, and what each is.")
+    ] = None,
+) -> None:
     """List every component, where it comes from, and whether it can be used."""
     import warnings
 
     from dalikit.assembly.registry import PluginWarning, Registry
+    from dalikit.cli.listing import of_kind, print_rows, summary
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # each has a row of its own below
         rows = sorted(Registry.discover(strict=strict).rows, key=lambda row: (row.kind, row.name))
+    rows = of_kind(rows, kind)
     fields = ("kind", "name", "distribution", "version", "state", "detail")
-    document = [{field: getattr(row, field) for field in fields} for row in rows]
     if json_:
+        document = [{f: getattr(r, f) for f in fields} | {"description": summary(r.component)} for r in rows]
         print(json.dumps(document, indent=2))
     else:
-        _print_table(document, fields)
+        print_rows(rows, kind)
 
 
 def recipes(json_: Json = False) -> None:

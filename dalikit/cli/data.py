@@ -82,5 +82,6 @@ def _draw(data: "Dataset", target: Path) -> None:
     split = data.split("train")
     count = min(len(split), pictures.count(data.spec))
     x = data.scale(split.take(torch.arange(count), torch.Generator().manual_seed(0)).x)
-    pictures.save(pictures.draw(x, data.spec, x), target)
+    title = f"{data.name}: {count:,} of the training part, as training sees them"
+    pictures.save(pictures.draw(x, data.spec, x, title=title), target)
     print(f"Wrote {target}: {count:,} of the training part, as training sees them")

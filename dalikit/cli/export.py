@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalikit.cli import output
-from dalikit.cli.infer import Run, Weights
+from dalikit.cli.quiet import with_quiet
+from dalikit.cli.using import Run, Weights
 from dalikit.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(export)
+    app.command()(with_quiet(export))
 
 
 def export(

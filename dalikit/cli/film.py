@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from dalikit.cli import output
-from dalikit.cli.infer import Force, Run
+from dalikit.cli.infer import Force
+from dalikit.cli.quiet import with_quiet
+from dalikit.cli.using import Run
 from dalikit.cli.video import Fps, Loop
 from dalikit.errors import UserError
 
@@ -23,7 +25,7 @@ MOST = 10_000
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(film)
+    app.command()(with_quiet(film))
 
 
 def film(

@@ -1,35 +1,27 @@
-"""`dalikit sample`, `reconstruct`, `encode`, `vary`, `interpolate`, `neighbours`, `evaluate`: use a run."""
+"""`dalikit sample`, `reconstruct`, `encode`, `vary`, `interpolate`, `neighbours`: use a run."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from dalikit.cli import output, settings
 from dalikit.cli.given import MOST, Files, Label, Number, One, Steps, ValueRange, given, one
+from dalikit.cli.quiet import with_quiet
+from dalikit.cli.using import Device, Run, Seed, Weights, load_run
 from dalikit.cli.video import Fps, Loop, Video, check_options
-from dalikit.errors import UserError
 
-if TYPE_CHECKING:
-    from dalikit.model import RunModel
-
-Run = Annotated[Path, typer.Argument(help="Folder of a trained run.", show_default=False)]
 Out = Annotated[
     Path | None, typer.Option(help="Where to write.", show_default="a new file in the run's folder")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what is drawn.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")]
-Weights = Annotated[str, typer.Option(help="last, or best: those that validation found best.")]
-
 PICTURE_OR_ARRAYS = (".png", *output.ARRAYS)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    for command in (sample, reconstruct, encode, vary, interpolate, neighbours, evaluate):
-        app.command()(command)
+    for command in (sample, reconstruct, encode, vary, interpolate, neighbours):
+        app.command()(with_quiet(command))
 
 
 def sample(
@@ -48,9 +40,13 @@ def sample(
     """Draw samples: a picture (.png), an array (.npy, .npz), or a folder of single images."""
     from dalikit.pictures import count
 
-    model = _load(run, device, data_root, weights)
-    target = output.target(out, model.run.path, "sample.png", (*PICTURE_OR_ARRAYS, ""), force)
-    output.write_data(model, model.sample(n or count(model.spec), seed, label), target)
+    model = load_run(run, device, data_root, weights)
+    target = output.target(
+        out, model.run.path, output.named(model, "sample"), (*PICTURE_OR_ARRAYS, ""), force
+    )
+    drawn = model.sample(n or count(model.spec), seed, label)
+    what = f"{len(drawn):,} samples{'' if label is None else f' under label {label}'}, seed {seed}"
+    output.write_data(model, drawn, target, what)
 
 
 def reconstruct(
@@ -66,10 +62,11 @@ def reconstruct(
     data_root: settings.DataRoot = None,
 ) -> None:
     """Draw data beside their reconstructions: pictures, folders of them, or the first of the test part."""
-    model = _load(run, device, data_root, weights)
+    model = load_run(run, device, data_root, weights)
     data = given(model, files, n, label, value_range)
-    target = output.target(out, model.run.path, "reconstruct.png", PICTURE_OR_ARRAYS, force)
-    output.write_pairs(model, data.x.whole(), model.reconstruct(data.x, data.labels), target)
+    target = output.target(out, model.run.path, output.named(model, "reconstruct"), PICTURE_OR_ARRAYS, force)
+    originals = "given data" if files else "test data"
+    output.write_pairs(model, data.x.whole(), model.reconstruct(data.x, data.labels), target, originals)
 
 
 def encode(
@@ -92,7 +89,7 @@ def encode(
 
     from dalikit.inference import moments
 
-    model = _load(run, device, data_root, weights)
+    model = load_run(run, device, data_root, weights)
     data = given(model, files, None, label, value_range)
     target = output.target(out, model.run.path, "encode.npz", output.ARRAYS, force)
     found = []
@@ -120,12 +117,18 @@ def vary(
     """Draw a datum, and others whose codes come from its posterior q(z|x)."""
     import torch
 
-    model = _load(run, device, data_root, weights)
+    from dalikit.pictures import legend
+
+    model = load_run(run, device, data_root, weights)
     data = one(model, datum, label, value_range)
-    target = output.target(out, model.run.path, "vary.png", PICTURE_OR_ARRAYS, force)
+    target = output.target(out, model.run.path, output.named(model, "vary"), PICTURE_OR_ARRAYS, force)
     around = model.vary(data.x, n, seed, data.labels)[0]
-    own = data.x.whole().to(around)
-    output.write_data(model, torch.cat([own, around]) if target.suffix == ".png" else around, target)
+    if target.suffix == ".png":
+        what = legend(model.spec, "the datum", "made of codes drawn from its q(z|x)")
+        shown = torch.cat([data.x.whole().to(around), around])
+        output.write_data(model, shown, target, what, framed=[0])
+    else:
+        output.write_data(model, around, target, "")
 
 
 def interpolate(
@@ -145,18 +148,25 @@ def interpolate(
     data_root: settings.DataRoot = None,
 ) -> None:
     """Walk between two data in a straight line between their codes, under the first one's label."""
+    import torch
+
+    from dalikit.pictures import legend
     from dalikit.video import SUFFIXES
 
     check_options(video, out, fps, loop)
-    model = _load(run, device, data_root, weights)
+    model = load_run(run, device, data_root, weights)
     first, last = one(model, start, label, value_range), one(model, end, label, value_range)
     kinds, count = (SUFFIXES, steps or 60) if video else (PICTURE_OR_ARRAYS, steps or 10)
-    target = output.target(video or out, model.run.path, "interpolate.png", kinds, force)
+    target = output.target(video or out, model.run.path, output.named(model, "interpolate"), kinds, force)
     walk = model.interpolate(first.x, last.x, count, first.labels, last.labels)[0]
     if video:
         output.write_film(model, walk, target, fps, loop)
+    elif target.suffix == ".png":
+        what = legend(model.spec, "the two data", "made of codes on the straight line between theirs")
+        shown = torch.cat([first.x.whole().to(walk), walk, last.x.whole().to(walk)])
+        output.write_data(model, shown, target, what, columns=len(shown), framed=[0, len(shown) - 1])
     else:
-        output.write_data(model, walk, target, columns=count)
+        output.write_data(model, walk, target, "")
 
 
 def neighbours(
@@ -177,74 +187,19 @@ def neighbours(
     """Draw data, 8 of the test part or files, each followed by the training data with the nearest codes."""
     import torch
 
-    model = _load(run, device, data_root, weights)
+    from dalikit.pictures import legend
+
+    model = load_run(run, device, data_root, weights)
     data = given(model, files, 8, label, value_range)
-    target = output.target(out, model.run.path, "neighbours.png", PICTURE_OR_ARRAYS, force)
+    target = output.target(out, model.run.path, output.named(model, "neighbours"), PICTURE_OR_ARRAYS, force)
     found, distances = model.neighbours(data.x, n, among=among, labels=data.labels)
     own = data.x.whole().to(found)
     if target.suffix == ".png":
         rows = torch.cat([own[:, None], found], 1)
-        output.write_data(model, rows.flatten(0, 1), target, columns=n + 1)
+        what = legend(model.spec, "what was asked about", "the training data with the nearest codes")
+        asked = range(0, len(rows) * (n + 1), n + 1)
+        output.write_data(model, rows.flatten(0, 1), target, what, columns=n + 1, framed=asked)
     else:
         original = model.inputs.original
         arrays = {"x": original(own), "neighbours": original(found), "distances": distances}
         output.write_arrays(arrays, "neighbours", target)
-
-
-def evaluate(
-    run: Run,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="A metric; may be repeated.", show_default="the data set's")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="A metric's setting, e.g. metrics.modes.count=10000."
-        ),
-    ] = None,
-    part: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    seed: Seed = 0,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-    weights: Weights = "last",
-    device: Device = "cpu",
-    data_root: settings.DataRoot = None,
-) -> None:
-    """Score a run by metrics, each with its protocol beside it."""
-    from dalikit.cli.report import scores_table
-    from dalikit.runs.scores import scores_document
-
-    if part not in ("train", "validation", "test"):
-        raise UserError(f"--part {part}: it is train, validation or test")
-    model = _load(run, device, data_root, weights)
-    chosen = _metrics(model, metric, assignments or [])
-    scores, skipped = model.evaluate(chosen, part, seed)  # type: ignore[arg-type]
-    if json_:
-        document = scores_document(model.run, model.step, model.dataset, scores, skipped, seed, model.weights)
-        print(json.dumps(document, indent=2, allow_nan=False))
-    else:
-        scores_table(scores, skipped)
-
-
-def _metrics(
-    model: "RunModel", names: list[str] | None, assignments: list[str]
-) -> dict[str, dict[str, Any] | None] | None:
-    """The metrics asked for with their parameters, or None for the run's own as they are."""
-    from dalikit.runs.config import join
-    from dalikit.runs.configtext import from_assignment
-
-    given = join(from_assignment(text) for text in assignments)
-    if stray := [s for s, value in given.items() if s != "metrics" or not isinstance(value, dict)]:
-        raise UserError(
-            f"--set {stray[0]}: a run's metrics alone can be set, as metrics.NAME.PARAMETER=value"
-        )
-    if not names and not given:
-        return None
-    own = model.config.metrics
-    chosen = {name: own.get(name) or {} for name in names} if names else own
-    return join([chosen, given.get("metrics", {})])
-
-
-def _load(run: Path, device: str, data_root: Path | None, weights: str) -> "RunModel":
-    from dalikit.model import load
-
-    return load(run, device, data_root=data_root, weights=weights)  # type: ignore[arg-type]

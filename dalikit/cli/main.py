@@ -10,15 +10,18 @@ from typing import Annotated
 
 import typer
 
+import dalikit
 from dalikit.cli import (
     components,
     data,
     doctor,
+    evaluate,
     export,
     film,
     infer,
     push,
     reports,
+    runs,
     scorer,
     signals,
     study,
@@ -32,7 +35,7 @@ app = typer.Typer(
     name="dalikit",
     help="Train and use adversarial generative models that can also infer.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 train.register(app)
@@ -42,20 +45,31 @@ reports.register(app)
 export.register(app)
 film.register(app)
 push.register(app)
+evaluate.register(app)
 study.register(app)
 scorer.register(app)
 components.register(app)
 verify.register(app)
+runs.register(app)
 doctor.register(app)
 
 REFUSED = (errno.ENAMETOOLONG, errno.EACCES)
 """What the system says of a path wherever that is asked for: the user gave it, and no program can mend it."""
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"dalikit {dalikit.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[
         bool, typer.Option(help="Show the traceback of an error. Works after a command too.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
     """Train and use adversarial generative models that can also infer."""

@@ -1,6 +1,6 @@
 """What commands write: pictures, films, arrays, folders of images. Nothing is written over unasked."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,10 +38,25 @@ def target(out: Path | None, run: Path, default: str, suffixes: tuple[str, ...],
     return out
 
 
-def write_data(model: "RunModel", x: "Tensor", path: Path, columns: int | None = None) -> None:
+def named(model: "RunModel", stem: str) -> str:
+    """What a command's file is called where nobody says: a picture, or arrays where data cannot be drawn."""
+    from dalikit.pictures import drawable
+
+    return f"{stem}.png" if drawable(model.spec) else f"{stem}.npz"
+
+
+def write_data(
+    model: "RunModel",
+    x: "Tensor",
+    path: Path,
+    what: str,
+    columns: int | None = None,
+    framed: Collection[int] = (),
+) -> None:
     """Write x (N, *X) as a picture, an array `x`, or single images, as the path's ending says.
 
-    Arrays are in the data's own units, where training standardized them.
+    Arrays are in the data's own units, where training standardized them. A picture's title says `what` it
+    shows; those whose index is in `framed` were given, and the others made.
     """
     from dalikit import pictures
 
@@ -52,9 +67,19 @@ def write_data(model: "RunModel", x: "Tensor", path: Path, columns: int | None =
     if not path.suffix:
         _write_folder(x, model.spec.value_range, path)
     else:
-        reference = x if model.spec.value_range is not None else model.data("test")
-        pictures.save(pictures.draw(x, model.spec, reference, columns), path)
+        images = model.spec.value_range is not None
+        reference = x if images else model.data("test")
+        title = _title(model, what if images else f"{what}. Grey: test data")
+        drawn = pictures.draw(x, model.spec, reference, columns, framed=framed, title=title)
+        pictures.save(drawn, path)
     print(f"Wrote {path}")
+
+
+def _title(model: "RunModel", what: str) -> str:
+    config, weights = model.config, "best weights, " if model.weights == "best" else ""
+    steps = model.run.config.trainer.get("steps")
+    of = "" if steps in (None, model.step) else f" of {steps:,}"
+    return f"{config.method.name} on {config.dataset.name}, {weights}step {model.step:,}{of}\n{what}"
 
 
 def _write_folder(x: "Tensor", bounds: tuple[float, float] | None, folder: Path) -> None:
@@ -90,17 +115,21 @@ def write_film(model: "RunModel", x: "Tensor", path: Path, fps: float | None, lo
     print(f"Wrote {path}: {count} pictures")
 
 
-def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path) -> None:
-    """Write originals and reconstructions (N, *X): in turn in a picture, else as arrays."""
+def write_pairs(model: "RunModel", x: "Tensor", again: "Tensor", path: Path, originals: str) -> None:
+    """Write originals and reconstructions (N, *X): in turn in a picture, else as arrays.
+
+    The picture's title says what the `originals` are.
+    """
     from dalikit import pictures
 
     if path.suffix in ARRAYS:
         pairs = {"x": x, "reconstruction": again}
-        originals = {name: model.inputs.original(data) for name, data in pairs.items()}
-        write_arrays(originals, "reconstruction", path)
+        arrays = {name: model.inputs.original(data) for name, data in pairs.items()}
+        write_arrays(arrays, "reconstruction", path)
         return
     pictures.check_drawable(model.spec)
-    pictures.save(pictures.draw_pairs(x, again, model.spec, columns=8), path)
+    title = _title(model, f"Reconstructions. {pictures.pairs_legend(model.spec, originals)}")
+    pictures.save(pictures.draw_pairs(x, again, model.spec, columns=8, title=title), path)
     print(f"Wrote {path}")
 
 

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from dalikit.cli.infer import Run
+from dalikit.cli.quiet import with_quiet
 from dalikit.cli.sizes import told_size
+from dalikit.cli.using import Run
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(push)
+    app.command()(with_quiet(push))
 
 
 def push(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalikit.cli import output, settings
+from dalikit.cli.completing import run_folders
+from dalikit.cli.quiet import with_quiet
+from dalikit.cli.using import named
 from dalikit.errors import DalikitError, UserError
 
 if TYPE_CHECKING:
@@ -19,12 +22,19 @@ SECONDS = 5.0
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command()(report)
+    app.command()(with_quiet(report))
 
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN…", help="Folders of runs, or of a study.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="RUN…",
+            help="Folders of runs, latest, or a study's folder.",
+            show_default=False,
+            callback=named,
+            autocompletion=run_folders,
+        ),
     ],
     out: Annotated[
         Path | None,

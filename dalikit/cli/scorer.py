@@ -4,12 +4,14 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dalikit.cli import settings
+from dalikit.cli.quiet import Quiet
 from dalikit.errors import RunError, UserError
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data; the protocol asks for 10.")] = 10,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, … or auto.")] = "cpu",
     data_root: settings.DataRoot = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train the scorer of MNIST to ALICE's protocol, well under an hour on a free CPU core, and keep it."""
     if dataset != "mnist":
@@ -60,16 +63,14 @@ def train(
     place = find_device(device)
     data = build.make_dataset(RunConfig(dataset=Slot(name=dataset)), Registry.discover(), data_root)
     learn, validation, test = (scorer.read_labelled(data, part) for part in ("train", "validation", "test"))
-    started = time.monotonic()
-    _tell(
-        f"Training the digit scorer on {len(learn[0]):,} images and {scorer.COPIES} jittered copies of each"
-    )
+    started, tell = time.monotonic(), _silent if quiet else _tell
+    tell(f"Training the digit scorer on {len(learn[0]):,} images and {scorer.COPIES} jittered copies of each")
     made, best = scorer.train(
-        learn, validation, seed=seed, epochs=epochs, device=place, track=_track, tell=_tell
+        learn, validation, seed=seed, epochs=epochs, device=place, track=partial(_track, quiet), tell=tell
     )
     facts = _facts(made, test, best, data.preparation, seed, epochs)
     scorer.save(made, facts, target)
-    _tell(f"Trained for {time.monotonic() - started:.0f} s")
+    tell(f"Trained for {time.monotonic() - started:.0f} s")
     print(f"Accuracy on the {facts.isc_count:,} test images: {facts.accuracy:.4f}")
     print(
         f"Inception score of the {facts.isc_count:,} test images, 10 splits: {facts.isc_mean:.3f} ± "
@@ -117,13 +118,17 @@ def _free(path: Path, force: bool) -> Path:
     return path
 
 
-def _track(batches: Sequence["Tensor"], what: str) -> Iterable["Tensor"]:
+def _track(quiet: bool, batches: Sequence["Tensor"], what: str) -> Iterable["Tensor"]:
     from rich.console import Console
     from rich.progress import track
 
     shown = Console(stderr=True)
-    return track(batches, what, console=shown, transient=True, disable=not shown.is_terminal)
+    return track(batches, what, console=shown, transient=True, disable=quiet or not shown.is_terminal)
 
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _silent(line: str) -> None:
+    """For --quiet."""

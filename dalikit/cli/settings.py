@@ -6,33 +6,65 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dalikit.cli.completing import of_kind, run_folders
+from dalikit.cli.using import named
 from dalikit.errors import UserError
 
 if TYPE_CHECKING:
     from dalikit.assembly.registry import Registry
 
-Method = Annotated[str | None, typer.Option(help="Objective, e.g. dali, gan.", show_default="dali")]
+Method = Annotated[
+    str | None,
+    typer.Option(help="Objective, e.g. dali, gan.", autocompletion=of_kind("method"), show_default="dali"),
+]
 Game = Annotated[
-    str | None, typer.Option(help="Adversarial game, e.g. gan, fkl, wgan, hinge.", show_default="gan")
+    str | None,
+    typer.Option(
+        help="Adversarial game, e.g. gan, fkl, wgan, hinge.",
+        autocompletion=of_kind("game"),
+        show_default="gan",
+    ),
 ]
 Posterior = Annotated[
-    str | None, typer.Option(help="Family of q(z|x), e.g. diag, identity.", show_default="diag")
+    str | None,
+    typer.Option(
+        help="Family of q(z|x), e.g. diag, identity.",
+        autocompletion=of_kind("posterior"),
+        show_default="diag",
+    ),
 ]
 Backbone = Annotated[
-    str | None, typer.Option(help="Family of networks, e.g. dcgan, mlp.", show_default="the data set's")
+    str | None,
+    typer.Option(
+        help="Family of networks, e.g. dcgan, mlp.",
+        autocompletion=of_kind("backbone"),
+        show_default="the data set's",
+    ),
 ]
 Dataset = Annotated[
-    str | None, typer.Option(help="Data set, e.g. digits, grid25, ring8.", show_default="digits")
+    str | None,
+    typer.Option(
+        help="Data set, e.g. digits, grid25, ring8.", autocompletion=of_kind("dataset"), show_default="digits"
+    ),
 ]
 Data = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Your own: a folder, .zip, .parquet, .npy or .npz.")
 ]
 Augmentation = Annotated[
     str | None,
-    typer.Option(help="What D's sight is augmented by, e.g. ada, diffaugment.", show_default="none"),
+    typer.Option(
+        help="What D's sight is augmented by, e.g. ada, diffaugment.",
+        autocompletion=of_kind("augmentation"),
+        show_default="none",
+    ),
 ]
 Recipe = Annotated[
-    str | None, typer.Option(help="Named configuration to start from.", show_default="the data set's own")
+    str | None,
+    typer.Option(
+        help="Named configuration to start from.",
+        autocompletion=of_kind("recipe"),
+        show_default="the data set's own",
+    ),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file of settings, e.g. a run's config.yaml.")
@@ -43,7 +75,13 @@ Assignments = Annotated[
 ]
 FromRun = Annotated[
     Path | None,
-    typer.Option("--from", metavar="RUN", help="Start all players from a run's, on data of the same shape."),
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Start all players from a run's, on data of the same shape.",
+        callback=named,
+        autocompletion=run_folders,
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of weights, data order and noise.", show_default="0")]
 Steps = Annotated[int | None, typer.Option(help="Iterations in all.", show_default="the recipe's")]

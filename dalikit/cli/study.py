@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalikit.cli import settings
+from dalikit.cli.completing import of_kind, run_folders
+from dalikit.cli.quiet import Quiet
+from dalikit.cli.tables import print_lines, print_table
+from dalikit.cli.using import named
 from dalikit.errors import RunError, UserError
 
 if TYPE_CHECKING:
-    from rich.table import Table as Grid
-
     from dalikit.studies.table import Table
-
-WIDEST = 1000
-"""Characters in a line of a printed table."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -27,7 +26,12 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    study: Annotated[str, typer.Argument(help="table1, table2, figure1, mixture, or a plugin's.")],
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="table1, table2, figure1, mixture, or a plugin's.", autocompletion=of_kind("study")
+        ),
+    ],
     rows: Annotated[str | None, typer.Option(metavar="A,B", help="Rows by name.", show_default="all")] = None,
     seeds: Annotated[
         str, typer.Option(metavar="N or A,B", help="How many seeds, from 0; or the seeds themselves.")
@@ -47,6 +51,7 @@ def reproduce(
     ] = False,
     json_: Json = False,
     data_root: settings.DataRoot = None,
+    quiet: Quiet = False,
 ) -> int:
     """Run a study and write its table beside the paper's; the same command goes on after an interruption."""
     numbers = _seeds(seeds)
@@ -61,15 +66,23 @@ def reproduce(
     plan = make_plan(found, registry, folder, budget, _names(rows), _names(dataset), numbers)
     if rescore:
         set_scores_aside(plan.runs)
-    table = carry_out(plan, registry, jobs, _silent if json_ else _say)
-    _print(table, folder / study, json_)
+    table = carry_out(plan, registry, jobs, _silent if json_ or quiet else _say)
+    _print(table, folder / study, json_, quiet=quiet)
     if not any(line.entry.records for line in table.lines):
         raise RunError(f"No run of {study} finished; {folder / f'{study}.md'} says why for each")
     return 1 if any(line.entry.faults for line in table.lines) else 0
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of finished runs.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN…",
+            help="Folders of finished runs; one may be latest.",
+            callback=named,
+            autocompletion=run_folders,
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", show_default="nowhere", help="Where to write the table.")
     ] = None,
@@ -109,36 +122,19 @@ def _seeds(text: str) -> list[int]:
     return list(range(numbers[0]))
 
 
-def _print(table: "Table", stem: Path | None, json_: bool) -> None:
-    from rich import box
-    from rich.table import Table as Grid
-    from rich.text import Text
-
+def _print(table: "Table", stem: Path | None, json_: bool, *, quiet: bool = False) -> None:
     from dalikit.studies import render
 
     if json_:
         print(json.dumps(render.document(table), indent=2, allow_nan=False))
         return
     for dataset in table.datasets:
-        headings, rows = render.grid(table, dataset)
-        grid = Grid(*headings, title=dataset, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for row in rows:
-            grid.add_row(*map(Text, row))
-        _print_whole(grid)
-    for line in [*render.reasons(table), *render.protocols(table)]:
-        print(line)
+        print_table(*render.grid(table, dataset), title=dataset)
+    if quiet:
+        return
+    print_lines([*render.reasons(table), *render.protocols(table)])
     if stem is not None:
         print(f"Wrote {stem}.json, .md and .png")
-
-
-def _print_whole(grid: "Grid") -> None:
-    """Print a table, wider than the terminal if it must be: a figure that is cut off is none."""
-    from rich.console import Console
-    from rich.measure import Measurement
-
-    console = Console()
-    whole = Measurement.get(console, console.options.update(width=WIDEST), grid).maximum
-    Console(width=max(console.width, whole)).print(grid)
 
 
 def _say(line: str) -> None:
@@ -146,4 +142,4 @@ def _say(line: str) -> None:
 
 
 def _silent(line: str) -> None:
-    """For --json, which prints one document and nothing else."""
+    """For --json and --quiet, which print what was asked for and nothing else."""

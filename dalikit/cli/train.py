@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalikit.cli import reports, settings
+from dalikit.cli.completing import run_folders
+from dalikit.cli.quiet import Quiet, hushed
 from dalikit.cli.signals import first_gracefully
+from dalikit.cli.using import named
 from dalikit.errors import NonFiniteLossError, RunGoneError, UserError
 
 if TYPE_CHECKING:
@@ -66,7 +69,13 @@ def train(
         Path | None, typer.Option(help="Folder of the run.", show_default="a new one under runs/")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with this run; only --steps may change.")
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with this run; only --steps may change.",
+            callback=named,
+            autocompletion=run_folders,
+        ),
     ] = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Resume a run whose files were edited, as they are now.")
@@ -79,6 +88,7 @@ def train(
     ] = True,
     data_root: settings.DataRoot = None,
     strict: settings.Strict = False,
+    quiet: Quiet = False,
 ) -> int:
     """Train a method: with no options, DALI on 8×8 digits, in about a minute."""
     started = time.monotonic()
@@ -95,9 +105,8 @@ def train(
             or dry_run
         ):
             raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
-        with training_run.resume(
-            resume, registry, steps, data_root, accept_changes=accept_changes
-        ) as training:
+        again = training_run.resume(resume, registry, steps, data_root, accept_changes=accept_changes)
+        with hushed(quiet), again as training:
             trainer = training.trainer
             from dalikit.cli.report import warn_of_other_data
 
@@ -114,7 +123,7 @@ def train(
 
         print_plan(resolved.config, registry, data_root)
         return 0
-    with training_run.start(resolved, registry, out, data_root, sys.argv[1:]) as training:
+    with hushed(quiet), training_run.start(resolved, registry, out, data_root, sys.argv[1:]) as training:
         _introduce(resolved, training)
         return _fit(training, started, max_time, report=report)
 
@@ -206,20 +215,18 @@ def _say_interrupted(trainer: "Trainer", run: "RunDirectory", why: str) -> None:
 
 def _say_finished(training: "TrainingRun", started: float, *, report: bool) -> None:
     from dalikit.cli.report import scores_table
+    from dalikit.pictures import drawable
 
     trainer, path = training.trainer, training.run.path
     scores_table(training.scores, training.skipped, training.best)
     page = reports.report_trained(training) if report and reports.installed() else None
     print(f"Reached step {trainer.step} in {time.monotonic() - started:.0f} s. Everything lies in {path}")
-    infers = trainer.inference.infers
-    print(f"  pictures   {path / 'samples'}{'/ and reconstructions/' if infers else '/'}")
+    infers, seen = trainer.inference.infers, drawable(trainer.dataset.spec)
+    if seen and (path / "samples").is_dir():
+        print(f"  pictures   {path / 'samples'}{'/ and reconstructions/' if infers else '/'}")
     if page is not None:
         print(f"  report     {page}")
     print("Next:")
-    for command in (
-        *(["report"] if page is None else []),
-        "sample",
-        *(["reconstruct"] if infers else []),
-        "evaluate",
-    ):
+    code = "reconstruct" if seen else "encode"  # of vectors there are no pictures to look at
+    for command in (*(["report"] if page is None else []), "sample", *([code] if infers else []), "evaluate"):
         print(f"  dalikit {command} {path}")

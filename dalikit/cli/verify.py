@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dalikit.cli import settings
+from dalikit.cli.completing import run_folders
 from dalikit.cli.components import Json
 from dalikit.cli.sizes import told_size
+from dalikit.cli.using import named
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -22,7 +24,12 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="The run's folder, or latest.", callback=named, autocompletion=run_folders
+        ),
+    ],
     json_: Json = False,
     data_root: settings.DataRoot = None,
 ) -> int:

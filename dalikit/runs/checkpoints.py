@@ -16,6 +16,7 @@ from dalikit.interfaces.watching import not_finite
 from dalikit.runs.documents import FACTS, RunDocuments
 from dalikit.runs.facts import BestFacts
 from dalikit.runs.folders import folders, load_tensors, newest, save_tensors, step_of, written
+from dalikit.runs.lock import held
 from dalikit.runs.log import RunLog
 from dalikit.runs.manifest import ComponentFacts, DamagedError, Manifest
 
@@ -175,6 +176,11 @@ class Checkpoints(RunDocuments, RunLog):
             remove_folder(passed)
 
     def _nothing_saved(self) -> UserError:
+        if held(self.path):
+            return UserError(
+                f"Run {self.path} is still in training, and has no checkpoint yet: one comes every "
+                "callbacks.checkpoint.every steps, and when it is stopped by Ctrl-C"
+            )
         return UserError(
             f"Run {self.path} has no checkpoint: it ended before it wrote one. `dalikit train --resume "
             f"{self.path}` starts it anew, with the same settings"

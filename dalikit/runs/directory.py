@@ -22,6 +22,7 @@ from dalikit.runs.lock import locked
 from dalikit.runs.log import LOG
 from dalikit.runs.manifest import ComponentFacts, DamagedError, Manifest
 from dalikit.runs.sealing import is_sealed, seal_object
+from dalikit.whereabouts import told_inside
 
 SCORES = "scores.json"
 """The final scores' file."""
@@ -70,9 +71,7 @@ class RunDirectory(Checkpoints, RunFolder):
         except PermissionError:
             raise forbidden(path / CONFIG) from None
         except (OSError, ValueError):  # a name with NUL is a ValueError
-            raise UserError(
-                f"{path} is not a run: it has no config.yaml. `dalikit train` makes runs."
-            ) from None
+            raise no_run(path) from None
         if run.facts.format != FORMAT:
             raise UserError(
                 f"Run {path} is of format {run.facts.format}, this dalikit reads {FORMAT}: the dalikit that "
@@ -184,6 +183,17 @@ class RunDirectory(Checkpoints, RunFolder):
             (self.path / ASIDE).unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"Cannot remove {self.path / ASIDE}: {error.strerror}") from None
+
+
+def no_run(path: Path) -> UserError:
+    """What is raised where a folder is no run: which runs lie in it, if any do."""
+    try:
+        inside = told_inside(path)
+    except (OSError, ValueError):  # a name with NUL
+        inside = ""
+    if inside:
+        return UserError(f"{path} is not a run, but {inside}. Name one of them")
+    return UserError(f"{path} is not a run: it has no config.yaml. `dalikit train` makes runs.")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,9 @@ except ImportError:  # Windows
 
 LOCK = ".lock"
 """The file that a process which trains in the folder holds locked."""
+
+LOOKS, MOMENT = 4, 0.02
+"""How often a lock that is held is tried, and seconds between."""
 
 DIGITS = 20
 """The most that is read of the number of the process which holds it."""
@@ -87,11 +91,16 @@ def lockable(path: Path) -> bool:
 
 def _hold(folder: Path) -> IO[str] | None:
     """The lock's file, held and with this process's number in it; None where there are no locks."""
+    looks = LOOKS
     while fcntl is not None:
         file = _open(folder / LOCK)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if looks := looks - 1:  # whoever asks whether it is held holds it for a moment
+                file.close()
+                time.sleep(MOMENT)
+                continue
             with file:
                 holder = file.read(DIGITS).strip()
             holder = f"process {holder}" if holder.isdecimal() else "another process"

@@ -23,6 +23,10 @@ MOST = 1 << 28
 """Bytes of a log at most: some million lines."""
 
 
+TAIL = 1 << 18
+"""Bytes of a log's end, in which its last line stands."""
+
+
 @dataclass(frozen=True)
 class RunLog:
     """The log of a run on disk, at `path`."""
@@ -84,6 +88,27 @@ class RunLog:
     def log_lines(self) -> list[dict[str, Any]]:
         """What the lines say, without a last one that was cut off; raises as `rewind` does."""
         return [line for _, line in self._lines()]
+
+    def last_step(self) -> int:
+        """The step of the last line, -1 where there is none; no more than the log's end is read.
+
+        Raises:
+            UserError: this user may not read it, or the line is none that was written.
+        """
+        try:
+            with open_plain(self.path / LOG) as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+                lines = file.read(TAIL).rpartition(b"\n")[0].splitlines()
+        except FileNotFoundError:
+            return -1
+        except PermissionError:
+            raise forbidden(self.path / LOG) from None
+        except OSError as error:
+            raise UserError(f"Run {self.path} is damaged: {LOG}: {error.strerror}") from None
+        step = _step_of(lines[-1].decode("utf-8", "replace"), -1) if lines else -1
+        if lines and step < 0:
+            raise UserError(f"Run {self.path} is damaged: {LOG} has a line that is not a record")
+        return step
 
     def _bytes(self) -> bytes:
         try:

@@ -11,7 +11,7 @@ from dalikit.interfaces.watching import not_finite
 from dalikit.runs.checkpoints import STATE, TRAINING, WEIGHTS
 from dalikit.runs.config import RunConfig
 from dalikit.runs.continuity import log_faults
-from dalikit.runs.directory import SCORES, RunDirectory
+from dalikit.runs.directory import SCORES, RunDirectory, no_run
 from dalikit.runs.documents import CONFIG, FACTS
 from dalikit.runs.facts import FORMAT, BestFacts, FinalScores, RunFacts
 from dalikit.runs.fault import Fault
@@ -70,7 +70,7 @@ def check_is_run(path: Path) -> None:
     """Raise `UserError` unless there is a run at `path`, whole or not, of the format that is read here."""
     traces = any((path / name).exists() for name in (CONFIG, LOG, "checkpoints"))
     if not path.is_dir() or not traces:
-        raise UserError(f"{path} is not a run: it has no {CONFIG}. `dalikit train` makes runs.")
+        raise no_run(path)
     try:
         content = read_json(path / FACTS, path)
     except UserError:

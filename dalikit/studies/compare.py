@@ -5,13 +5,17 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 
+from dalikit.assembly.origins import settings_of
 from dalikit.assembly.registry import Registry
+from dalikit.assembly.resolve import GIVEN
 from dalikit.errors import UserError
 from dalikit.interfaces import Study, StudyColumn
 from dalikit.runs import RunDirectory
+from dalikit.runs.config import RunConfig
 from dalikit.studies import records
+from dalikit.studies.naming import Settings, tell_apart
 from dalikit.studies.records import Record
-from dalikit.studies.table import Entry, Table, aggregate
+from dalikit.studies.table import Cell, Entry, Table, aggregate
 
 
 def compare_runs(folders: Sequence[Path], registry: Registry) -> Table:
@@ -22,13 +26,12 @@ def compare_runs(folders: Sequence[Path], registry: Registry) -> Table:
             same data are scored by different protocols.
     """
     groups: dict[str, Group] = {}
-    for folder in dict.fromkeys(path.resolve() for path in folders):
+    for folder in {path.resolve(): path for path in folders}.values():
         run = RunDirectory.open(folder)
         run.warn_of_edits()
         config = run.config
         key = config.model_copy(update={"seed": 0}).model_dump_json()
-        label = str(config.recipe or config.method.name)
-        group = groups.setdefault(key, Group(label, str(config.dataset.name)))
+        group = groups.setdefault(key, _group(run, config))
         if (other := group.records.get(config.seed)) is not None:
             raise UserError(
                 f"{other.folder} and {folder} are of the same settings and both of seed {config.seed}, which "
@@ -41,7 +44,7 @@ def compare_runs(folders: Sequence[Path], registry: Registry) -> Table:
         for group, name in zip(found, _names(found), strict=True)
     ]
     everything = [record for entry in entries for record in entry.records]
-    return aggregate("comparison of runs", entries, _columns(everything, registry))
+    return _without_absent(aggregate("comparison of runs", entries, _columns(everything, registry)))
 
 
 @dataclass
@@ -50,23 +53,48 @@ class Group:
 
     label: str
     dataset: str
+    settings: Settings = field(default_factory=Settings)
     records: dict[int, Record] = field(default_factory=dict)
 
 
+def _group(run: RunDirectory, config: RunConfig) -> Group:
+    """A group to begin with a run: its recipe names it, where that is not the data set's own."""
+    recipe, dataset = config.recipe, str(config.dataset.name)
+    label = str(config.method.name if recipe in (None, dataset) else recipe)
+    origins = (run.facts.model_extra or {}).get("origins")
+    given = [path for path, who in origins.items() if who == GIVEN] if isinstance(origins, dict) else []
+    return Group(label, dataset, Settings(dict(settings_of(config)), given))
+
+
 def _names(groups: Sequence[Group]) -> list[str]:
-    """A name for each group: its label, and its place where others on the same data have that label too."""
-    alike: dict[tuple[str, str], list[Path]] = {}
+    """A name for each group: its label, and in what it differs from others on the same data of that label."""
+    alike: dict[tuple[str, str], list[Group]] = {}
     for group in groups:
-        alike.setdefault((group.dataset, group.label), []).append(_place(group))
-    return [
-        group.label if len(places) == 1 else f"{group.label} ({apart(_place(group), places)})"
-        for group in groups
-        for places in [alike[group.dataset, group.label]]
-    ]
+        alike.setdefault((group.dataset, group.label), []).append(group)
+    names: dict[int, str] = {}
+    for own in alike.values():
+        places = [_place(group) for group in own]
+        told = tell_apart([group.settings for group in own], [apart(place, places) for place in places])
+        names |= {id(g): f"{g.label} ({what})" for g, what in zip(own, told, strict=True)}
+        if len(own) == 1:
+            names[id(own[0])] = own[0].label
+    return [names[id(group)] for group in groups]
+
+
+def _without_absent(table: Table) -> Table:
+    """The table without reasons in columns that nothing on the same data was ever asked for."""
+    lines = []
+    for line in table.lines:
+        records = [r for o in table.lines if o.entry.dataset == line.entry.dataset for r in o.entry.records]
+        asked = {metric for record in records for metric in (*record.metrics, *record.skipped)}
+        foreign = {column.name for column in table.columns if column.metric not in asked}
+        cells = {name: Cell(None) if name in foreign else cell for name, cell in line.cells.items()}
+        lines.append(replace(line, cells=cells))
+    return replace(table, lines=tuple(lines))
 
 
 def _place(group: Group) -> Path:
-    return next(iter(group.records.values())).folder
+    return next(iter(group.records.values())).folder.resolve()
 
 
 def apart(path: Path, places: Sequence[Path]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from dalikit.functional.lettering import INK, PAPER, Font, block, font, plain, stack, width, wrap
 from dalikit.pictures import SIDE
 from dalikit.studies.render import captions, grid, protocols
 
@@ -21,23 +22,17 @@ PAD = 14
 TALLEST = 4000
 """Pixels beyond which a montage is made smaller: 50 rows of pictures are of no use otherwise."""
 
-INK, RULE, PAPER, SHADE = (25, 25, 25), (170, 170, 170), (255, 255, 255), (242, 244, 248)
-
-LACKING = str.maketrans({"×": "x", "²": "^2", "σ": "sigma", "λ": "lambda", "μ": "mu", "–": "-"})
-"""Letters that Pillow's own font lacks, and what stands for them."""
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+RULE, SHADE = (170, 170, 170), (242, 244, 248)
 
 
 def table_picture(table: Table) -> Image.Image:
     """The table, a block for each data set, its captions and protocols below."""
-    font, small = ImageFont.load_default(SIZE), ImageFont.load_default(SIZE - 5)
-    blocks = [_block(dataset, *grid(table, dataset), font) for dataset in table.datasets]
-    width = max([block.width for block in blocks] + [_width(table.title, font) + 2 * PAD, SIDE])
+    large, small = font(SIZE), font(SIZE - 5)
+    blocks = [_block(dataset, *grid(table, dataset), large) for dataset in table.datasets]
+    wide = max([each.width for each in blocks] + [width(table.title, large) + 2 * PAD, SIDE])
     notes = [*captions(table), *protocols(table)]
-    lines = [line for text in notes for line in _wrap(text, small, width - 2 * PAD)]
-    foot = _text(lines, small, width)
-    return _stack([_text([table.title], font, width), *blocks, foot], width)
+    lines = [line for text in notes for line in wrap(text, small, wide - 2 * PAD)]
+    return stack([block([table.title], SIZE, wide), *blocks, block(lines, SIZE - 5, wide)])
 
 
 def montage(cells: Sequence[Sequence[tuple[str, Image.Image | None]]], title: str) -> Image.Image:
@@ -47,17 +42,17 @@ def montage(cells: Sequence[Sequence[tuple[str, Image.Image | None]]], title: st
         cells: rows of (label, picture); rows may differ in length.
         title: what stands above all.
     """
-    font = ImageFont.load_default(SIZE - 2)
+    letters = font(SIZE - 2)
     side = max(120, min(SIDE // 2, TALLEST // max(1, len(cells)) - LINE - PAD))
     columns = max((len(row) for row in cells), default=1)
-    width = max(columns * (side + PAD) + PAD, _width(title, font) + 2 * PAD)
-    sheet = Image.new("RGB", (width, LINE + PAD + len(cells) * (side + LINE + PAD)), PAPER)
+    wide = max(columns * (side + PAD) + PAD, width(title, letters) + 2 * PAD)
+    sheet = Image.new("RGB", (wide, LINE + PAD + len(cells) * (side + LINE + PAD)), PAPER)
     pen = ImageDraw.Draw(sheet)
-    pen.text((PAD, PAD // 2), title, INK, font)
+    pen.text((PAD, PAD // 2), plain(title), INK, letters)
     for i, row in enumerate(cells):
         for j, (label, picture) in enumerate(row):
             x, y = PAD + j * (side + PAD), LINE + PAD + i * (side + LINE + PAD)
-            pen.text((x, y), _cut(label, font, side), INK, font)
+            pen.text((x, y), plain(_cut(label, letters, side)), INK, letters)
             pen.rectangle((x - 1, y + LINE - 5, x + side, y + LINE - 4 + side), outline=RULE)
             if picture is not None:
                 shrunk = picture.convert("RGB")
@@ -66,13 +61,13 @@ def montage(cells: Sequence[Sequence[tuple[str, Image.Image | None]]], title: st
     return sheet
 
 
-def _block(dataset: str, headings: list[str], rows: list[list[str]], font: Font) -> Image.Image:
+def _block(dataset: str, headings: list[str], rows: list[list[str]], letters: Font) -> Image.Image:
     """One data set's lines under its name: the first column to the left, figures to the right."""
     cells = [headings, *rows]
-    widths = [max(_width(row[i], font) for row in cells) + 2 * PAD for i in range(len(headings))]
+    widths = [max(width(row[i], letters) for row in cells) + 2 * PAD for i in range(len(headings))]
     picture = Image.new("RGB", (sum(widths) + 1, LINE * (len(cells) + 1) + PAD), PAPER)
     pen = ImageDraw.Draw(picture)
-    pen.text((PAD, 6), dataset, INK, font)
+    pen.text((PAD, 6), plain(dataset), INK, letters)
     for i, row in enumerate(cells):
         top = LINE * (i + 1)
         if i % 2 == 0:
@@ -81,51 +76,13 @@ def _block(dataset: str, headings: list[str], rows: list[list[str]], font: Font)
             pen.line((0, top, picture.width, top), fill=RULE)
         left = 0
         for j, (text, wide) in enumerate(zip(row, widths, strict=True)):
-            x = left + PAD if j == 0 else left + wide - PAD - _width(text, font)
-            pen.text((x, top + 5), text, INK, font)
+            x = left + PAD if j == 0 else left + wide - PAD - width(text, letters)
+            pen.text((x, top + 5), plain(text), INK, letters)
             left += wide
     return picture
 
 
-def _text(lines: Sequence[str], font: Font, width: int) -> Image.Image:
-    picture = Image.new("RGB", (width, (LINE - 6) * len(lines) + PAD), PAPER)
-    pen = ImageDraw.Draw(picture)
-    for i, line in enumerate(lines):
-        pen.text((PAD, PAD // 2 + i * (LINE - 6)), _plain(line), INK, font)
-    return picture
-
-
-def _stack(parts: Sequence[Image.Image], width: int) -> Image.Image:
-    sheet = Image.new("RGB", (width, sum(part.height for part in parts)), PAPER)
-    top = 0
-    for part in parts:
-        sheet.paste(part, (0, top))
-        top += part.height
-    return sheet
-
-
-def _plain(text: str) -> str:
-    """The text in the letters that Pillow's own font has."""
-    return text.translate(LACKING)
-
-
-def _width(text: str, font: Font) -> int:
-    return round(font.getlength(text))
-
-
-def _cut(text: str, font: Font, width: int) -> str:
-    while text and _width(text, font) > width:
+def _cut(text: str, letters: Font, most: int) -> str:
+    while text and width(text, letters) > most:
         text = text[:-1]
     return text
-
-
-def _wrap(text: str, font: Font, width: int) -> list[str]:
-    """The text in lines no wider than `width`, broken at spaces."""
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and _width(longer, font) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines

@@ -35,7 +35,7 @@ def study_picture(table: Table, wanted: Sequence[str], registry: Registry) -> Im
             for kind in wanted
         ]
         rows += [cells[start : start + WIDE] for start in range(0, len(cells), WIDE)]
-    return montage(rows, table.title)
+    return montage(rows, f"{table.title}. Framed, or grey points: test data")
 
 
 def _label_picture(label: str, line: Line, kind: str, registry: Registry) -> tuple[str, Image.Image | None]:

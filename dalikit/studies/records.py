@@ -3,16 +3,20 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from dalikit.errors import UserError
 from dalikit.interfaces import StudyColumn
 from dalikit.runs import BestScores, RunDirectory
+from dalikit.runs.lock import held
 
 ATTEMPTS = "attempts.jsonl"
 """In a run's folder: a line for each process that worked on it, with its seconds and exit code."""
+
+
+NONE = timedelta()
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ def read(folder: Path) -> Record:
         UserError: it is not finished, or it is damaged.
     """
     run = RunDirectory(folder)
+    if not run.scored and held(folder):
+        raise UserError(f"Run {folder} is still in training: it has no final scores yet")
     if not run.scored:
         raise UserError(
             f"Run {folder} has no scores.json of its last step: it is not finished; "
@@ -96,10 +102,22 @@ def _number(value: Any, column: StudyColumn) -> float | None:
 
 
 def _measure_log(run: RunDirectory, log: Sequence[Mapping[str, Any]]) -> float | None:
-    """From the run's start to the last line of its log: pauses before a resumption count."""
+    """From each start or resumption to the last line that was logged before the next one, in all.
+
+    What a run of before dalikit noted its resumptions paused, counts.
+    """
     try:
-        started = (run.facts.model_extra or {})["started"]
-        begun, ended = (datetime.fromisoformat(text) for text in (started, log[-1]["time"]))
-        return (ended - begun).total_seconds()
-    except (UserError, ValueError, KeyError, IndexError, TypeError):
+        told = run.facts.model_extra or {}
+        starts = [datetime.fromisoformat(text) for text in (told["started"], *told.get("resumed", ()))]
+        times = [datetime.fromisoformat(line["time"]) for line in log]
+        ends = [*starts[1:], None]
+        worked = [
+            max(
+                (time - start for time in times if start <= time and (end is None or time < end)),
+                default=NONE,
+            )
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        return sum(worked, NONE).total_seconds() if times else None
+    except (UserError, ValueError, KeyError, TypeError):
         return None

@@ -85,11 +85,29 @@ def markdown(table: Table) -> str:
 
 
 def protocols(table: Table) -> list[str]:
-    """A sentence for each metric on each data set: all that its figures depend on."""
+    """All that the figures on each data set depend on, in sentences."""
     return [
-        f"Protocol of {metric} on {dataset}: {tell_protocol(found)}"
+        sentence
         for dataset, metrics in table.protocols.items()
-        for metric, found in metrics.items()
+        for sentence in tell_protocols(metrics, f" on {dataset}")
+    ]
+
+
+def tell_protocols(metrics: Mapping[str, Mapping[str, Any]], where: str = "") -> list[str]:
+    """Metrics' protocols in sentences: what all have in common is said once.
+
+    Examples:
+        >>> tell_protocols({"a": {"samples": 9, "seed": 0}, "b": {"seed": 0}})
+        ['Protocol of a, b: seed 0', 'Protocol of a, besides: samples 9']
+    """
+    first, *others = metrics.values() or ({},)
+    shared = {key: v for key, v in first.items() if all(key in o and o[key] == v for o in others)}
+    if not others or not shared:
+        return [f"Protocol of {name}{where}: {tell_protocol(found)}" for name, found in metrics.items()]
+    own = {name: {k: v for k, v in found.items() if k not in shared} for name, found in metrics.items()}
+    return [
+        f"Protocol of {', '.join(metrics)}{where}: {tell_protocol(shared)}",
+        *(f"Protocol of {name}{where}, besides: {tell_protocol(rest)}" for name, rest in own.items() if rest),
     ]
 
 

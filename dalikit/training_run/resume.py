@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dalikit.assembly import build, checking
 from dalikit.assembly.inventory import check_present, components_of
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError
-from dalikit.runs import RunDirectory
+from dalikit.runs import RunDirectory, RunFacts
 from dalikit.runs.checkpoints import Checkpoint
 from dalikit.runs.directory import SCORES
 from dalikit.runs.manifest import ComponentFacts
@@ -56,13 +57,19 @@ def resume(
         run.rewind(None if found is None else found.manifest.log, last)
         if steps is not None or changed:
             run.replace_config(config)
-        if changed:
-            run.replace_facts(run.facts)
+        run.replace_facts(_resumed(run.facts))
         run.remember()
         if found is not None and (changed or found.manifest.settings != run.settings_digest):
             # Its manifest speaks of what was before: of edits, or of fewer settings than components have now.
             run.save_checkpoint(found.state, len(run.checkpoints()), found.manifest.components)
         yield TrainingRun(run, trainer, build.make_metrics(config.metrics, trainer.dataset, registry, root))
+
+
+def _resumed(facts: RunFacts) -> RunFacts:
+    """The facts with one more time at which training went on: what lay before it was a pause."""
+    times = (facts.model_extra or {}).get("resumed")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return facts.model_copy(update={"resumed": [*(times if isinstance(times, list) else []), now]})
 
 
 def _check_unchanged(run: RunDirectory, found: Checkpoint | None, accept: bool) -> list[str]:

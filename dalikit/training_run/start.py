@@ -24,6 +24,7 @@ from dalikit.runs import DataFacts, RunDirectory, RunFacts
 from dalikit.runs.config import RunConfig
 from dalikit.training.trainer import Trainer
 from dalikit.training_run.run import TrainingRun
+from dalikit.whereabouts import RUNS
 
 
 def train(
@@ -82,9 +83,9 @@ def start(
 
 def _new_folder(what: str) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder, n = Path("runs") / f"{stamp}-{what}", 2
+    folder, n = RUNS / f"{stamp}-{what}", 2
     while folder.exists():
-        folder, n = Path("runs") / f"{stamp}-{what}-{n}", n + 1
+        folder, n = RUNS / f"{stamp}-{what}-{n}", n + 1
     return folder
 
 

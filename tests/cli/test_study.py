@@ -377,13 +377,13 @@ def test_compare_tells_rows_of_one_recipe_apart(cli, done, tmp_path):
     config["trainer"]["lr"] = 0.5
     path.write_text(yaml.safe_dump(config))
     rows = json.loads(cli("compare", *(run / "seed0" for run in runs), "--json").stdout)["rows"]
-    assert [row["label"] for row in rows] == ["dali (a)", "dali (b)"]
+    assert [row["label"] for row in rows] == ["dali (lr 0.002)", "dali (lr 0.5)"]
 
 
 def test_compare_gives_a_name_once_for_each_data_set():
     folders = ("runs/a/digits", "runs/b/digits", "runs/mnist")
     groups = [
-        compare.Group("gan", Path(folder).name, {0: Record(Path(folder), 1, None, {}, {}, {}, ())})
+        compare.Group("gan", Path(folder).name, records={0: Record(Path(folder), 1, None, {}, {}, {}, ())})
         for folder in folders
     ]
     assert compare._names(groups) == ["gan (a)", "gan (b)", "gan"]

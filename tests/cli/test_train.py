@@ -69,7 +69,8 @@ def test_it_prints_plain_lines_and_says_what_to_do_next(cli, train_options, tmp_
     assert "step 10/20" in done.stdout
     assert "images/s" in done.stdout
     assert "mse_01" in done.stdout
-    assert re.search(r"┃ last +┃ best: step 20 +┃", done.stdout)
+    assert re.search(r"^ metric +value +last +best: step 20 $", done.stdout, re.MULTILINE)
+    assert "Protocol of reconstruction: dataset digits, part test, count 360, " in done.stdout
     assert re.search(
         r"Best by reconstruction of the validation part \(mse_01 0\.\d{4}\): step 20", done.stdout
     )

@@ -62,13 +62,19 @@ class Pictures(Callback):
         data = self._data(fit)
         with RandomState.seeded(SEED).swapped_in():
             samples = torch.cat(list(scoring.samples(method, pictures.count(self.spec, self.count))))
-        self._save("samples", fit, pictures.draw(samples, self.spec, data.x))
+        title = f"Samples, step {fit.step:,}"
+        if self.spec.value_range is None:
+            title += ". Grey: validation data; blue: samples"
+        self._save("samples", fit, pictures.draw(samples, self.spec, data.x, title=title))
         if method.infers:
             size = scoring.batch_size(self.spec.x_shape)
             labels = repeat(None) if data.y is None else data.y.split(size)
             parts = zip(data.x.split(size), labels, strict=False)
             again = torch.cat([method.generate(method.code(x, y), y) for x, y in parts])
-            self._save("reconstructions", fit, pictures.draw_pairs(data.x, again, self.spec))
+            legend = pictures.pairs_legend(self.spec, "validation data")
+            title = f"Reconstructions, step {fit.step:,}. {legend}"
+            drawn = pictures.draw_pairs(data.x, again, self.spec, title=title)
+            self._save("reconstructions", fit, drawn)
 
     def _data(self, fit: Fit) -> Batch:
         """Validation data that fill half a picture."""

@@ -38,7 +38,13 @@ class ProgressBar(Callback):
         self.seconds = seconds
         self.console = Console()
         self._bar = Progress(
-            TextColumn("step"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), TextColumn("left")
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=None),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            expand=True,
         )
         self._task = TaskID(0)
         self._live: Live | None = None
@@ -47,7 +53,8 @@ class ProgressBar(Callback):
         """Start the clock, and the bar where there is a terminal."""
         self._start = self._printed = time.monotonic()
         self._start_step, self._start_images = fit.step, fit.images
-        if self.console.is_terminal:
+        # Colours may be asked for elsewhere too, as for logs that keep them; a bar that moves may not.
+        if self.console.is_interactive and self.console.file.isatty():
             self._task = self._bar.add_task("", total=fit.steps, completed=fit.step)
             self._live = Live(self._bar, console=self.console, refresh_per_second=4)
             self._live.start()
@@ -60,11 +67,14 @@ class ProgressBar(Callback):
             return
         now = time.monotonic()
         if self._live:
-            self._live.update(Group(self._bar, Text(self._losses(fit, now), style="dim")))
+            self._bar.update(self._task, description=self._speed(fit, now))
+            self._live.update(Group(self._bar, *self._phases(fit)))
         elif now - self._printed >= self.seconds or not fit.running:
             self._printed = now
             left = (now - self._start) / max(1, fit.step - self._start_step) * (fit.steps - fit.step)
-            print(f"step {fit.step}/{fit.steps}  {self._losses(fit, now)}  {left:.0f} s left", flush=True)
+            terms = "  ".join(f"{name} {value:.3f}" for name, value in self._terms(fit).items())
+            speed = self._speed(fit, now)
+            print(f"step {fit.step}/{fit.steps}  {terms}  {speed}  {left:.0f} s left", flush=True)
 
     def fit_end(self, fit: Fit) -> None:
         """Leave the bar as it stands."""
@@ -72,11 +82,23 @@ class ProgressBar(Callback):
             self._live.stop()
             self._live = None
 
-    def _losses(self, fit: Fit, now: float) -> str:
-        speed = (fit.images - self._start_images) / max(now - self._start, 1e-9)
-        terms = {name: value for name, value in fit.losses(self.name).items() if not name.endswith("/total")}
-        shown = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
-        return f"{shown}  {speed:,.0f} images/s"
+    def _speed(self, fit: Fit, now: float) -> str:
+        return f"{(fit.images - self._start_images) / max(now - self._start, 1e-9):,.0f} images/s"
+
+    def _terms(self, fit: Fit) -> dict[str, float]:
+        return {name: value for name, value in fit.losses(self.name).items() if not name.endswith("/total")}
+
+    def _phases(self, fit: Fit) -> list[Text]:
+        """A line for each phase, with all its terms, that is never broken: the bar would jump."""
+        phases: dict[str, list[str]] = {}
+        for name, value in self._terms(fit).items():
+            phase, _, term = name.partition("/")
+            phases.setdefault(phase, []).append(f"{term} {value:.3f}")
+        width = max(map(len, phases), default=0)
+        return [
+            Text(f"{phase:<{width}}  {'  '.join(terms)}", "dim", no_wrap=True, overflow="ellipsis")
+            for phase, terms in phases.items()
+        ]
 
 
 dalikit_components = offer(ProgressBar)

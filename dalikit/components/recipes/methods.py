@@ -13,15 +13,8 @@ DALIKIT_API = 2
 PLAIN = {"name": "gan", "r1": 0.0}
 """The logistic game without the penalty of the data's own recipe: spectral norm stands in its place."""
 
-RELATED: dict[str, tuple[str, dict[str, Any]]] = {
-    "aae": ("an adversarial autoencoder", {}),
-    "age": ("a generator and an encoder, without a third player", {"posterior": "identity"}),
-    "avb": ("adversarial variational Bayes", {}),
-    "ian": ("an introspective adversarial network", {}),
-    "infogan": ("a GAN that keeps part of z readable", {}),
-    "mdgan": ("a mode regularised GAN, by manifold and diffusion", {"posterior": "identity"}),
-}
-"""Methods of the paper's related work, each named as its recipe; two train no posterior's spread."""
+RELATED = "DALI, sections 1 and 5; in no table of it"
+"""Of methods of the paper's related work; two of them train no posterior's spread."""
 
 
 def _recipe(name: str, description: str, stands_for: str, **settings: Any) -> Recipe:
@@ -97,8 +90,22 @@ dalikit_components = offer(
         trainer={"lr": 1e-3, "optimizer": {"betas": (0.5, 0.99)}, "roles": {"generator": {"lr": 1e-3}}},
     ),
     _recipe("vae", "a variational autoencoder", "DALI, section 3.3", method="vae"),
-    *(
-        _recipe(name, description, "DALI, sections 1 and 5; in no table of it", method=name, **settings)
-        for name, (description, settings) in RELATED.items()
+    _recipe("aae", "an adversarial autoencoder", RELATED, method="aae"),
+    _recipe(
+        "age",
+        "a generator and an encoder, without a third player",
+        RELATED,
+        method="age",
+        posterior="identity",
+    ),
+    _recipe("avb", "adversarial variational Bayes", RELATED, method="avb"),
+    _recipe("ian", "an introspective adversarial network", RELATED, method="ian"),
+    _recipe("infogan", "a GAN that keeps part of z readable", RELATED, method="infogan"),
+    _recipe(
+        "mdgan",
+        "a mode regularised GAN, by manifold and diffusion",
+        RELATED,
+        method="mdgan",
+        posterior="identity",
     ),
 )
