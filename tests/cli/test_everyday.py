@@ -146,7 +146,7 @@ def test_a_run_of_vectors_ends_with_commands_that_work(cli, train_options, tmp_p
     assert done.returncode == 0, done.stderr
     said, _, following = done.stdout.partition("Next:\n")
     commands = [line.split()[1:] for line in following.splitlines()]
-    assert [words[0] for words in commands] == ["sample", "encode", "evaluate"]
+    assert [words[0] for words in commands] == ["report", "sample", "encode", "evaluate"]
     assert "pictures" not in said
     for words in (*commands, ["reconstruct", "latest"], ["vary", "latest"]):
         assert cli(*words).returncode == 0, words
