@@ -46,13 +46,18 @@ def test_every_command_and_option_is_documented(command):
     assert {o for o in options if f"`{o}`" not in text} == set()
 
 
+def test_the_options_of_every_command_are_documented():
+    text = section(page("command-line.md"), "Options of every command")
+    assert {o for p in get_command(app).params for o in p.opts if f"`{o}`" not in text} == set()
+
+
 def test_no_option_is_documented_that_is_not_there():
     commands = [
         *COMMANDS.values(),
         *(c for g in COMMANDS.values() for c in getattr(g, "commands", {}).values()),
     ]
-    known = {o for c in commands for p in c.params for o in p.opts}
-    documented = set(re.findall(r"`(--[a-z]+)`", page("command-line.md"))) - {"--debug", "--help"}
+    known = {o for c in (*commands, get_command(app)) for p in c.params for o in p.opts}
+    documented = set(re.findall(r"`(--[a-z-]+)`", page("command-line.md"))) - {"--help"}
     assert documented - known == set()
 
 

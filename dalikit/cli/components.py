@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("config")(print_config)
 
 
-def plugins(json_: Json = False, strict: settings.Strict = False) -> None:
+def plugins(json_: Json = False) -> None:
     """List every component, where it comes from, and whether it can be used."""
     import warnings
 
@@ -31,7 +31,7 @@ def plugins(json_: Json = False, strict: settings.Strict = False) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # each has a row of its own below
-        rows = sorted(Registry.discover(strict=strict).rows, key=lambda row: (row.kind, row.name))
+        rows = sorted(Registry.discover().rows, key=lambda row: (row.kind, row.name))
     fields = ("kind", "name", "distribution", "version", "state", "detail")
     document = [{field: getattr(row, field) for field in fields} for row in rows]
     if json_:
@@ -76,7 +76,6 @@ def print_config(
         bool, typer.Option("--schema", help="Print the JSON schema of a configuration.")
     ] = False,
     data_root: settings.DataRoot = None,
-    strict: settings.Strict = False,
 ) -> None:
     """Print the complete configuration that the same options would train, as YAML."""
     from dalikit.assembly import resolve
@@ -84,7 +83,7 @@ def print_config(
     from dalikit.assembly.schema import json_schema
     from dalikit.runs.configtext import to_yaml
 
-    registry = Registry.discover(strict=strict)
+    registry = Registry.discover()
     if schema:
         print(json.dumps(json_schema(registry), indent=2))
         return

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dalikit.cli import components, data, doctor, infer, scorer, signals, study, train, verify
+from dalikit.cli.general import brought_forward, selected
 from dalikit.cli.installed import unreadable
 from dalikit.errors import LONGEST, DalikitError, Interrupted, shortened
 
@@ -34,13 +35,22 @@ REFUSED = (errno.ENAMETOOLONG, errno.EACCES)
 """What the system says of a path wherever that is asked for: the user gave it, and no program can mend it."""
 
 
-@app.callback()
+@app.callback(epilog="These options may stand behind the command too.")
 def _options(
-    debug: Annotated[
-        bool, typer.Option(help="Show the traceback of an error. Works after a command too.")
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a broken plugin instead of warning.")
     ] = False,
+    no_plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--no-plugin", metavar="NAME", help="Leave a plugin out, by its distribution; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Train and use adversarial generative models that can also infer."""
+    context.with_resource(selected(no_plugin or [], strict=strict))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _plain_warnings()
     try:
         with signals.at_once():
-            code = app([word for word in words if word != "--debug"], standalone_mode=False) or 0
+            code = app(brought_forward(words), standalone_mode=False) or 0
     except Interrupted as stop:
         code = _report(f"{stop}.", stop.exit_code)
     except BrokenPipeError:
