@@ -1,0 +1,1 @@
+"""A new plugin's package, made of its kind's template."""
