@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dalikit.cli import plugins as authoring
 from dalikit.cli import settings
 
 if TYPE_CHECKING:
@@ -18,13 +19,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command()(plugins)
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(plugins)
+    authoring.register(group)
+    app.add_typer(group, name="plugins")
     app.command()(recipes)
     app.command("config")(print_config)
 
 
-def plugins(json_: Json = False) -> None:
-    """List every component, where it comes from, and whether it can be used."""
+def plugins(context: typer.Context, json_: Json = False) -> None:
+    """List every component, where it comes from, and whether it can be used; `info` and `new` do more."""
+    if context.invoked_subcommand is not None:
+        return
     import warnings
 
     from dalikit.assembly.registry import PluginWarning, Registry

@@ -9,33 +9,20 @@ from dalikit.assembly.registry import Registry
 from dalikit.components.games.gan import GAN
 from dalikit.components.methods.gan import PlainGAN
 from dalikit.interfaces import Backbone, Callback, Recipe, Study, StudyColumn, StudyRow
+from dalikit.testing.whole import CHECKS
 
-KINDS = {
-    "augmentation": "ada",
-    "backbone": "mlp",
-    "callback": "log",
-    "dataset": "ring8",
-    "discriminator": "mlp",
-    "encoder": "mlp",
-    "game": "hinge",
-    "generator": "mlp",
-    "method": "vae",
-    "metric": "modes",
-    "optimizer": "rmsprop",
-    "posterior": "identity",
-    "recipe": "digits",
-    "rules": "standard",
-    "study": "figure1",
-}
+COMBINING = {"recipe": "digits", "rules": "standard", "study": "figure1"}
+"""Kinds without a template: tests/cli/test_plugins_new.py has a component of each other kind checked."""
 
 
-def test_every_kind_is_checked():
-    assert set(KINDS) == {row.kind for row in Registry.discover().rows if row.distribution == "dalikit"}
+@pytest.mark.parametrize("kind", COMBINING)
+def test_a_component_of_a_kind_without_a_template(kind):
+    testing.check_component(Registry.discover().get(kind, COMBINING[kind]))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_component_of_each_kind(kind):
-    testing.check_component(Registry.discover().get(kind, KINDS[kind]))
+def test_every_kind_of_dalikits_own_is_checked():
+    own = {row.kind for row in Registry.discover().rows if row.distribution == "dalikit"}
+    assert own == set(CHECKS)
 
 
 class Soft(GAN):
