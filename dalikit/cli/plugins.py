@@ -103,11 +103,12 @@ def _package(registry: "Registry", name: str) -> "list[Row]":
 
 def _print(found: "list[ComponentDescription]", package: "list[Row]") -> None:
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(highlight=False)
     for part in [*(_component(each) for each in found), *([_offers(package)] if package else [])]:
         for line in part:
-            console.print(line)
+            console.print(line, soft_wrap=isinstance(line, Text))  # so that a path can be copied
 
 
 def _component(each: "ComponentDescription") -> "Iterator[RenderableType]":
@@ -126,10 +127,12 @@ def _component(each: "ComponentDescription") -> "Iterator[RenderableType]":
     if each.parameters:
         yield Text()
     where = f"{each.distribution} {each.version}, entry point '{each.plugin}'"
-    lines = {"source": each.source, **each.content, "from": where, "file": each.file}
+    lines = {"source": each.source, **each.content, "from": where}
     if each.state != "ok":
         lines["state"] = f"{each.state}: {each.detail}"
     yield _grid({label: text for label, text in lines.items() if text})
+    if each.file:
+        yield Text(f"  {'file':<{LABELS}}{each.file}")
     yield Text()
 
 
