@@ -13,6 +13,9 @@ API_VERSION = 2
 
 ENTRY_POINT_GROUP = "dalikit"
 
+PLUGINS_VARIABLE, STRICT_VARIABLE = "DALIKIT_PLUGINS", "DALIKIT_STRICT"
+"""Of the environment: which plugins are loaded, and whether anything broken ends the command."""
+
 hookspec = pluggy.HookspecMarker("dalikit")
 hookimpl = pluggy.HookimplMarker("dalikit")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from dalikit import hub
 from dalikit.assembly import build, checking
 from dalikit.assembly.devices import find_device
-from dalikit.assembly.inventory import check_present
+from dalikit.assembly.inventory import check_present, registry_for, tell_updates
 from dalikit.assembly.registry import Registry
 from dalikit.data.inputs import Data, Inputs, Prepared
 from dalikit.data.labels import Labels
@@ -161,7 +161,8 @@ def load(
     Args:
         run: its directory, or its place on the Hugging Face Hub: "hf://user/name", "hf://user/name@revision".
         device: where to compute, e.g. "cuda".
-        registry: the components to build it from; all installed ones by default.
+        registry: the components to build it from; by default those of the plugins that it was made with, and
+            others once they are asked for.
         data_root: where data sets lie; `DALIKIT_DATA`, else `data` in the current folder, unless given.
         weights: the "last" averaged ones, or the "best" by the validation part (the callback `best`).
 
@@ -173,7 +174,10 @@ def load(
     path = hub.fetch(str(run)) if hub.is_remote(run) else Path(run)
     directory, root = RunDirectory.open(path), None if data_root is None else Path(data_root)
     foretold = directory.foretold(weights)
-    model = RunModel(directory, directory.config, registry or Registry.discover(), root, weights)
+    known = registry or registry_for(directory)
+    if said := tell_updates(directory, known):
+        warnings.warn(said, stacklevel=2)
+    model = RunModel(directory, directory.config, known, root, weights)
     model.to(find_device(device))
     directory.warn_of_edits()
     if model.step < foretold:

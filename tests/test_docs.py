@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -46,13 +47,18 @@ def test_every_command_and_option_is_documented(command):
     assert {o for o in options if f"`{o}`" not in text} == set()
 
 
+def test_the_options_of_every_command_are_documented():
+    text = section(page("command-line.md"), "Options of every command")
+    assert {o for p in get_command(app).params for o in p.opts if f"`{o}`" not in text} == set()
+
+
 def test_no_option_is_documented_that_is_not_there():
     commands = [
         *COMMANDS.values(),
         *(c for g in COMMANDS.values() for c in getattr(g, "commands", {}).values()),
     ]
-    known = {o for c in commands for p in c.params for o in p.opts}
-    documented = set(re.findall(r"`(--[a-z]+)`", page("command-line.md"))) - {"--debug", "--help"}
+    known = {o for c in (*commands, get_command(app)) for p in c.params for o in p.opts}
+    documented = set(re.findall(r"`(--[a-z-]+)`", page("command-line.md"))) - {"--help"}
     assert documented - known == set()
 
 
@@ -85,7 +91,7 @@ def extended(tmp_path, monkeypatch):
 def test_the_page_on_extending_offers_components_of_every_kind(extended):
     offered = [row for row in Registry.discover(strict=True).rows if row.distribution == "extended"]
     assert {row.kind for row in offered} == {row.kind for row in built_ins()} | {"prior"}
-    assert len(offered) == 19
+    assert len(offered) == 21
 
 
 def test_the_components_of_the_page_on_extending_meet_the_contract(extended, tmp_path):
@@ -122,7 +128,7 @@ def cast(cls: type[Method], module: ModuleType, data: Dataset, **settings) -> Me
 
 
 @pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize("name", ["Eager", "Echo", "Boxed"])
+@pytest.mark.parametrize("name", ["Eager", "Regressing", "Echo", "Boxed"])
 def test_the_methods_of_the_page_on_extending_meet_the_contract(extended, name, conditional):
     cls, data = getattr(extended, name), extended.Checkers()
     testing.check_method(lambda: cast(cls, extended, data, conditional=conditional), data)
@@ -136,6 +142,10 @@ def test_the_watchers_of_the_page_on_extending_meet_the_contract(extended):
     metric.update(torch.zeros(2, 1, 8, 8), torch.full((2, 1, 8, 8), 0.25))
     assert metric.compute().values == {"gap": 0.25}
     testing.check_callback(extended.Least(every=1), lambda: cast(extended.Eager, extended, data), data)
+
+
+def test_the_diary_of_the_page_on_extending_is_straight_after_a_resume(extended):
+    testing.check_component(extended.Diary)
 
 
 def test_everything_of_the_page_on_extending_trains_together(extended, tmp_path):
@@ -222,10 +232,34 @@ def test_links_between_pages_lead_somewhere(path):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
-def test_the_tutorial_includes_the_packages_own_files():
-    included = re.findall(r'^--8<-- "(.+)"$', page("tutorial.md"), flags=re.MULTILINE)
-    assert {Path(name).name for name in included} == {"pyproject.toml", "dalikit_hello.py", "test_hello.py"}
-    assert all((ROOT / name).is_file() for name in included)
+@pytest.fixture(scope="module")
+def unbuilt():
+    """The script that writes into pages what they have from the code."""
+    spec = spec_from_file_location("unbuilt", ROOT / "docs" / "unbuilt.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_pages_have_from_the_code_is_as_it_is_there(unbuilt):
+    for name in unbuilt.PAGES:
+        assert unbuilt.written(page(name)) == page(name), f"python docs/unbuilt.py writes {name} anew"
+
+
+def test_pages_can_be_read_unbuilt_and_the_site_has_the_whole(unbuilt):
+    tutorial = page("tutorial.md")
+    for path in ("pyproject.toml", "dalikit_hello.py", "tests/test_hello.py"):
+        assert (ROOT / "docs/plugins/dalikit-hello" / path).read_text().strip() in tutorial
+    api = page("api.md")
+    assert (
+        "`check_component(component: Any, /, beside: Mapping[str, Any] | None=None, **settings: Any)" in api
+    )
+    assert "::: " not in api
+    built = unbuilt.on_page_markdown(api)
+    assert "::: dalikit.model\n    options:\n      members: [load, Model, RunModel]\n" in built
+    assert built.count("::: ") == api.count("<!-- api ")
+    assert "check_component" not in built
+    assert "`stop() -> None`" in section(page("extending.md"), "A callback")
 
 
 def test_the_changelog_and_the_citation_know_the_version():

@@ -169,9 +169,9 @@ SLOW = """
 
 @pytest.mark.parametrize("seconds", [0.0, 0.4])
 def test_a_slow_import_is_named_with_its_seconds(tmp_path, monkeypatch, cli, seconds):
-    from dalikit.assembly import registry
+    from dalikit.assembly import registry, rows
 
-    monkeypatch.setattr(registry, "SLOW", 0.3)
+    monkeypatch.setattr(rows, "SLOW", 0.3)
     source = SLOW.replace("{seconds}", str(seconds))
     fakes.install(tmp_path / "slow", monkeypatch, "dalikit-slow", source, "0.7")
     if not seconds:

@@ -38,7 +38,11 @@ BROKEN = {
     ),
     "misspells the hook": (
         fakes.GAME.format(name="g").replace("def dalikit_components", "def dalikit_component"),
-        "dalikit_component",
+        "unknown hook 'dalikit_component'; the one that there is is called 'dalikit_components'",
+    ),
+    "misspells the hook and does not decorate it": (
+        fakes.GAME.format(name="g").replace("@hookimpl\ndef dalikit_components", "def dalikit_components_of"),
+        "it has no 'dalikit_components'. Did you mean 'dalikit_components_of'?",
     ),
     "does not decorate the hook": (fakes.GAME.format(name="g").replace("@hookimpl", ""), "no component"),
     "offers nothing": (fakes.GAME.format(name="g").replace("[Game]", "[]"), "no component"),
@@ -55,6 +59,14 @@ BROKEN = {
 }
 
 
+OF_ONE_COMPONENT = {
+    "calls a parameter 'name'",
+    "has a parameter neither before / nor after *",
+    "leaves a method out",
+    "gives a parameter no default",
+}
+
+
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_plugin_is_warned_about_once_and_kept_as_a_row(fault, tmp_path, monkeypatch):
     source, says = BROKEN[fault]
@@ -66,7 +78,8 @@ def test_a_broken_plugin_is_warned_about_once_and_kept_as_a_row(fault, tmp_path,
     assert "fake-broken 2.3" in str(warning.message)
     assert says in str(warning.message)
     (row,) = [row for row in registry.rows if row.distribution == "fake-broken"]
-    assert (row.kind, row.state, row.version) == ("plugin", "broken", "2.3")
+    whole = ("plugin", "plugin") if fault not in OF_ONE_COMPONENT else ("game", "g")
+    assert (row.kind, row.name, row.state, row.version) == (*whole, "broken", "2.3")
     assert registry.get("game", "healthy").name == "healthy"
     assert registry.get("game", "gan").name == "gan"
     with pytest.raises(UserError, match=r"fake-broken 2\.3"):
@@ -96,11 +109,41 @@ def test_one_name_of_two_plugins_raises_when_it_is_looked_up(tmp_path, monkeypat
     fakes.install(tmp_path, monkeypatch, "fake-one", fakes.GAME.format(name="twice"), version="1.1")
     fakes.install(tmp_path, monkeypatch, "fake-two", fakes.GAME.format(name="twice"), version="2.2")
     registry = Registry.discover()
-    with pytest.raises(PluginError, match=r"fake-one 1\.1 and by fake-two 2\.2"):
+    with pytest.raises(
+        PluginError, match=r"fake-one 1\.1 and by fake-two 2\.2: say fake-one:twice or fake-two:twice, or"
+    ):
         registry.get("game", "twice")
     assert [row.state for row in registry.rows if row.name == "twice"] == ["clash", "clash"]
     assert "twice" not in registry.names("game")
     assert registry.get("game", "hinge").name == "hinge"
+
+
+def test_what_is_wrong_with_one_component_is_not_the_others_fault(tmp_path, monkeypatch):
+    source = (
+        fakes.GAME.format(name="sound")
+        + """
+class Wrong(Game):
+    name = "wrong"
+    def __init__(self, *, weight):
+        self.weight = weight
+
+@hookimpl
+def dalikit_components():
+    return [Wrong, Game, int]
+"""
+    )
+    fakes.install(tmp_path, monkeypatch, "fake-half", source)
+    with pytest.warns(PluginWarning, match=r"'wrong' of fake-half 1\.0: .*needs a type and a default"):
+        registry = Registry.discover()
+    own = [row for row in registry.rows if row.distribution == "fake-half"]
+    assert [(row.kind, row.name, row.state) for row in own] == [
+        ("game", "wrong", "broken"),
+        ("game", "sound", "ok"),
+        ("plugin", "plugin", "broken"),
+    ]
+    assert registry.get("game", "sound").name == "sound"
+    with pytest.raises(UserError, match=r"Unknown game 'wrong'.*game 'wrong' of fake-half 1\.0: "):
+        registry.get("game", "wrong")
 
 
 def test_a_built_in_keeps_its_name(tmp_path, monkeypatch):

@@ -91,15 +91,17 @@ def _rules(config: RunConfig, registry: Registry) -> Rules:
 def _with_names(config: RunConfig, dataset: Dataset, registry: Registry) -> RunConfig:
     """The configuration with a section for each player, networks named, and its data set's metrics."""
     needed = kinds_of(roles_of(config, registry))
-    backbone: Backbone = registry.get("backbone", config.backbone or dataset.backbone)
+    row = registry.row("backbone", config.backbone or dataset.backbone)
+    backbone: Backbone = row.component
     players = {}
     for kind in sorted(needed, key=registry.players.index):
         default = getattr(backbone, kind, None) if registry.kinds[kind].network else None
+        own = None if default is None else registry.beside(row, kind, default)
         slot = config.players.get(kind, Slot())
-        players[kind] = slot.model_copy(update={"name": slot.name or default})
+        players[kind] = slot.model_copy(update={"name": slot.name or own})
     fields = config.model_dump(include=set(RunConfig.model_fields))
     wanted = {name: config.metrics.get(name, {}) for name in dataset.metrics}
-    fields |= {"backbone": backbone.name, "metrics": {**wanted, **config.metrics}}
+    fields |= {"backbone": config.backbone or backbone.name, "metrics": {**wanted, **config.metrics}}
     return RunConfig.model_validate(fields | players)
 
 

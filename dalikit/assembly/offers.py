@@ -8,11 +8,13 @@ import pluggy
 
 from dalikit import hookspecs
 from dalikit.assembly.parameters import parameter_model
-from dalikit.errors import PluginError, shortened
+from dalikit.errors import PluginError, nearest, shortened
 from dalikit.interfaces import Kind
 
 LONGEST_NAME = 100
 """The most letters of a component's name."""
+
+HOOK = hookspecs.dalikit_components.__name__
 
 
 def offered(point: EntryPoint) -> list[Any]:
@@ -36,11 +38,27 @@ def offered(point: EntryPoint) -> list[Any]:
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"unknown hook: {error}") from None
+        said = str(error).partition(" in plugin ")[0]  # behind which it says which module that is
+        raise PluginError(f"{said}; the one that there is is called '{HOOK}'") from None
     components = [c for offered in manager.hook.dalikit_components() for c in offered]
     if not components:
-        raise PluginError("it offers no component; is dalikit_components decorated with @hookimpl?")
+        raise PluginError(_why_nothing(plugin))
     return components
+
+
+def _why_nothing(plugin: Any) -> str:
+    """What is wrong with a plugin whose hook is not found, or returns nothing."""
+    if hasattr(plugin, HOOK):
+        return f"it offers no component; is {HOOK} decorated with @hookimpl, and what does it return?"
+    return f"it offers no component: it has no '{HOOK}'.{nearest(HOOK, list(vars(plugin)))}"
+
+
+def called(component: Any) -> tuple[str, str] | None:
+    """The kind and the name that something gives itself, whatever is wrong with it, or None."""
+    kind, name = getattr(component, "kind", None), getattr(component, "name", None)
+    if not isinstance(kind, Kind) or not isinstance(name, str) or not name:
+        return None
+    return kind.name, shortened(name, LONGEST_NAME)
 
 
 def identify(component: Any) -> tuple[str, str]:

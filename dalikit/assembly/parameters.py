@@ -123,27 +123,28 @@ def summarise(build: Callable[..., Any]) -> str:
 
 def _summarise(model: type[BaseModel]) -> str:
     return ", ".join(
-        f"{n}: {_type_name(f.annotation)} = {_default(f.default)}" for n, f in model.model_fields.items()
+        f"{n}: {type_name(f.annotation)} = {default_text(f.default)}" for n, f in model.model_fields.items()
     )
 
 
-def _default(value: Any) -> str:
+def default_text(value: Any) -> str:
+    """A default as people write it."""
     return repr(value.model_dump() if isinstance(value, BaseModel) else value)
 
 
-def _type_name(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
     """A type as people write it, without the bounds that pydantic checks."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _type_name(arguments[0])
+        return type_name(arguments[0])
     if origin is Literal:
         return " | ".join(repr(choice) for choice in arguments)
     if origin in (Union, UnionType):
-        return " | ".join(_type_name(choice) for choice in arguments)
+        return " | ".join(type_name(choice) for choice in arguments)
     if annotation is Ellipsis:
         return "..."
     name = "None" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
-    return f"{name}[{', '.join(map(_type_name, arguments))}]" if arguments else name
+    return f"{name}[{', '.join(map(type_name, arguments))}]" if arguments else name
 
 
 def _first_fault(owner: str, model: type[BaseModel], error: ValidationError) -> str:

@@ -5,89 +5,76 @@ implementation aborts the whole call, and a misspelt or undecorated hook passes 
 plugin is loaded and asked alone (`offers`).
 """
 
-import inspect
-import sys
-import time
 import warnings
-from collections.abc import Iterable
-from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from dalikit import hookspecs
-from dalikit.assembly.offers import identify, offered
-from dalikit.errors import PluginError, UserError, nearest, shortened
+from dalikit.assembly.rows import OWN_DISTRIBUTION, PluginWarning, Row, distribution_of, rows_of
+from dalikit.assembly.selection import canonical, divided, strict
+from dalikit.assembly.settling import settled
+from dalikit.errors import PluginError, UserError, nearest
 from dalikit.interfaces import Kind
-from dalikit.runs.config import SECTIONS
 
-OWN_DISTRIBUTION = "dalikit"
+OF = ":"
+"""Between a distribution and a component's name, where the name alone does not say which is meant."""
 
-DETAIL = 400
-"""The most letters of what is told of a fault."""
-
-SLOW = 2.0
-"""Seconds from which on a plugin's import is told of: every command waits for it."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of `dalikit plugins`: a component, or a plugin that could not be used.
-
-    `state` is "ok", "broken" (the plugin fails), "clash" (several plugins offer the name) or "refused"
-    (the name is a built-in's); `detail` says why. `plugin` is the entry point's name, and `seconds` is what
-    importing it took.
-    """
-
-    kind: str
-    name: str
-    distribution: str
-    version: str
-    state: str
-    detail: str = ""
-    component: Any = None
-    plugin: str = ""
-    seconds: float = 0.0
-
-    @property
-    def source(self) -> str:
-        """The distribution and its version."""
-        return f"{self.distribution} {self.version}"
+__all__ = ["OF", "OWN_DISTRIBUTION", "PluginWarning", "Registry", "Row"]
 
 
 class Registry:
-    """The components of all installed plugins, by kind and name."""
+    """The components of all installed plugins, by kind and name.
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    A name that several packages offer is `package:name` for each; everything may be called so.
+
+    Args:
+        rows: what is there.
+        left_out: distributions that are installed and were not to be loaded.
+        waiting: entry points that are loaded once a name is not found without them.
+    """
+
+    def __init__(
+        self, rows: Iterable[Row], left_out: Collection[str] = (), waiting: Sequence[EntryPoint] = ()
+    ) -> None:
         self.rows = tuple(rows)
+        self.left_out = frozenset(left_out)
+        self._waiting = tuple(waiting)
 
     @classmethod
-    def discover(cls, points: Iterable[EntryPoint] | None = None, *, strict: bool = False) -> "Registry":
-        """Load every plugin of the entry point group `dalikit` (or the given `points`).
+    def discover(
+        cls,
+        points: Iterable[EntryPoint] | None = None,
+        *,
+        strict: bool | None = None,
+        needed: Collection[str] | None = None,
+    ) -> "Registry":
+        """Load every plugin of the entry point group `dalikit` (or the given `points`) that is selected.
 
-        A broken third-party plugin is warned about once and kept as a row. A broken built-in raises, and
-        with `strict` anything broken does.
+        A broken third-party plugin or component is warned about once and kept as a row. A broken built-in
+        raises, and with `strict` anything broken does.
+
+        Args:
+            points: in place of all that are installed.
+            strict: whether anything broken raises; `DALIKIT_STRICT` unless given.
+            needed: distributions that are enough, unless a name is asked for that none of them has; all
+                unless given. An entry point names a module and not what is in it, so that nobody can tell
+                which of them are needed for a name.
 
         Raises:
             PluginError: a plugin is broken, and it is a built-in or `strict` is set.
+            UserError: a plugin is to be loaded, or left out, that is not there.
         """
-        if points is None:
-            points = entry_points(group=hookspecs.ENTRY_POINT_GROUP)
-        rows: list[Row] = []
-        for source, point in sorted(((_told(p, "name", "unknown"), p) for p in points), key=_own_first):
-            rows += _timed(point, source)
-        rows = _settle_names(_settle_kinds(rows))
-        for fault in (row for row in rows if row.state != "ok"):
-            own = fault.distribution == OWN_DISTRIBUTION and fault.state == "broken"
-            if strict or own:
-                raise PluginError(_describe(fault))
-            if fault.state != "clash":
-                warnings.warn(_describe(fault), PluginWarning, stacklevel=2)
-        return cls(rows)
+        everyone = entry_points(group=hookspecs.ENTRY_POINT_GROUP) if points is None else points
+        loaded, left_out = divided(sorted(everyone, key=_own_first))
+        severe = _strict(strict)
+        now = [point for point in loaded if needed is None or severe or _is_of(point, needed)]
+        waiting = [] if len(now) == len(loaded) else loaded
+        return cls(_rows(now, severe), {distribution_of(point) for point in left_out}, waiting)
 
     def get(self, kind: str, name: str) -> Any:
-        """The component `name` of `kind`.
+        """The component `name`, or `package:name`, of `kind`.
 
         Raises:
             PluginError: two plugins offer it.
@@ -97,28 +84,47 @@ class Registry:
 
     def row(self, kind: str, name: str) -> Row:
         """The row of the component `name` of `kind`; raises as `get` does."""
-        clashing = [r for r in self.rows if (r.kind, r.name, r.state) == (kind, name, "clash")]
-        if clashing:
+        found = self._find(kind, name)
+        if not found and self._waiting:
+            self._load_all()
+            found = self._find(kind, name)
+        if len(found) > 1:
+            names = " or ".join(_full(row) for row in found)
             raise PluginError(
-                f"{kind} '{name}' is offered by {' and by '.join(r.source for r in clashing)}; "
+                f"{kind} '{name}' is offered by {' and by '.join(r.source for r in found)}: say {names}, or "
                 "uninstall one of them"
             )
-        for row in self.rows:
-            if (row.kind, row.name, row.state) == (kind, name, "ok"):
-                return row
+        if found:
+            return found[0]
         known = self.names(kind)
-        broken = [_describe(row) for row in self.rows if row.state == "broken"]
+        broken = [row.described for row in self.rows if row.state == "broken"]
         message = f"Unknown {kind} '{name}'.{nearest(name, known)} Known: {', '.join(known) or 'none'}."
         raise UserError(" ".join([message, *(f"Not loaded: {fault}" for fault in broken)]))
 
+    def has(self, kind: str, name: str) -> bool:
+        """Whether what is loaded has such a component, one or several."""
+        return bool(self._find(kind, name))
+
+    def beside(self, row: Row, kind: str, name: str) -> str:
+        """How a component is to be called that `row`'s calls `name`: its own package's, if others offer it.
+
+        So a backbone is made of its own package's networks, whatever else is installed.
+        """
+        own = f"{row.distribution}{OF}{name}"
+        return own if len(self._find(kind, name)) > 1 and len(self._find(kind, own)) == 1 else name
+
     def names(self, kind: str) -> list[str]:
-        """The names of the usable components of `kind`, sorted."""
-        return sorted(row.name for row in self.rows if row.kind == kind and row.state == "ok")
+        """The names by which components of `kind` are had, sorted."""
+        usable = [row for row in self.rows if row.kind == kind and row.state == "ok"]
+        clashing = [row for row in self.rows if row.kind == kind and row.state == "clash"]
+        full = [_full(row) for row in clashing]
+        return sorted([*(row.name for row in usable), *(name for name in full if full.count(name) == 1)])
 
     @cached_property
     def kinds(self) -> dict[str, Kind]:
         """The kinds of which there is any component, by name."""
-        return {row.kind: row.component.kind for row in self.rows if row.component is not None}
+        usable = (row for row in self.rows if row.state in ("ok", "clash"))
+        return {row.kind: row.component.kind for row in usable}
 
     @property
     def players(self) -> list[str]:
@@ -129,98 +135,47 @@ class Registry:
         """The usable components of `kind`, by name."""
         return [self.get(kind, name) for name in self.names(kind)]
 
+    def _find(self, kind: str, name: str) -> list[Row]:
+        """The rows that a name can mean, alone or behind a distribution's."""
+        usable = [row for row in self.rows if row.kind == kind and row.state in ("ok", "clash")]
+        found = [row for row in usable if row.name == name]
+        package, colon, own = name.partition(OF)
+        if not found and colon:
+            found = [r for r in usable if r.name == own and canonical(r.distribution) == canonical(package)]
+        return found
 
-class PluginWarning(UserWarning):
-    """A third-party plugin cannot be used, or keeps every command waiting."""
+    def _load_all(self) -> None:
+        """Load what was not thought to be needed."""
+        self.rows, self._waiting = _rows(self._waiting, severe=False), ()
+        vars(self).pop("kinds", None)
 
 
-def _told(point: EntryPoint, field: str, otherwise: str) -> str:
-    """What the metadata of a point's distribution say, in a line; some have none, or none to be read."""
-    try:
-        return shortened(str(getattr(point.dist, field, None) or otherwise))
-    except Exception:  # bytes that are no text, headers that are none
-        return otherwise
+def _strict(said: bool | None) -> bool:
+    return strict() if said is None else said
 
 
-def _own_first(found: tuple[str, EntryPoint]) -> tuple[bool, str, str]:
-    source, point = found
+def _own_first(point: EntryPoint) -> tuple[bool, str, str]:
+    source = distribution_of(point)
     return source != OWN_DISTRIBUTION, source, point.name
 
 
-def _describe(row: Row) -> str:
-    what = "plugin" if row.kind == "plugin" else row.kind
-    return f"{what} '{row.name}' of {row.source}: {shortened(row.detail, DETAIL)}."
+def _is_of(point: EntryPoint, distributions: Collection[str]) -> bool:
+    wanted = {OWN_DISTRIBUTION, *map(canonical, distributions)}
+    return canonical(distribution_of(point)) in wanted
 
 
-def _timed(point: EntryPoint, distribution: str) -> list[Row]:
-    """The rows of a plugin, with how long it took to be imported; one that takes long is warned of."""
-    begun = time.monotonic()
-    found = _rows_of(point, distribution)
-    seconds = time.monotonic() - begun
-    name = shortened(point.name)
-    if seconds > SLOW and distribution != OWN_DISTRIBUTION:
-        warnings.warn(
-            f"plugin '{name}' of {found[0].source} took {seconds:.1f} s to be imported, by every command",
-            PluginWarning,
-            stacklevel=3,
-        )
-    return [replace(row, plugin=name, seconds=seconds) for row in found]
+def _full(row: Row) -> str:
+    """What a component is called whatever else is installed."""
+    return f"{row.distribution}{OF}{row.name}"
 
 
-def _rows_of(point: EntryPoint, distribution: str) -> list[Row]:
-    """One row for each component that the plugin offers, or one that says why it offers none."""
-    version = _told(point, "version", "?")
-    try:
-        with redirect_stdout(sys.stderr):  # what a plugin prints must not end up among a command's results
-            components = offered(point)
-        rows = [Row(*identify(c), distribution, version, "ok", component=c) for c in components]
-    except (Exception, SystemExit) as error:  # whatever a plugin does wrong is its own fault
-        detail = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        return [
-            Row("plugin", shortened(point.name), distribution, version, "broken", " ".join(detail.split()))
-        ]
-    for row in rows:
-        if inspect.isclass(row.component):
-            setattr(row.component, "origin", row.source)  # noqa: B010 - what errors name
-    return rows
-
-
-def _settle_kinds(rows: list[Row]) -> list[Row]:
-    """Refuse components of a kind that is called as another is, or as a section of a configuration."""
-    first: dict[str, Kind] = {}
-    settled = []
-    for row in rows:
-        kind = getattr(row.component, "kind", None)
-        if isinstance(kind, Kind):
-            known = first.setdefault(kind.name, kind)
-            if known != kind:
-                row = _mark(row, "broken", f"there is another kind '{kind.name}' already")
-            elif kind.player and kind.name in SECTIONS:
-                row = _mark(row, "broken", f"a kind cannot be called '{kind.name}', as a section is")
-        settled.append(row)
-    return settled
-
-
-def _settle_names(rows: list[Row]) -> list[Row]:
-    """Mark every (kind, name) that several plugins offer. A built-in keeps its name."""
-    offers: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if row.state == "ok":
-            offers.setdefault((row.kind, row.name), []).append(row)
-    return [_settle_row(row, offers.get((row.kind, row.name), [])) for row in rows]
-
-
-def _settle_row(row: Row, offers: list[Row]) -> Row:
-    if row.state != "ok" or len(offers) == 1:
-        return row
-    others = ", ".join(r.source for r in offers if r is not row)
-    owners = [r for r in offers if r.distribution == OWN_DISTRIBUTION]
-    if len(owners) == 1:
-        if row is owners[0]:
-            return row
-        return _mark(row, "refused", f"the name '{row.name}' is a built-in's")
-    return _mark(row, "clash", f"also offered by {others}")
-
-
-def _mark(row: Row, state: str, detail: str) -> Row:
-    return replace(row, state=state, detail=detail, component=None)
+def _rows(points: Iterable[EntryPoint], severe: bool) -> tuple[Row, ...]:
+    """What the points offer; what cannot be used is warned of, or raised."""
+    rows = settled([row for point in points for row in rows_of(point)])
+    for fault in (row for row in rows if row.state != "ok"):
+        own = fault.distribution == OWN_DISTRIBUTION and fault.state == "broken"
+        if severe or own:
+            raise PluginError(fault.described)
+        if fault.state != "clash":
+            warnings.warn(fault.described, PluginWarning, stacklevel=4)
+    return tuple(rows)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dalikit.cli import plugins as authoring
 from dalikit.cli import settings
 
 if TYPE_CHECKING:
@@ -18,19 +19,24 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command()(plugins)
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(plugins)
+    authoring.register(group)
+    app.add_typer(group, name="plugins")
     app.command()(recipes)
     app.command("config")(print_config)
 
 
 def plugins(
+    context: typer.Context,
     json_: Json = False,
-    strict: settings.Strict = False,
     kind: Annotated[
         str | None, typer.Option(metavar="KIND", help="Of one kind, e.g. game, and what each is.")
     ] = None,
 ) -> None:
-    """List every component, where it comes from, and whether it can be used."""
+    """List every component, where it comes from, and whether it can be used; `info` and `new` do more."""
+    if context.invoked_subcommand is not None:
+        return
     import warnings
 
     from dalikit.assembly.registry import PluginWarning, Registry
@@ -38,7 +44,7 @@ def plugins(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # each has a row of its own below
-        rows = sorted(Registry.discover(strict=strict).rows, key=lambda row: (row.kind, row.name))
+        rows = sorted(Registry.discover().rows, key=lambda row: (row.kind, row.name))
     rows = of_kind(rows, kind)
     fields = ("kind", "name", "distribution", "version", "state", "detail")
     if json_:
@@ -84,7 +90,6 @@ def print_config(
         bool, typer.Option("--schema", help="Print the JSON schema of a configuration.")
     ] = False,
     data_root: settings.DataRoot = None,
-    strict: settings.Strict = False,
 ) -> None:
     """Print the complete configuration that the same options would train, as YAML."""
     from dalikit.assembly import resolve
@@ -92,7 +97,7 @@ def print_config(
     from dalikit.assembly.schema import json_schema
     from dalikit.runs.configtext import to_yaml
 
-    registry = Registry.discover(strict=strict)
+    registry = Registry.discover()
     if schema:
         print(json.dumps(json_schema(registry), indent=2))
         return

@@ -29,7 +29,6 @@ def show_data(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
     data_root: settings.DataRoot = None,
-    strict: settings.Strict = False,
 ) -> None:
     """Show what would be trained on: counts, sizes, classes, parts, what is broken, and a picture."""
     from dalikit.assembly import build, checking
@@ -37,7 +36,7 @@ def show_data(
     from dalikit.runs.config import merge
 
     target = output.target(out, Path(), f"data-{path.absolute().stem}.png", (".png",), force)
-    registry = Registry.discover(strict=strict)
+    registry = Registry.discover()
     given = settings.layers(dataset=settings.dataset_of(path, dataset, registry), assignments=assignments)
     data = build.make_dataset(checking.check_dataset(merge(given), registry), registry, data_root)
     for line in data.introduction():

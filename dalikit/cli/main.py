@@ -28,6 +28,7 @@ from dalikit.cli import (
     train,
     verify,
 )
+from dalikit.cli.general import brought_forward, selected
 from dalikit.cli.installed import unreadable
 from dalikit.errors import LONGEST, DalikitError, Interrupted, shortened
 
@@ -63,16 +64,25 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(epilog="These options may stand behind the command too.")
 def _options(
-    debug: Annotated[
-        bool, typer.Option(help="Show the traceback of an error. Works after a command too.")
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at a broken plugin instead of warning.")
     ] = False,
+    no_plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--no-plugin", metavar="NAME", help="Leave a plugin out, by its distribution; may be repeated."
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
     """Train and use adversarial generative models that can also infer."""
+    context.with_resource(selected(no_plugin or [], strict=strict))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -82,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _plain_warnings()
     try:
         with signals.at_once():
-            code = app([word for word in words if word != "--debug"], standalone_mode=False) or 0
+            code = app(brought_forward(words), standalone_mode=False) or 0
     except Interrupted as stop:
         code = _report(f"{stop}.", stop.exit_code)
     except BrokenPipeError:

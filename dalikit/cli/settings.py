@@ -101,7 +101,6 @@ DataRoot = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Where data sets lie.", show_default="$DALIKIT_DATA or data"),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at a broken plugin instead of warning.")]
 
 
 def dataset_of(data: Path | None, dataset: str | None, registry: "Registry") -> str | dict[str, Any] | None:
@@ -114,11 +113,12 @@ def dataset_of(data: Path | None, dataset: str | None, registry: "Registry") -> 
         return dataset
     if not os.path.lexists(data):
         raise UserError(f"--data {data}: there is nothing")
-    known = [registry.get("dataset", dataset)] if dataset else registry.all("dataset")
+    names = [dataset] if dataset else registry.names("dataset")
+    known = {name: registry.get("dataset", name).suffixes for name in names}
     suffix = "" if data.is_dir() else data.suffix.lower() or "no ending"
-    found = [component.name for component in known if suffix in component.suffixes]
+    found = [name for name, suffixes in known.items() if suffix in suffixes]
     if len(found) != 1:
-        taken = sorted({suffix or "a folder" for component in known for suffix in component.suffixes})
+        taken = sorted({suffix or "a folder" for suffixes in known.values() for suffix in suffixes})
         raise UserError(
             f"--data {data}: --dataset says which of {', '.join(found)} it is"
             if found

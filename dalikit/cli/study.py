@@ -62,14 +62,14 @@ def reproduce(
 
     registry = Registry.discover()
     found = registry.get("study", study)
-    folder = out or Path("runs") / f"{study}-{budget}"
+    folder = out or Path("runs") / f"{found.name}-{budget}"
     plan = make_plan(found, registry, folder, budget, _names(rows), _names(dataset), numbers)
     if rescore:
         set_scores_aside(plan.runs)
     table = carry_out(plan, registry, jobs, _silent if json_ or quiet else _say)
-    _print(table, folder / study, json_, quiet=quiet)
+    _print(table, folder / found.name, json_, quiet=quiet)
     if not any(line.entry.records for line in table.lines):
-        raise RunError(f"No run of {study} finished; {folder / f'{study}.md'} says why for each")
+        raise RunError(f"No run of {study} finished; {folder / f'{found.name}.md'} says why for each")
     return 1 if any(line.entry.faults for line in table.lines) else 0
 
 

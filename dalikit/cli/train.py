@@ -87,16 +87,17 @@ def train(
         bool, typer.Option("--report/--no-report", help="Make the run's page at the end (extra `report`).")
     ] = True,
     data_root: settings.DataRoot = None,
-    strict: settings.Strict = False,
     quiet: Quiet = False,
 ) -> int:
     """Train a method: with no options, DALI on 8×8 digits, in about a minute."""
     started = time.monotonic()
     from dalikit import training_run
+    from dalikit.assembly.inventory import registry_for
     from dalikit.assembly.registry import Registry
     from dalikit.assembly.resolve import resolve
+    from dalikit.runs import RunDirectory
 
-    registry = Registry.discover(strict=strict)
+    registry = Registry.discover() if resume is None else registry_for(RunDirectory.open(resume))
     source = settings.dataset_of(data, dataset, registry)
     others = (method, game, posterior, backbone, source, augmentation, recipe, config, assignments, seed)
     if resume is not None:

@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dalikit.assembly.registry import OWN_DISTRIBUTION, SLOW, PluginWarning, Registry, Row
+from dalikit.assembly.registry import OWN_DISTRIBUTION, PluginWarning, Registry, Row
+from dalikit.assembly.rows import SLOW
 from dalikit.errors import PluginError
 
 
@@ -36,7 +37,7 @@ def plugins() -> list[Plugin]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # all of it is told of here
         try:
-            rows: Iterable[Row] = Registry.discover().rows
+            rows: Iterable[Row] = Registry.discover(strict=False).rows
         except PluginError as error:  # a built-in's, without which nothing goes
             return [Plugin("builtin", OWN_DISTRIBUTION, "", 0.0, False, (), (str(error),))]
     found: dict[tuple[str, str, str], list[Row]] = {}

@@ -19,6 +19,8 @@ class Kind:
         objects: whether its components are objects, with nothing to construct.
         settings: what its section may hold that is no parameter of the component: `latent_size`, and
             `from_run` where it may come from another run.
+        template: of what `dalikit plugins new` makes a package of this kind: a folder of a package,
+            `package:folder`; dalikit's own kinds have theirs in `dalikit.scaffolding`.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Kind:
     network: bool = False
     objects: bool = False
     settings: tuple[str, ...] = ()
+    template: str = ""
 
 
 def as_slot(value: Any) -> Any:

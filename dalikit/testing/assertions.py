@@ -33,7 +33,10 @@ def on_some_data(check: Callable[[DataSpec], None]) -> None:
             check(spec)
         except UnfitError as error:
             refusals.append(str(error))
-    assert len(refusals) < len(SPECS), f"no shape of data was accepted: {refusals}"
+    tried = ", ".join(str(spec.x_shape) for spec in SPECS)
+    assert len(refusals) < len(SPECS), (
+        f"data of every shape are refused ({'; '.join(refusals)}); of {tried} one at least should be taken"
+    )
 
 
 def build_seeded(build: Callable[[], Built], seed: int = 0) -> Built:
@@ -45,8 +48,11 @@ def build_seeded(build: Callable[[], Built], seed: int = 0) -> Built:
 def check_within(x: Tensor, spec: DataSpec) -> None:
     """Data lie within their value range, where they have one."""
     if spec.value_range is not None:
-        low, high = spec.value_range
-        assert bool((x >= low).all() and (x <= high).all()), f"data stay within {spec.value_range}"
+        (low, high), found = spec.value_range, x.detach()
+        assert bool((found >= low).all() and (found <= high).all()), (
+            f"data lie between {float(found.min()):.4g} and {float(found.max()):.4g}; they should stay "
+            f"within their value range, {low:g} to {high:g}"
+        )
 
 
 def leaf(*shape: int) -> Tensor:
@@ -56,16 +62,22 @@ def leaf(*shape: int) -> Tensor:
 
 def check_shape(what: str, tensor: Tensor, shape: Shape) -> None:
     """A tensor has this shape."""
-    assert tuple(tensor.shape) == shape, f"{what} has shape {shape}, not {tuple(tensor.shape)}"
+    found = tuple(tensor.shape)
+    assert found == shape, f"{what} has shape {found}; it should have {shape}"
 
 
 def check_reaches(what: str, loss: Tensor, **inputs: Tensor) -> None:
     """A loss has a slope, that is finite and not zero, in each of the inputs."""
-    assert loss.requires_grad, f"{what} has a slope"
+    assert loss.requires_grad, (
+        f"{what} has no slope, for it has no graph; it should have one in {', '.join(inputs)}"
+    )
     gradients = torch.autograd.grad(loss.sum(), list(inputs.values()), allow_unused=True, retain_graph=True)
     for name, gradient in zip(inputs, gradients, strict=True):
-        assert gradient is not None, f"{what} depends on {name}"
-        assert bool(gradient.isfinite().all() and gradient.abs().sum() > 0), f"{what} has a slope in {name}"
+        assert gradient is not None, f"{what} does not depend on {name}; it should have a slope in it"
+        kind = "not finite" if not bool(gradient.isfinite().all()) else "0 everywhere"
+        assert bool(gradient.isfinite().all() and gradient.abs().sum() > 0), (
+            f"the slope of {what} in {name} is {kind}; it should be finite, and not all of it 0"
+        )
 
 
 def check_uses_all(module: nn.Module, output: Tensor) -> None:
@@ -73,17 +85,19 @@ def check_uses_all(module: nn.Module, output: Tensor) -> None:
     names, parameters = zip(*module.named_parameters(), strict=True)
     gradients = torch.autograd.grad(output.square().sum(), parameters, allow_unused=True)
     unused = [name for name, gradient in zip(names, gradients, strict=True) if gradient is None]
-    assert not unused, f"its output depends on all its parameters, but not on {unused}"
+    assert not unused, f"its output does not depend on {', '.join(unused)}; it should on all its parameters"
 
 
 def check_saving(build: Callable[[], nn.Module]) -> None:
     """Construction repeats under a seed, and a state dict goes through safetensors and back."""
     one, same, other = build_seeded(build), build_seeded(build), build_seeded(build, seed=1)
     for a, b in zip(one.state_dict().values(), same.state_dict().values(), strict=True):
-        assert torch.equal(a, b), "construction under a seed repeats"
+        assert torch.equal(a, b), (
+            "two that are built under one seed differ; construction should draw from torch's generator alone"
+        )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"
         save_file({name: t.contiguous() for name, t in one.state_dict().items()}, path)
         other.load_state_dict(load_file(path))
     for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True):
-        assert torch.equal(a, b), "a state dict can be saved and loaded"
+        assert torch.equal(a, b), "a state dict that was saved loads as another; it should load as it was"

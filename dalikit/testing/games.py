@@ -21,8 +21,9 @@ def check_game(game: AdversarialGame) -> None:
     check_reaches("joint", joint, real=real, fake=fake)
     _check_penalty(game)
     _check_several(game)
-    assert game.discriminator_steps >= 1, "discriminator_steps is at least 1"
-    assert game.penalty_every >= 1, "penalty_every is at least 1"
+    for name in ("discriminator_steps", "penalty_every"):
+        value = getattr(game, name)
+        assert value >= 1, f"{name} is {value}; it should be 1 or more"
 
 
 def _check_penalty(game: AdversarialGame) -> None:
@@ -45,4 +46,9 @@ def _check_several(game: AdversarialGame) -> None:
     if game.penalised:
         penalty = game.penalty(lambda x: torch.tanh(x).sum(1), torch.randn(B, 2), torch.randn(2 * B, 2))
         check_shape("penalty at 2B fakes", penalty, (B,))
-    torch.testing.assert_close(three - two, two - one, msg="several fakes for one real are summed")
+    torch.testing.assert_close(
+        three - two,
+        two - one,
+        msg="discriminator_loss does not grow by as much with the third fake for one real as with the "
+        "second; several should be summed (`sum_over_samples`), or refused by an UnfitError",
+    )

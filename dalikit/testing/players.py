@@ -25,8 +25,11 @@ def check_posterior(family: Callable[[int], Posterior]) -> None:
         posterior = family(size)
         heads = tuple(leaf(B, n) for n in posterior.heads())
         distribution = posterior(*heads)
-        assert distribution.batch_shape == (B,), f"batch shape is (B,), not {distribution.batch_shape}"
-        assert distribution.event_shape == (size,), f"event shape is (Z,), not {distribution.event_shape}"
+        batch, event = tuple(distribution.batch_shape), tuple(distribution.event_shape)
+        assert batch == (B,), f"its distribution's batch shape is {batch}; it should be (B,), here ({B},)"
+        assert event == (size,), (
+            f"its distribution's event shape is {event}; it should be (Z,), here ({size},): see Independent"
+        )
         check_shape("code", posterior.code(distribution), (B, size))
         log_prob = distribution.log_prob(torch.randn(B, size))
         check_shape("log_prob", log_prob, (B,))
@@ -39,8 +42,12 @@ def check_generator(family: Callable[[int, DataSpec], Generator]) -> None:
 
     def check(spec: DataSpec) -> None:
         generator = build_seeded(lambda: family(Z, spec))
-        assert generator.latent_size == Z, "latent_size is the Z it was built with"
-        assert generator.spec == spec, "spec is what it was built with"
+        assert generator.latent_size == Z, (
+            f"its latent_size is {generator.latent_size}; it should be the Z it was built with, {Z}"
+        )
+        assert generator.spec == spec, (
+            f"its spec is {generator.spec}; it should be what it was built with, {spec}"
+        )
         x = generator(torch.randn(B, Z))
         check_shape("forward", x, (B, *spec.x_shape))
         check_within(x, spec)
@@ -60,10 +67,16 @@ def check_discriminator(family: Callable[[DataSpec], Discriminator]) -> None:
         check_shape("trunk", h, (B, *discriminator.feature_shape))
         logits = discriminator.head(h)
         check_shape("head", logits, (B,))
-        assert torch.equal(discriminator(x), logits), "forward is the head of the trunk's features"
+        assert torch.equal(discriminator(x), logits), (
+            "forward gives other logits than head(trunk(x)); it should be the head of the trunk's features"
+        )
         check_uses_all(discriminator, logits)
         own = {*discriminator.trunk.parameters(), *discriminator.head.parameters()}
-        assert own == set(discriminator.parameters()), "its parameters are the trunk's and the head's"
+        apart = [n for n, parameter in discriminator.named_parameters() if parameter not in own]
+        assert not apart, (
+            f"{', '.join(apart)} is neither the trunk's nor the head's; all its parameters should be one's, "
+            "for a role may be given the trunk alone"
+        )
         check_saving(lambda: family(spec))
 
     on_some_data(check)
@@ -77,8 +90,10 @@ def check_encoder(family: Callable[[Shape, tuple[int, ...]], Encoder]) -> None:
         for sizes in ((Z,), (Z, 3)):
             encoder = build_seeded(lambda sizes=sizes: family(shape, sizes))  # type: ignore[misc]
             heads = encoder(torch.randn(B, *shape))
-            assert isinstance(heads, tuple), "forward gives a tuple, one tensor a head"
-            assert len(heads) == len(sizes), f"{len(sizes)} heads are wanted, not {len(heads)}"
+            assert isinstance(heads, tuple), (
+                f"forward gives a {type(heads).__name__}; it should be a tuple, one tensor a head"
+            )
+            assert len(heads) == len(sizes), f"forward gives {len(heads)} heads; there should be {len(sizes)}"
             for head, size in zip(heads, sizes, strict=True):
                 check_shape("forward", head, (B, size))
             check_uses_all(encoder, torch.cat(heads, 1))
@@ -95,14 +110,21 @@ def check_augmentation(family: Callable[[DataSpec], Augmentation]) -> None:
         x = torch.rand(B, *spec.x_shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
         once, again = (build_seeded(lambda: augmentation(x)) for _ in range(2))
         check_shape("forward", once, (B, *spec.x_shape))
-        assert torch.equal(once, again), "what is random in it is drawn from torch's generator"
+        assert torch.equal(once, again), (
+            "two calls under one seed differ; what is random should be drawn from torch's generator"
+        )
         check_reaches("forward", once.square(), x=x)
         (slope,) = torch.autograd.grad(once[0].square().sum(), x)
-        assert not bool(slope[1:].any()), "each datum is augmented on its own"
+        assert not bool(slope[1:].any()), (
+            "a datum depends on the others of its batch; each should be augmented on its own"
+        )
         if not augmentation.changes:
-            assert torch.equal(once, x), "one that says changes = False changes nothing"
+            assert torch.equal(once, x), "it changes data and says changes = False; it should say True"
         augmentation.observe(torch.randn(B))
-        assert not list(augmentation.parameters()), "its state lies in buffers: nobody trains it"
+        learned = [name for name, _ in augmentation.named_parameters()]
+        assert not learned, (
+            f"it has parameters ({', '.join(learned)}), and nobody trains it; its state should lie in buffers"
+        )
         check_saving(lambda: family(spec))
 
     on_some_data(check)

@@ -26,9 +26,12 @@ def check_rules(rules: Rules) -> None:
             )
             found = rules.derive(known)
             for path, derived in found.items():
-                assert isinstance(derived, Derived), f"{path} is Derived"
-                assert derived.reason, f"{path} has a reason"
-                assert all(path.split(".")), f"'{path}' is a dotted path"
+                kind = type(derived).__name__
+                assert isinstance(derived, Derived), f"{path} is a {kind}; it should be a Derived"
+                assert derived.reason, f"{path} has no reason; it should have one in a few words"
+                assert all(path.split(".")), f"a setting is called '{path}'; it should be a dotted path"
                 json.dumps(derived.value)
             steps = found["trainer.steps"].value if "trainer.steps" in found else 0
-            assert 0.1 * steps <= (seconds or 0), f"{steps} steps of 0.1 s fit into {seconds} s"
+            assert 0.1 * steps <= (seconds or 0), (
+                f"{steps} steps of 0.1 s take {0.1 * steps:.0f} s; they should fit into {seconds or 0:.0f} s"
+            )

@@ -1,12 +1,13 @@
 """A run gone on with: read back whole, held against what it was, restored."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dalikit.assembly import build, checking
-from dalikit.assembly.inventory import check_present, components_of
+from dalikit.assembly.inventory import check_present, components_of, tell_updates
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UnfitError, UserError
 from dalikit.runs import RunDirectory, RunFacts
@@ -40,6 +41,8 @@ def resume(
         changed = _check_unchanged(run, found, accept_changes)
         stored = run.config
         check_present(run, registry)
+        if said := tell_updates(run, registry):
+            warnings.warn(said, stacklevel=4)
         if steps is not None:
             stored = stored.model_copy(update={"trainer": {**stored.trainer, "steps": steps}})
         config = checking.check(stored, registry)

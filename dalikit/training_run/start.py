@@ -16,7 +16,7 @@ import dalikit
 from dalikit.assembly import build, resolve
 from dalikit.assembly.inventory import components_of
 from dalikit.assembly.origins import origins
-from dalikit.assembly.registry import Registry
+from dalikit.assembly.registry import OF, Registry
 from dalikit.assembly.resolve import Resolved
 from dalikit.errors import UserError
 from dalikit.model import RunModel, load
@@ -82,7 +82,7 @@ def start(
 
 
 def _new_folder(what: str) -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
+    stamp, what = time.strftime("%Y%m%d-%H%M%S"), what.replace(OF, "-")
     folder, n = RUNS / f"{stamp}-{what}", 2
     while folder.exists():
         folder, n = RUNS / f"{stamp}-{what}-{n}", n + 1

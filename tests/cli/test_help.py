@@ -22,6 +22,15 @@ def test_help_imports_no_torch(words):
     assert "Usage" in done.stdout
 
 
+def test_the_pytest_plugin_imports_nothing_of_dalikits():
+    """pytest loads it wherever dalikit is installed, and whatever is tested."""
+    code = (
+        "import sys, dalikit.pytest_plugin; assert 'torch' not in sys.modules and 'numpy' not in sys.modules;"
+        "assert {m for m in sys.modules if m.startswith('dalikit')} == {'dalikit', 'dalikit.pytest_plugin'}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_dalikit_imports_no_torch():
     code = (
         "import sys, dalikit; assert 'torch' not in sys.modules; "

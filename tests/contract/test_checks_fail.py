@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from refusing import refused
 from torch import nn
 
 from dalikit import testing
@@ -16,6 +17,7 @@ from dalikit.functional.fitting import Fitting
 from dalikit.interfaces import (
     Augmentation,
     Batch,
+    Callback,
     Dataset,
     DataSpec,
     Derived,
@@ -59,7 +61,7 @@ class NoDigest(TensorSplit):
 
 @pytest.mark.parametrize(
     ("split", "says"),
-    [(WrongCount, "counts the data"), (AsDrawn, "the same data have the same stamp"), (NoDigest, "sha256")],
+    [(WrongCount, "counts 13 data"), (AsDrawn, "should have the same stamp"), (NoDigest, "sha256")],
 )
 def test_a_stamp(split, says):
     class Stamped(Points):
@@ -67,7 +69,7 @@ def test_a_stamp(split, says):
             return split(torch.ones(12, 2))
 
     testing.check_dataset(Points())
-    with pytest.raises(AssertionError, match=says):
+    with refused(says):
         testing.check_dataset(Stamped())
 
 
@@ -101,7 +103,7 @@ class AveragesOverSamples(GAN):
     ],
 )
 def test_a_game(game, says):
-    with pytest.raises(AssertionError, match=says):
+    with refused(says):
         testing.check_game(game)
 
 
@@ -112,7 +114,7 @@ class Clamped(Diagonal):
 
 
 def test_a_posterior_that_ignores_a_head():
-    with pytest.raises(AssertionError, match="head 1"):
+    with refused("head 1"):
         testing.check_posterior(Clamped)
 
 
@@ -133,9 +135,11 @@ class Forgetful(MLPGenerator):
         self.spec = DataSpec(spec.x_shape)
 
 
-@pytest.mark.parametrize(("family", "says"), [(TooLoud, "within"), (Unused, "spare"), (Forgetful, "spec is")])
+@pytest.mark.parametrize(
+    ("family", "says"), [(TooLoud, "within"), (Unused, "spare"), (Forgetful, "its spec is")]
+)
 def test_a_generator(family, says):
-    with pytest.raises(AssertionError, match=says):
+    with refused(says):
         testing.check_generator(family)
 
 
@@ -161,14 +165,10 @@ class Aside(MLPDiscriminator):
 
 @pytest.mark.parametrize(
     ("family", "says"),
-    [
-        (WrongFeatures, "trunk has shape"),
-        (OwnForward, "forward is the head"),
-        (Aside, "parameters are the trunk's and the head's"),
-    ],
+    [(WrongFeatures, "trunk has shape"), (OwnForward, "should be the head"), (Aside, "bias is neither")],
 )
 def test_a_discriminator(family, says):
-    with pytest.raises(AssertionError, match=says):
+    with refused(says):
         testing.check_discriminator(family)
 
 
@@ -178,7 +178,7 @@ class OneTensor(MLPEncoder):
 
 
 def test_an_encoder_that_joins_its_heads():
-    with pytest.raises(AssertionError, match="tuple"):
+    with refused("tuple"):
         testing.check_encoder(OneTensor)
 
 
@@ -237,8 +237,8 @@ class Learns(Augments):
     ("family", "says"),
     [
         (Cuts, "forward has shape"),
-        (Blind, "has a slope"),
-        (Flat, "has a slope"),
+        (Blind, "slope"),
+        (Flat, "slope"),
         (Mixes, "on its own"),
         (Drifts, "torch's generator"),
         (SaysNothing, "changes = False"),
@@ -246,7 +246,7 @@ class Learns(Augments):
     ],
 )
 def test_an_augmentation(family, says):
-    with pytest.raises(AssertionError, match=says):
+    with refused(says):
         testing.check_augmentation(family)
 
 
@@ -282,8 +282,49 @@ class Hidden(SGD):
     ("cls", "says"), [(Climbs, "down the gradient"), (FixedRate, "rate"), (Hidden, "goes on from a state")]
 )
 def test_an_optimizer(cls, says):
-    with pytest.raises(AssertionError, match=says):
+    with refused(says):
         testing.check_optimizer(cls())
+
+
+class Watching(Callback):
+    name = "watching"
+
+
+class Misspelt(Watching):
+    def on_step_end(self, fit):
+        self.step = fit.step
+
+
+class Drawing(Watching):
+    def step_end(self, fit):
+        torch.rand(1)
+
+
+class Jumbled(Watching):
+    steps = 0
+
+    def step_end(self, fit):
+        self.steps += 1
+
+    def state(self):
+        return {"steps": self.steps}
+
+    def load_state(self, state):
+        self.steps = str(state["steps"])
+
+
+@pytest.mark.parametrize(
+    ("cls", "says"),
+    [
+        (Misspelt, "a method 'on_step_end', which nobody calls; it should be called 'step_end'"),
+        (Drawing, "changes? nothing of what is learned"),
+        (Jumbled, "load_state should take what state gave"),
+    ],
+)
+def test_a_callback(cls, says):
+    testing.check_callback(Watching(), gan, Points())
+    with refused(says):
+        testing.check_callback(cls(), gan, Points())
 
 
 class TrainsOnTheSide(PlainGAN):
@@ -323,12 +364,12 @@ class Certain(PlainGAN):
         (TrainsOnTheSide, "generator"),
         (Certain, "verdict of what is real"),
         (TrainsNothing, "none of its"),
-        (Unseeded, "same parameters"),
+        (Unseeded, "other parameters"),
         (Infers, "infers = True"),
     ],
 )
 def test_a_method(family, says):
-    with pytest.raises(AssertionError, match=says):
+    with refused(says):
         testing.check_method(lambda: gan(family), Points())
 
 
@@ -389,7 +430,7 @@ class Scaled(Points):
         (Chatty, "a line or two"),
         (Settling, "its own parameters"),
         (Reading, "its own parameters"),
-        (Fitted, "fitting makes x"),
+        (Fitted, "fitting makes data of shape"),
         (Scaled, "a number for each column"),
         (Restless, "generator"),
         (Labelled, "have labels"),
@@ -399,5 +440,5 @@ class Scaled(Points):
     ],
 )
 def test_a_dataset(cls, says):
-    with pytest.raises(AssertionError, match=says):
+    with refused(says):
         testing.check_dataset(cls())

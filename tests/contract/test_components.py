@@ -11,7 +11,7 @@ from dalikit.assembly import build, resolve
 from dalikit.assembly.parameters import check_parameters, parameter_model
 from dalikit.assembly.registry import Registry
 from dalikit.errors import UserError
-from dalikit.interfaces import Backbone, Dataset, DataSpec, Recipe, TensorSplit
+from dalikit.interfaces import Backbone, Dataset, DataSpec, TensorSplit
 from dalikit.runs import Context, DataFacts, RunDirectory, RunFacts
 from dalikit.training import Trainer
 
@@ -206,12 +206,13 @@ def test_backbone_names_registered_networks(name):
 
 
 @components("recipe")
-def test_recipe_resolves_to_a_method_that_can_be_built(name):
-    recipe: Recipe = REGISTRY.get("recipe", name)
-    assert recipe.description
-    assert recipe.stands_for
-    config = resolve.resolve_layers([{"recipe": name}], REGISTRY)
-    assert method_of(config).phases()
+def test_recipe(name):
+    testing.check_recipe(REGISTRY.get("recipe", name), REGISTRY)
+
+
+@components("study")
+def test_study(name):
+    testing.check_study(REGISTRY.get("study", name), REGISTRY)
 
 
 @pytest.mark.parametrize("backbone", REGISTRY.names("backbone"))

@@ -35,6 +35,10 @@ class DCGANGenerator(Generator):
     """A dense layer to the smallest size, then one transposed convolution a doubling, then one to x.
 
     Channels halve at each doubling, down to `width` at full size. Batch norm and ReLU throughout.
+
+    Args:
+        width: channels before the last layer.
+        norm: `batch` behind every layer but the last, or `none`.
     """
 
     name = "dcgan"
@@ -79,6 +83,11 @@ class DCGANDiscriminator(Discriminator):
     """A strided convolution a halving, `width` channels doubling, as features; two dense layers as head.
 
     The first convolution has no batch norm, and neither has the head.
+
+    Args:
+        width: channels of the first convolution.
+        hidden: units of the head's first layer.
+        norm: `spectral` of all weights, `batch` behind the convolutions but the first, or `none`.
     """
 
     name = "dcgan"
@@ -108,7 +117,13 @@ class DCGANDiscriminator(Discriminator):
 
 
 class DCGANEncoder(Encoder):
-    """`convs` convolutions of `width` channels at the features' size, then a network for each head."""
+    """`convs` convolutions of `width` channels at the features' size, then a network for each head.
+
+    Args:
+        convs: how many convolutions.
+        width: their channels.
+        hidden: units of each head's first layer.
+    """
 
     name = "dcgan"
 

@@ -31,7 +31,12 @@ SLOPE = 0.1
 
 
 class InfoGANGenerator(Generator):
-    """`width` channels before the last layer, twice as many before that; batch norm and ReLU throughout."""
+    """`width` channels before the last layer, twice as many before that; batch norm and ReLU throughout.
+
+    Args:
+        width: channels before the last layer.
+        hidden: units of the first, dense layer.
+    """
 
     name = "infogan"
 
@@ -61,6 +66,11 @@ class InfoGANDiscriminator(Discriminator):
     `norm` is that of the features and the head: `spectral`, `none`, or `batch` as in InfoGAN (not after the
     first convolution). The earlier code of DALI's authors has spectral norm in the features of its GAN
     variant, batch norm in the other.
+
+    Args:
+        width: channels of the first convolution; the second has twice as many.
+        hidden: units of the head's first layer.
+        norm: see above.
     """
 
     name = "infogan"

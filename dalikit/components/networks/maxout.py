@@ -39,7 +39,13 @@ class Maxout(nn.Module):
 
 
 class MaxoutGenerator(Generator):
-    """`depth` dense layers of `width` with batch norm and ReLU, then a linear layer to x."""
+    """`depth` dense layers of `width` with batch norm and ReLU, then a linear layer to x.
+
+    Args:
+        depth: how many hidden layers.
+        width: their units.
+        x_scale: multiplies unbounded outputs.
+    """
 
     name = "maxout-mlp"
 
@@ -66,7 +72,14 @@ class MaxoutGenerator(Generator):
 
 
 class MaxoutDiscriminator(Discriminator):
-    """Two maxout layers as features of x / `x_scale`, a third and a linear layer as head."""
+    """Two maxout layers as features of x / `x_scale`, a third and a linear layer as head.
+
+    Args:
+        width: units of each maxout layer.
+        pieces: linear maps of which each unit takes the greatest.
+        x_scale: what x is divided by.
+        norm: of all weights, `spectral` or `none`.
+    """
 
     name = "maxout-mlp"
 

@@ -55,7 +55,15 @@ class MLPGenerator(Generator):
 
 
 class MLPDiscriminator(Discriminator):
-    """`depth` ReLU layers of `width` as features of x / `x_scale`, then `head_depth` layers to a logit."""
+    """`depth` ReLU layers of `width` as features of x / `x_scale`, then `head_depth` layers to a logit.
+
+    Args:
+        width: units of each layer.
+        depth: layers of the features.
+        head_depth: hidden layers of the head.
+        x_scale: what x is divided by.
+        norm: of all weights, `spectral` or `none`.
+    """
 
     name = "mlp"
 

@@ -133,7 +133,12 @@ class SNResNetDiscriminator(Discriminator):
 
 
 class SNResNetEncoder(Encoder):
-    """A convolution of `width` channels that halves the features' size, then dense layers for each head."""
+    """A convolution of `width` channels that halves the features' size, then dense layers for each head.
+
+    Args:
+        width: channels of the convolution.
+        hidden: units of each head's first layer.
+    """
 
     name = "sn-resnet"
 

@@ -26,6 +26,10 @@ class Diagonal(Posterior):
     `knee` of the ends. Without it the loss has no lower end: for a deterministic generator -log q(z|x)
     falls for ever as σ shrinks, and G is paid for spreading its samples without limit.
 
+    Args:
+        log_variance_min, log_variance_max: the ends of the range.
+        knee: how far from the ends the bound begins to bend.
+
     Raises:
         UserError: the range has no room for two knees.
     """
