@@ -57,7 +57,7 @@ def test_no_option_is_documented_that_is_not_there():
         *COMMANDS.values(),
         *(c for g in COMMANDS.values() for c in getattr(g, "commands", {}).values()),
     ]
-    known = {o for c in (*commands, get_command(app)) for p in c.params for o in p.opts}
+    known = {o for c in (*commands, get_command(app)) for p in c.params for o in (*p.opts, *p.secondary_opts)}
     documented = set(re.findall(r"`(--[a-z-]+)`", page("command-line.md"))) - {"--help"}
     assert documented - known == set()
 
