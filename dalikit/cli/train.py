@@ -97,15 +97,12 @@ def train(
     from dalikit.assembly.resolve import resolve
     from dalikit.runs import RunDirectory
 
-    registry = Registry.discover() if resume is None else registry_for(RunDirectory.open(resume))
-    source = settings.dataset_of(data, dataset, registry)
-    others = (method, game, posterior, backbone, source, augmentation, recipe, config, assignments, seed)
     if resume is not None:
-        if (
-            any(option is not None for option in (*others, minutes, device, from_run, on_nonfinite, out))
-            or dry_run
-        ):
+        components = (method, game, posterior, backbone, data, dataset, augmentation)
+        own = (recipe, config, assignments, seed, minutes, device, from_run, on_nonfinite, out)
+        if any(option is not None for option in (*components, *own)) or dry_run:
             raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
+        registry = registry_for(RunDirectory.open(resume))
         again = training_run.resume(resume, registry, steps, data_root, accept_changes=accept_changes)
         with hushed(quiet), again as training:
             trainer = training.trainer
@@ -116,6 +113,9 @@ def train(
             return _fit(training, started, max_time, report=report)
     if accept_changes:
         raise UserError("--accept-changes belongs to --resume: a new run has nothing that was changed")
+    registry = Registry.discover()
+    source = settings.dataset_of(data, dataset, registry)
+    others = (method, game, posterior, backbone, source, augmentation, recipe, config, assignments, seed)
     given = settings.layers(*others, steps, minutes, device, from_run, on_nonfinite)
     later = reports.SECONDS if report and reports.installed() else 0.0
     resolved = resolve(given, registry, data_root, spent=time.monotonic() - started + later)
