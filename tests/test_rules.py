@@ -97,6 +97,16 @@ def test_networks_are_as_wide_as_leaves_enough_steps(seconds, step):
     assert width == 128 or seconds / wider < Standard().wanted * 1.3
 
 
+def test_where_the_time_holds_too_few_steps_the_reason_says_so():
+    known = situation(seconds=120, step=0.5)
+    found = Standard().derive(known)
+    assert found["generator.width"].value == 8
+    assert found["trainer.steps"].value < Standard().wanted
+    assert "the narrowest" in found["generator.width"].reason
+    wide = Standard().derive(situation(seconds=600))["generator.width"]
+    assert wide.reason == "the widest that leaves 1,500 steps in the time"
+
+
 def test_few_images_get_no_wider_networks_from_more_time():
     widths = [derived(seconds=600, step=1e-3, count=n)["generator.width"] for n in (9000, 10_000)]
     assert widths == [16, 128]

@@ -122,7 +122,9 @@ def dataset_of(data: Path | None, dataset: str | None, registry: "Registry") -> 
         raise UserError(
             f"--data {data}: --dataset says which of {', '.join(found)} it is"
             if found
-            else f"--data {data}: what can be read is {', '.join(taken) or 'nothing'}"
+            else f"--data {data}: what can be read is {', '.join(taken)}"
+            if taken
+            else f"--data {data}: data set '{dataset}' takes no --data: leave one of the two out"
         )
     return {"name": found[0], "path": str(data)}
 

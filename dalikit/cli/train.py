@@ -101,7 +101,9 @@ def train(
         components = (method, game, posterior, backbone, data, dataset, augmentation)
         own = (recipe, config, assignments, seed, minutes, device, from_run, on_nonfinite, out)
         if any(option is not None for option in (*components, *own)) or dry_run:
-            raise UserError("--resume goes on with the run's own settings: only --steps may be given with it")
+            raise UserError(
+                "--resume goes on with the run's own settings: of these only --steps may be given"
+            )
         registry = registry_for(RunDirectory.open(resume))
         again = training_run.resume(resume, registry, steps, data_root, accept_changes=accept_changes)
         with hushed(quiet), again as training:

@@ -110,7 +110,10 @@ def test_data_are_trained_on_by_their_path_alone(cli, pictures, tmp_path, kind):
         (["--data", "nowhere"], "--data nowhere: there is nothing"),
         (["--data", "x.txt"], "--data x.txt: what can be read is .npy, .npz, .parquet, .zip, a folder"),
         (["--data", "plain"], "--data plain: what can be read is .npy"),
-        (["--data", "x.txt", "--dataset", "digits"], "--data x.txt: what can be read is nothing"),
+        (
+            ["--data", "x.txt", "--dataset", "digits"],
+            "--data x.txt: data set 'digits' takes no --data: leave one",
+        ),
         (["--data", ".", "--dataset", "arrays"], "--data .: what can be read is .npy, .npz"),
         (["--data", ".", "--resume", "run"], "--resume goes on with the run's own settings"),
     ],
