@@ -15,13 +15,7 @@ def open_plain(path: Path) -> IO[bytes]:
     """
     # Without O_NONBLOCK opening a FIFO would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = os.fdopen(os.open(path, flags), "rb")
-    try:
-        _check(os.fstat(file.fileno()).st_mode, path)
-    except OSError:
-        file.close()
-        raise
-    return file
+    return _plain(os.fdopen(os.open(path, flags), "rb"), path)
 
 
 def append_plain(path: Path) -> IO[bytes]:
@@ -34,13 +28,7 @@ def append_plain(path: Path) -> IO[bytes]:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_BINARY"):
         flags |= getattr(os, name, 0)
-    file = os.fdopen(os.open(path, flags, 0o666), "ab", buffering=0)
-    try:
-        _check(os.fstat(file.fileno()).st_mode, path)
-    except OSError:
-        file.close()
-        raise
-    return file
+    return _plain(os.fdopen(os.open(path, flags, 0o666), "ab", buffering=0), path)
 
 
 def check_plain(path: Path) -> None:
@@ -60,6 +48,16 @@ def read_text(path: Path, most: int) -> str:
     if len(content) > most:
         raise OSError(EFBIG, f"larger than {most >> 20} MiB", str(path))
     return content.decode("utf-8")
+
+
+def _plain(file: IO[bytes], path: Path) -> IO[bytes]:
+    """The open file, if it is a plain one; else it is closed, and said to be none."""
+    try:
+        _check(os.fstat(file.fileno()).st_mode, path)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def _check(mode: int, path: Path) -> None:

@@ -169,9 +169,10 @@ class Standard(Rules):
                 f"{found.seconds / 60:.1f} minutes hold {found.steps} steps of this training: give it more "
                 "--minutes, smaller data (dataset.size) or smaller networks"
             )
-        fits = found.steps >= self.wanted
+        lacking = halvings == MOST_HALVED and found.steps < self.wanted
         why = f"the widest that leaves {self.wanted:,} steps in the time"
-        why = why if fits else f"the narrowest, for the time holds {found.steps:,} steps, not {self.wanted:,}"
+        if lacking:
+            why = f"the narrowest, for the time holds {found.steps:,} steps, not {self.wanted:,}"
         widths = {path: Derived(width, why) for path, width in _halved(own, halvings).items()}
         return {**widths, **found.settings()}
 
