@@ -77,6 +77,14 @@ def test_a_game_is_weighed_by_all_of_its_past(games: list[float]) -> None:
     assert weights_of([1.0] * len(games), games)[-1] == pytest.approx(past, rel=1e-6, abs=1e-12)
 
 
+def test_no_time_makes_the_game_forgotten() -> None:
+    """As one converges: after a hundred measurements as well, where the term's mean begins to forget."""
+    games = [1.0 / step for step in range(1, 401)]
+    for measured in (50, 100, 150, 400):
+        past = math.sqrt(sum(game**2 for game in games[:measured]) / measured)
+        assert weights_of([1.0] * measured, games[:measured])[-1] == pytest.approx(past, rel=1e-6)
+
+
 def test_a_moment_of_a_term_is_neither_followed_nor_remembered() -> None:
     """A posterior that is surprised in twenty measurements pulls a million times as hard meanwhile."""
     terms = [*[1.0] * 200, *[1e6] * 20, *[1.0] * 100]
